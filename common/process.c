@@ -64,15 +64,6 @@ static _noreturn_ void child_fail(int fd, int err, const char *what)
 	_exit(127);
 }
 
-static bool kept(const struct process *p, int fd)
-{
-	for (const int *k = p->keep_fds; k && *k >= 0; k++) {
-		if (*k == fd)
-			return true;
-	}
-	return false;
-}
-
 static _noreturn_ void child_main(const struct process *p, int in, int out, int err, int report)
 {
 	const char *what = "preparing";
