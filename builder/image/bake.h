@@ -1,0 +1,33 @@
+/*
+ * Baking: what the definition says, done in an overlay over the package tree. One row a topic in
+ * the table of bake.c; each row has one file.
+ */
+#pragma once
+
+#include "base.h"
+
+struct definition;
+struct error;
+struct lock;
+struct progress;
+
+struct bake {
+	const struct definition *def;
+	const struct lock *lock;
+	const char *mirror;    /* for the image's own apt sources; may be NULL */
+	const char *root;      /* the merged tree (overlay mounted in our mount namespace), writable */
+	int root_fd;
+	const char *units_dir; /* where the files of units/ are */
+	int log_fd;
+	int64_t epoch;	       /* seconds: what "now" is in the image (shadow's last change …) */
+	struct progress *progress;
+};
+
+/* Applies all rows. */
+int bake_run(const struct bake *b, struct error *e);
+
+/*
+ * Removes identity and caches (machine-id emptied, host keys, seeds, logs, apt lists …), then proves
+ * that none is left: an error names each file that must not ship.
+ */
+int seal_run(const struct bake *b, struct error *e);

@@ -1,0 +1,27 @@
+/*
+ * From a tree to one sparse disk image, without mounting it and without a loop device: GPT, BIOS
+ * boot, ESP, root. Times clamped to epoch, ids derived from the seed.
+ */
+#pragma once
+
+#include "base.h"
+
+struct error;
+struct progress;
+
+struct disk {
+	const char *root;	 /* the tree */
+	const char *distribution, *release; /* chooses the ext4 features its e2fsck knows */
+	uint64_t size;		 /* of the disk in bytes, a multiple of 1 MiB; too small: an error says what is needed */
+	const char *seed;	 /* any text: file system, partition and disk ids derive from it */
+	int64_t epoch;		 /* times later than this are clamped to it; also "now" */
+	int log_fd;
+	struct progress *progress;
+};
+
+/* Writes the raw image to path (made by us, sparse, fsynced). Removes it when it fails. */
+int disk_write(const struct disk *d, const char *path, struct error *e);
+
+/* qcow2 from raw, by qemu-img; compressed with zstd when compress. */
+int disk_qcow2(const char *raw, const char *path, bool compress, struct progress *p,
+	struct error *e);

@@ -1,0 +1,89 @@
+/*
+ * The lock: exactly which packages an image is made of, by SHA-256, and which signed indexes said
+ * so. A sorted text file made to be reviewed and committed. apt resolves (in a private directory
+ * that knows nothing of the host); what builds read is only this.
+ */
+#pragma once
+
+#include "base.h"
+
+struct buf;
+struct definition;
+struct error;
+struct progress;
+
+enum lock_reason { LOCK_ASKED, LOCK_DEPENDENCY, LOCK_RECOMMENDED };
+
+struct lock_package {
+	const char *name, *version, *architecture;
+	const char *sha256;
+	uint64_t size;	       /* of the .deb, bytes */
+	const char *file;      /* pool path below the source's URI: "pool/main/a/apt/apt_3.0_amd64.deb" */
+	const char *source;    /* lock_source.id */
+	const char *because;   /* the package that wants it, or NULL when asked */
+	enum lock_reason reason;
+	bool essential;	       /* of the first transaction: unpacked by hand, then configured */
+	bool automatic;	       /* apt's mark: may go when nothing needs it */
+};
+
+struct lock_source {
+	const char *id;		 /* "debian/trixie", "debian-security/trixie-security", "extra.NAME/SUITE" */
+	const char *uri;	 /* NULL: the default mirror (not part of the lock: mirrors are equal) */
+	const char *suite, *components;
+	const char *sha256;	 /* of InRelease */
+	const char *date;	 /* its Date, ISO 8601 UTC */
+	const char *fingerprint; /* of the key that signed it, 40 hex digits */
+};
+
+struct lock {
+	struct arena *arena;
+	const char *path;
+	const char *distribution, *release, *architecture;
+	bool recommends;
+	const char **asked;	/* what was asked of apt: base set and packages, sorted; NULL-terminated */
+	const char **inputs;	/* other inputs of the resolution, one readable line each, sorted */
+	struct lock_source *sources;
+	size_t n_sources;
+	struct lock_package *packages; /* sorted by name */
+	size_t n;
+	char digest[65]; /* SHA-256 over the whole file: names the package set */
+};
+
+#define LOCK_ABSENT 1 /* lock_read(): there is no such file */
+
+int lock_read(struct lock **ret, const char *path, struct error *e);
+int lock_write(const struct lock *l, const char *path, struct error *e);
+void lock_free(struct lock *l);
+DEFINE_CLEANUP(struct lock *, lock_free);
+
+/* "FILE.lock"; returns new. */
+char *lock_path(const char *definition_path);
+
+/* 0 when the lock answers this definition, else ERR_LOCK naming what is stale and what to run. */
+int lock_check(const struct lock *l, const struct definition *def, struct error *e);
+
+struct lock_request {
+	const struct definition *def;
+	const char *cache_dir;	   /* the private apt directories live below it */
+	const char *mirror;	   /* --mirror, or NULL */
+	const struct lock *old;	   /* Dates must not go back behind it; NULL: none */
+	bool offline;		   /* resolve with the indexes at hand */
+	struct progress *progress;
+};
+
+/* Updates the indexes, verifies, resolves. Returns new. ERR_LOCK: signature, key, Date; ERR_NETWORK. */
+int lock_resolve(struct lock **ret, const struct lock_request *q, struct error *e);
+
+/* What changes from old to new (old NULL: everything is new), for people. Returns the number of changes. */
+size_t lock_diff(const struct lock *old, const struct lock *new, struct buf *out);
+
+/* The base URIs to try for a locked package, mirror first; NULL-terminated, in the lock's arena. */
+const char **lock_uris(const struct lock *l, const struct definition *def, const char *mirror,
+	const struct lock_package *p);
+
+/*
+ * The apt configuration that the image itself shall have (sources, keyrings, preferences, apt.conf):
+ * written below root, the tree being baked.
+ */
+int lock_write_apt_config(const struct lock *l, const struct definition *def, const char *mirror,
+	int root_fd, struct error *e);
