@@ -1,12 +1,13 @@
 /*
  * What a person (or a program) sees of the work: steps, bytes, notes. Business code calls these
  * four verbs and never does arithmetic for a bar. Sinks: terminal, plain lines, JSON lines, none.
- * Progress never fails the work it reports.
+ * Progress never fails the work it reports. One thread at a time.
  */
 #pragma once
 
 #include "base.h"
 
+struct clock;
 struct progress;
 
 enum progress_style {
@@ -21,6 +22,8 @@ enum progress_style {
 struct progress *progress_new(enum progress_style style, int fd, bool color);
 void progress_free(struct progress *p);
 DEFINE_CLEANUP(struct progress *, progress_free);
+/* Another clock than the real one, for tests; borrowed. */
+void progress_clock(struct progress *p, const struct clock *c);
 
 /*
  * Begins a step. unit: "B" for bytes (shown as MiB), any noun in plural else ("packages"), NULL
@@ -29,6 +32,8 @@ DEFINE_CLEANUP(struct progress *, progress_free);
 void progress_begin(struct progress *p, const char *what, const char *unit, uint64_t total);
 void progress_total(struct progress *p, uint64_t total); /* learned, or corrected, on the way */
 void progress_advance(struct progress *p, uint64_t n);
+/* Sets what is done; it may go back, when something must be done again. */
+void progress_set(struct progress *p, uint64_t done);
 /* What is being done now, inside the step: a package's name. Not kept on plain sinks. */
 void progress_detail(struct progress *p, const char *fmt, ...) _printf_(2, 3);
 /* A line for the person, kept above the bar on terminals. */
