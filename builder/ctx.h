@@ -13,7 +13,8 @@ struct error;
 
 struct ctx {
 	const char *cache_dir; /* --cache, $KBUILD_CACHE, $XDG_CACHE_HOME/kbuild, ~/.cache/kbuild */
-	const char *state_dir; /* --state, $KBUILD_STATE, $XDG_STATE_HOME/kbuild, ~/.local/state/kbuild */
+	const char *
+		state_dir; /* --state, $KBUILD_STATE, $XDG_STATE_HOME/kbuild, ~/.local/state/kbuild */
 	struct progress *progress;
 	const struct clock *clock;
 	bool json;    /* --json: machine-readable results on stdout */

@@ -12,19 +12,22 @@ struct error;
 
 struct chroot_bind {
 	const char *from; /* a host path */
-	const char *to;	  /* where in the tree, "/run/kbuild/store"; made in the tree's private /run */
+	const char
+		*to; /* where in the tree, "/run/kbuild/store"; made in the tree's private /run */
 	bool writable;
 };
 
 struct chroot_run {
-	const char *root;	      /* the tree, absolute */
-	const char *lower, *upper, *work; /* when lower is set: root is where overlayfs is mounted for the run */
+	const char *root; /* the tree, absolute */
+	const char *lower, *upper,
+		*work; /* when lower is set: root is where overlayfs is mounted for the run */
 	const char *const *argv;
-	const char *const *env;	      /* more "K=V"; the base environment is PATH, LC_ALL=C.UTF-8, HOME, DEBIAN_FRONTEND … */
+	const char *const *
+		env; /* more "K=V"; the base environment is PATH, LC_ALL=C.UTF-8, HOME, DEBIAN_FRONTEND … */
 	const struct chroot_bind *binds; /* ended by {} ; NULL: none. Only below /run */
 	const void *input;
 	size_t input_len;
-	struct buf *out;	      /* standard output; NULL: the log */
+	struct buf *out; /* standard output; NULL: the log */
 	int log_fd;
 	void (*line)(void *arg, const char *line);
 	void *line_arg;

@@ -12,7 +12,7 @@ struct diags;
 struct error;
 struct node;
 
-struct port_rule { /* one entry of kbuild.firewall.allow */
+struct port_rule {		  /* one entry of kbuild.firewall.allow */
 	unsigned port, last_port; /* last_port == port unless a range "8000:8010/tcp" */
 	const char *protocol;	  /* "tcp" or "udp" */
 	const char *from;	  /* CIDR, or NULL: anywhere */
@@ -20,22 +20,22 @@ struct port_rule { /* one entry of kbuild.firewall.allow */
 
 struct definition {
 	struct arena *arena;
-	const char *path;	  /* as given */
-	const struct node *root;  /* the merged tree: cloud-config keys and kbuild */
-	const char **files;	  /* NULL-terminated: path and all includes, for digests and messages */
+	const char *path;	 /* as given */
+	const struct node *root; /* the merged tree: cloud-config keys and kbuild */
+	const char **files; /* NULL-terminated: path and all includes, for digests and messages */
 
 	const char *name;	  /* kbuild.name: [a-z0-9-], at most 48 characters */
 	const char *distribution; /* "debian" or "ubuntu" */
 	const char *release;	  /* codename: bookworm, trixie, jammy, noble */
 	const char *architecture; /* "amd64" */
 	const char *mirror;	  /* kbuild.base.mirror, or NULL */
-	bool bootable;		  /* kbuild.base.bootable: kernel, boot loader, cloud-init (default) */
-	bool recommends;	  /* kbuild.base.recommends: also what packages recommend (default no) */
+	bool bootable;	 /* kbuild.base.bootable: kernel, boot loader, cloud-init (default) */
+	bool recommends; /* kbuild.base.recommends: also what packages recommend (default no) */
 
-	uint64_t disk_size;	  /* kbuild.disk.size in bytes (default 4 GiB) */
+	uint64_t disk_size; /* kbuild.disk.size in bytes (default 4 GiB) */
 
 	struct {
-		bool enabled;	  /* a kbuild.firewall map is there and enabled is not false */
+		bool enabled; /* a kbuild.firewall map is there and enabled is not false */
 		struct port_rule *allow;
 		size_t n;
 	} firewall;
@@ -45,11 +45,12 @@ struct definition {
 		const char **ignore;		      /* addresses never banned; NULL-terminated */
 	} fail2ban;
 	struct {
-		bool enabled;		 /* default yes when bootable */
+		bool enabled;		   /* default yes when bootable */
 		const struct node *daemon; /* more keys for daemon.json, or NULL */
 	} docker;
 
-	const char **packages; /* cloud-config packages, "name" or "name=version"; NULL-terminated */
+	const char *
+		*packages; /* cloud-config packages, "name" or "name=version"; NULL-terminated */
 
 	/* Checked, kept for the agent and the clouds; NULL when absent. */
 	const struct node *app, *secrets, *dns, *backup, *health, *server;

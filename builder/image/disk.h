@@ -10,11 +10,12 @@ struct error;
 struct progress;
 
 struct disk {
-	const char *root;	 /* the tree */
+	const char *root;		    /* the tree */
 	const char *distribution, *release; /* chooses the ext4 features its e2fsck knows */
-	uint64_t size;		 /* of the disk in bytes, a multiple of 1 MiB; too small: an error says what is needed */
-	const char *seed;	 /* any text: file system, partition and disk ids derive from it */
-	int64_t epoch;		 /* times later than this are clamped to it; also "now" */
+	uint64_t
+		size; /* of the disk in bytes, a multiple of 1 MiB; too small: an error says what is needed */
+	const char *seed; /* any text: file system, partition and disk ids derive from it */
+	int64_t epoch;	  /* times later than this are clamped to it; also "now" */
 	int log_fd;
 	struct progress *progress;
 };
@@ -23,5 +24,5 @@ struct disk {
 int disk_write(const struct disk *d, const char *path, struct error *e);
 
 /* qcow2 from raw, by qemu-img; compressed with zstd when compress. */
-int disk_qcow2(const char *raw, const char *path, bool compress, struct progress *p,
-	struct error *e);
+int disk_qcow2(
+	const char *raw, const char *path, bool compress, struct progress *p, struct error *e);

@@ -17,18 +17,19 @@ enum lock_reason { LOCK_ASKED, LOCK_DEPENDENCY, LOCK_RECOMMENDED };
 struct lock_package {
 	const char *name, *version, *architecture;
 	const char *sha256;
-	uint64_t size;	       /* of the .deb, bytes */
-	const char *file;      /* pool path below the source's URI: "pool/main/a/apt/apt_3.0_amd64.deb" */
-	const char *source;    /* lock_source.id */
-	const char *because;   /* the package that wants it, or NULL when asked */
+	uint64_t size; /* of the .deb, bytes */
+	const char
+		*file; /* pool path below the source's URI: "pool/main/a/apt/apt_3.0_amd64.deb" */
+	const char *source;  /* lock_source.id */
+	const char *because; /* the package that wants it, or NULL when asked */
 	enum lock_reason reason;
-	bool essential;	       /* of the first transaction: unpacked by hand, then configured */
-	bool automatic;	       /* apt's mark: may go when nothing needs it */
+	bool essential; /* of the first transaction: unpacked by hand, then configured */
+	bool automatic; /* apt's mark: may go when nothing needs it */
 };
 
 struct lock_source {
-	const char *id;		 /* "debian/trixie", "debian-security/trixie-security", "extra.NAME/SUITE" */
-	const char *uri;	 /* NULL: the default mirror (not part of the lock: mirrors are equal) */
+	const char *id; /* "debian/trixie", "debian-security/trixie-security", "extra.NAME/SUITE" */
+	const char *uri; /* NULL: the default mirror (not part of the lock: mirrors are equal) */
 	const char *suite, *components;
 	const char *sha256;	 /* of InRelease */
 	const char *date;	 /* its Date, ISO 8601 UTC */
@@ -40,8 +41,9 @@ struct lock {
 	const char *path;
 	const char *distribution, *release, *architecture;
 	bool recommends;
-	const char **asked;	/* what was asked of apt: base set and packages, sorted; NULL-terminated */
-	const char **inputs;	/* other inputs of the resolution, one readable line each, sorted */
+	const char *
+		*asked; /* what was asked of apt: base set and packages, sorted; NULL-terminated */
+	const char **inputs; /* other inputs of the resolution, one readable line each, sorted */
 	struct lock_source *sources;
 	size_t n_sources;
 	struct lock_package *packages; /* sorted by name */
@@ -64,10 +66,10 @@ int lock_check(const struct lock *l, const struct definition *def, struct error 
 
 struct lock_request {
 	const struct definition *def;
-	const char *cache_dir;	   /* the private apt directories live below it */
-	const char *mirror;	   /* --mirror, or NULL */
-	const struct lock *old;	   /* Dates must not go back behind it; NULL: none */
-	bool offline;		   /* resolve with the indexes at hand */
+	const char *cache_dir;	/* the private apt directories live below it */
+	const char *mirror;	/* --mirror, or NULL */
+	const struct lock *old; /* Dates must not go back behind it; NULL: none */
+	bool offline;		/* resolve with the indexes at hand */
 	struct progress *progress;
 };
 

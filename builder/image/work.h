@@ -7,15 +7,16 @@
 #include "base.h"
 
 struct error;
+struct progress;
 
 struct work {
 	char *path; /* absolute */
 	int fd;	    /* the directory */
 	int lock;   /* held for life */
 };
-#define WORK_INIT         \
-	{                 \
-		.fd = -1, .lock = -1 \
+#define WORK_INIT                                                                                  \
+	{                                                                                          \
+		.fd = -1, .lock = -1                                                               \
 	}
 
 /* Sweeps dead directories below DIR (made when absent), then makes a new one there. */
@@ -24,4 +25,4 @@ int work_open(struct work *w, const char *dir, struct error *e);
 void work_close(struct work *w);
 
 /* One user of a named thing at a time (a cache entry, an apt directory): waits, noting whom for. -1: none held. */
-int work_lock(const char *path, const char *what, struct error *e);
+int work_lock(const char *path, const char *what, struct progress *p, struct error *e);

@@ -1,0 +1,203 @@
+/*
+ * The kbuild command: the table of its verbs, and the one place that prints errors and chooses
+ * the exit status.
+ */
+#include "alloc.h"
+#include "buf.h"
+#include "clock.h"
+#include "ctx.h"
+#include "error.h"
+#include "interrupt.h"
+#include "json.h"
+#include "progress.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct verb *const verb_table[] = {
+	&verb_help_verb,
+	&verb_version,
+	NULL,
+};
+
+static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	const struct verb *v = NULL;
+	_buf_ text = BUF_INIT;
+
+	if (verb_arg(a, 0)) {
+		v = verb_find(verb_arg(a, 0));
+		if (!v)
+			return error_set(e, ERR_USAGE, "there is no verb '%s'", verb_arg(a, 0));
+	}
+	verb_help(v, &text);
+	fputs(buf_str(&text), stdout);
+	return 0;
+}
+
+const struct verb verb_help_verb = {
+	.name = "help",
+	.args = "[VERB]",
+	.summary = "explain kbuild, or one verb",
+	.max = 1,
+	.run = run_help,
+};
+
+static int run_version(struct ctx *c, _unused_ const struct verb_args *a, _unused_ struct error *e)
+{
+	printf(c->json ? "{\"version\":\"%s\"}\n" : "kbuild %s\n", KBUILD_VERSION);
+	return 0;
+}
+
+const struct verb verb_version = {
+	.name = "version",
+	.args = "",
+	.summary = "print the version",
+	.run = run_version,
+};
+
+/* --option, else $env, else $xdg/kbuild, else ~/fallback/kbuild. Returns new, absolute. */
+static char *directory(const char *option, const char *env, const char *xdg, const char *fallback)
+{
+	const char *dir = option ? option : getenv(env);
+	const char *home = getenv("HOME");
+
+	if (dir && *dir == '/')
+		return xstrdup(dir);
+	if (dir && *dir) {
+		_free_ char *cwd = getcwd(NULL, 0);
+
+		return xasprintf("%s/%s", cwd ? cwd : "", dir);
+	}
+	dir = getenv(xdg);
+	if (dir && *dir == '/')
+		return xasprintf("%s/kbuild", dir);
+	return xasprintf("%s/%s/kbuild", home && *home == '/' ? home : "/root", fallback);
+}
+
+static int progress_style(const struct verb_args *a, enum progress_style *ret, struct error *e)
+{
+	static const char *const words[] = { "auto", "term", "plain", "json", "none" };
+	const char *style = verb_opt(a, "progress");
+
+	*ret = verb_opt(a, "quiet")  ? PROGRESS_NONE
+	       : verb_opt(a, "json") ? PROGRESS_JSON
+				     : PROGRESS_AUTO;
+	for (size_t i = 0; style && i < ARRAY_SIZE(words); i++) {
+		if (strcmp(style, words[i]) == 0) {
+			*ret = (enum progress_style)i;
+			return 0;
+		}
+	}
+	if (style)
+		return error_set(e, ERR_USAGE,
+			"--progress is auto, term, plain, json or none, not '%s'", style);
+	return 0;
+}
+
+static void print_json_error(const struct ctx *c, const struct error *e)
+{
+	_buf_ out = BUF_INIT;
+
+	buf_printf(&out, "{\"error\":{\"code\":%d,\"message\":", e->code);
+	json_write_string(&out, e->msg, strlen(e->msg));
+	buf_adds(&out, ",\"complaints\":[");
+	for (size_t i = 0; i < c->diags.n; i++) {
+		const struct diag *d = &c->diags.v[i];
+
+		buf_printf(&out, "%s{\"id\":\"%s\",\"level\":\"%s\",\"file\":", i ? "," : "", d->id,
+			d->level == DIAG_ERROR ? "error" : "warning");
+		json_write_string(&out, d->file, strlen(d->file));
+		buf_printf(&out, ",\"line\":%u,\"column\":%u,\"message\":", d->at.line, d->at.col);
+		json_write_string(&out, d->message, strlen(d->message));
+		if (d->hint) {
+			buf_adds(&out, ",\"hint\":");
+			json_write_string(&out, d->hint, strlen(d->hint));
+		}
+		buf_addc(&out, '}');
+	}
+	buf_adds(&out, "]}}\n");
+	fputs(buf_str(&out), stdout);
+}
+
+static void print_complaints(const struct ctx *c)
+{
+	_buf_ out = BUF_INIT;
+
+	diags_render(&c->diags, c->color, &out);
+	fputs(buf_str(&out), stderr);
+}
+
+static int finish(struct ctx *c, int r, const struct error *e)
+{
+	if (r < 0)
+		progress_fail(c->progress);
+	if (!c->json)
+		print_complaints(c);
+	if (r >= 0)
+		return fflush(stdout) == 0 ? r : ERR_FAILED;
+	if (c->json)
+		print_json_error(c, e);
+	else
+		fprintf(stderr, "%skbuild:%s %s\n", c->color ? "\033[1m" : "",
+			c->color ? "\033[0m" : "", e->msg);
+	fflush(stdout);
+	return e->code;
+}
+
+static int run_verb(struct ctx *c, const struct verb *v, const struct verb_args *a, struct error *e)
+{
+	const char *dir = verb_opt(a, "directory");
+
+	if (verb_opt(a, "help")) {
+		_buf_ text = BUF_INIT;
+
+		verb_help(v, &text);
+		fputs(buf_str(&text), stdout);
+		return 0;
+	}
+	if (verb_opt(a, "version"))
+		return run_version(c, a, e);
+	if (dir && chdir(dir) < 0)
+		return error_errno(e, errno, "cannot work in '%s'", dir);
+	return v->run(c, a, e);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(verb_args_freep) struct verb_args *args = NULL;
+	_cleanup_(progress_freep) struct progress *progress = NULL;
+	_free_ char *cache = NULL;
+	_free_ char *state = NULL;
+	const struct verb *verb = NULL;
+	enum progress_style style;
+	struct error e = { 0 };
+	struct ctx c = { .clock = &clock_real };
+	const char *no_color = getenv("NO_COLOR");
+	int r;
+
+	interrupt_install();
+	c.color = isatty(2) && !(no_color && *no_color);
+	r = verb_parse(&args, &verb, argc, argv, &e);
+	if (r < 0)
+		return finish(&c, r, &e);
+	c.json = verb_opt(args, "json") != NULL;
+	c.color = c.color && !verb_opt(args, "no-color");
+	r = progress_style(args, &style, &e);
+	if (r < 0)
+		return finish(&c, r, &e);
+	c.cache_dir = cache =
+		directory(verb_opt(args, "cache"), "KBUILD_CACHE", "XDG_CACHE_HOME", ".cache");
+	c.state_dir = state = directory(
+		verb_opt(args, "state"), "KBUILD_STATE", "XDG_STATE_HOME", ".local/state");
+	c.progress = progress = progress_new(style, 2, c.color);
+	c.offline = verb_opt(args, "offline") != NULL;
+	c.verbose = verb_opt(args, "verbose") != NULL;
+	c.mirror = verb_opt(args, "mirror");
+	r = run_verb(&c, verb, args, &e);
+	r = finish(&c, r, &e);
+	diags_free(&c.diags);
+	return r;
+}
