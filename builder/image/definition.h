@@ -29,6 +29,10 @@ struct definition {
 	const char *release;	  /* codename: bookworm, trixie, jammy, noble */
 	const char *architecture; /* "amd64" */
 	const char *mirror;	  /* kbuild.base.mirror, or NULL */
+	const char *components;	  /* kbuild.base.components: "main contrib"; NULL: the usual ones */
+	const char *keyring; /* kbuild.base.keyring: file of the archive's keys; NULL: the host's */
+	const char **fingerprints; /* kbuild.base.fingerprints: only these may sign; NULL: all */
+	bool ignore_valid_until;   /* kbuild.base.check_valid_until is false (snapshots) */
 	bool bootable;	 /* kbuild.base.bootable: kernel, boot loader, cloud-init (default) */
 	bool recommends; /* kbuild.base.recommends: also what packages recommend (default no) */
 
