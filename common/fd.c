@@ -3,14 +3,19 @@
 
 #include "alloc.h"
 #include "buf.h"
+#include "interrupt.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+
+#define COPY_PIECE (64 * MIB)
 
 int fd_read(int fd, size_t max, struct buf *ret)
 {
@@ -168,6 +173,15 @@ int mkdir_all(int dirfd, const char *path, mode_t mode)
 	return 0;
 }
 
+/* A bind mount of a directory of the same file system has the same device; only statx() tells. */
+static bool is_mount_point(int fd)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) == 0 &&
+	       (x.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int remove_children(int fd, dev_t dev);
 
 static int remove_one(int dirfd, const char *name, dev_t dev)
@@ -185,7 +199,7 @@ static int remove_one(int dirfd, const char *name, dev_t dev)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (dev != 0 && st.st_dev != dev)
+	if ((dev != 0 && st.st_dev != dev) || is_mount_point(fd))
 		return -EXDEV; /* a mount: never ours to empty */
 	r = remove_children(TAKE_FD(fd), st.st_dev);
 	if (r < 0)
@@ -228,6 +242,22 @@ int remove_all(int dirfd, const char *path)
 	return remove_one(dirfd, path, 0);
 }
 
+static int write_at(int fd, const char *p, size_t len, off_t off)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		off += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 /* The part [off, end) by read and write, where the kernel cannot copy between the two files. */
 static int copy_plain(int from, int to, off_t off, off_t end)
 {
@@ -235,47 +265,64 @@ static int copy_plain(int from, int to, off_t off, off_t end)
 
 	while (off < end) {
 		ssize_t n = pread(from, block, MIN((size_t)(end - off), MIB), off);
+		int r;
 
+		if (interrupted())
+			return -ECANCELED;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
-		if (pwrite(to, block, (size_t)n, off) != n)
-			return errno ? -errno : -EIO;
+		r = write_at(to, block, (size_t)n, off);
+		if (r < 0)
+			return r;
 		off += n;
+	}
+	return 0;
+}
+
+/* One stretch of data, in pieces small enough that an interrupt is seen soon. */
+static int copy_data(int from, int to, off_t data, off_t hole)
+{
+	off_t in = data, out = data;
+
+	while (in < hole) {
+		size_t len = MIN((size_t)(hole - in), COPY_PIECE);
+		ssize_t n = copy_file_range(from, &in, to, &out, len, 0);
+
+		if (interrupted())
+			return -ECANCELED;
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (n < 0 && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
+			errno != ENOSYS)
+			return -errno;
+		return copy_plain(from, to, in, hole);
 	}
 	return 0;
 }
 
 int fd_copy(int from, int to)
 {
-	off_t pos = lseek(from, 0, SEEK_CUR), end = lseek(from, 0, SEEK_END);
+	off_t pos = 0, end = lseek(from, 0, SEEK_END);
 
-	if (pos < 0 || end < 0 || ftruncate(to, end) < 0)
+	/* Emptied first: what stood where from has a hole must not show through. */
+	if (end < 0 || ftruncate(to, 0) < 0 || ftruncate(to, end) < 0)
 		return -errno;
+	if (end == 0 || ioctl(to, FICLONE, from) == 0)
+		return 0;
 	while (pos < end) {
 		off_t data = lseek(from, pos, SEEK_DATA), hole;
-		off_t in, out;
+		int r;
 
 		if (data < 0)
 			return errno == ENXIO ? 0 : -errno; /* only a hole is left */
 		hole = lseek(from, data, SEEK_HOLE);
 		if (hole < 0)
 			return -errno;
-		in = out = data;
-		while (in < hole) {
-			ssize_t n = copy_file_range(from, &in, to, &out, (size_t)(hole - in), 0);
-
-			if (n > 0 || (n < 0 && errno == EINTR))
-				continue;
-			if (n < 0 && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
-				errno != ENOSYS)
-				return -errno;
-			int r = copy_plain(from, to, in, hole);
-			if (r < 0)
-				return r;
-			break;
-		}
+		r = copy_data(from, to, data, hole);
+		if (r < 0)
+			return r;
 		pos = hole;
 	}
 	return 0;

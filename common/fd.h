@@ -44,11 +44,17 @@ void atomic_abort(struct atomic *f);
 /* Makes a directory and its parents; those that exist are left as they are. */
 int mkdir_all(int dirfd, const char *path, mode_t mode);
 
-/* Removes a file or a whole tree, never following a symlink nor leaving its file system. Absent: 0. */
+/*
+ * Removes a file or a whole tree, never following a symlink nor entering a mount (-EXDEV, bind mounts
+ * too; what was met before is gone). Absent: 0.
+ */
 int remove_all(int dirfd, const char *path);
 
 /* fsyncs the directory that holds path. */
 int fsync_parent(int dirfd, const char *path);
 
-/* Copies all of from (its current offset to its end) to to, by reflink or in the kernel, keeping holes. */
+/*
+ * Makes to an equal of the file from, whatever it held: by reflink or in the kernel, keeping holes.
+ * -ECANCELED when interrupted. Offsets do not matter and are not kept.
+ */
 int fd_copy(int from, int to);

@@ -37,12 +37,23 @@ static int check_count, check_failed;
 			check_fail("%s is %lld, wanted %lld", #got, got_, want_);                  \
 	} while (0)
 
+/* A text whole, its lines as TAP comments. */
+static inline void check_show(const char *what, const char *text)
+{
+	printf("# %s:\n#   ", what);
+	for (const char *p = text ? text : "(null)"; *p; p++)
+		printf(*p == '\n' ? "\n#   " : "%c", *p);
+	printf("\n");
+}
+
 #define check_str(got, want)                                                                       \
 	do {                                                                                       \
 		const char *got_ = (got), *want_ = (want);                                         \
-		if (!got_ || !want_ ? got_ != want_ : strcmp(got_, want_) != 0)                    \
-			check_fail("%s is\n<<<%s>>>\nwanted\n<<<%s>>>", #got,                      \
-				got_ ? got_ : "(null)", want_ ? want_ : "(null)");                 \
+		if (!got_ || !want_ ? got_ != want_ : strcmp(got_, want_) != 0) {                  \
+			check_show(#got, got_);                                                    \
+			check_show("wanted", want_);                                               \
+			check_fail("they differ");                                                 \
+		}                                                                                  \
 	} while (0)
 
 #define run(f) check_run(#f, f)
