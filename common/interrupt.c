@@ -12,8 +12,10 @@ static void on_signal(int sig)
 {
 	int saved = errno;
 
-	if (got_signal)
+	if (got_signal) { /* pending until we return, then it ends us */
 		signal(sig, SIG_DFL);
+		raise(sig);
+	}
 	got_signal = 1;
 	if (write(wake[1], "x", 1) < 0)
 		errno = saved; /* a full pipe is readable already */
@@ -27,8 +29,13 @@ void interrupt_install(void)
 
 	if (wake[0] >= 0 || pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &sa, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction old;
+
+		/* What our parent has us ignore (nohup, a shell's background job) stays ignored. */
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+	}
 	signal(SIGPIPE, SIG_IGN);
 }
 

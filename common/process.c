@@ -64,13 +64,26 @@ static _noreturn_ void child_fail(int fd, int err, const char *what)
 	_exit(127);
 }
 
+/*
+ * Dies with kbuild, also when kbuild died before we could ask for it: then nobody reads the report.
+ * (getppid() would not do: in a pid namespace of its own the child has no parent.)
+ */
+static void die_with_parent(int report_reader, int report)
+{
+	struct pollfd v = { .fd = report };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(report_reader);
+	if (poll(&v, 1, 0) > 0)
+		_exit(127);
+}
+
 static _noreturn_ void child_main(const struct process *p, int in, int out, int err, int report)
 {
 	const char *what = "preparing";
 	sigset_t none;
 	int r;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -97,7 +110,6 @@ static _noreturn_ void child_main(const struct process *p, int in, int out, int 
 	child_fail(report, errno, "exec");
 }
 
-/* A pipe whose ends never collide with fds that the child must keep. */
 static int make_pipe(int fds[2])
 {
 	return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
@@ -138,11 +150,17 @@ static int child_start(struct child *c, const struct process *p)
 	c->report = fds[0];
 	rep1 = fds[1];
 
-	pid = (pid_t)syscall(SYS_clone, p->clone_flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	/* fork() repairs the allocator's locks in the child; clone() does not, see setup in process.h. */
+	if (p->clone_flags)
+		pid = (pid_t)syscall(SYS_clone, p->clone_flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	else
+		pid = fork();
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
+	if (pid == 0) {
+		die_with_parent(c->report, rep1);
 		child_main(p, in0, out1 >= 0 ? out1 : err1, err1, rep1);
+	}
 	c->pid = pid;
 	setpgid(pid, pid);
 	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -159,15 +177,21 @@ static void child_kill(struct child *c)
 		;
 }
 
+static void cut_front(struct buf *b, size_t keep)
+{
+	if (b->len <= keep)
+		return;
+	memmove(b->data, b->data + b->len - keep, keep);
+	b->len = keep;
+	b->data[keep] = '\0';
+}
+
 /* The last bytes of a stream: halves the buffer when it has twice what is kept. */
 static void keep_tail(struct buf *b, const char *data, size_t len)
 {
 	buf_add(b, data, len);
-	if (b->len > 2 * ERR_KEPT) {
-		memmove(b->data, b->data + b->len - ERR_KEPT, ERR_KEPT);
-		b->len = ERR_KEPT;
-		b->data[b->len] = '\0';
-	}
+	if (b->len > 2 * ERR_KEPT)
+		cut_front(b, ERR_KEPT);
 }
 
 static void feed_lines(struct child *c, const struct process *p, const char *data, size_t len)
@@ -220,7 +244,7 @@ static void feed_input(struct child *c, const struct process *p)
 
 	if (n > 0)
 		c->fed += (size_t)n;
-	else if (errno == EINTR || errno == EAGAIN)
+	else if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0 || c->fed == p->input_len)
 		close(TAKE_FD(c->in));
@@ -303,6 +327,8 @@ static int child_status(struct child *c, const struct process *p, struct error *
 	}
 	if (c->line.len > 0 && p->line)
 		p->line(p->line_arg, buf_str(&c->line));
+	if (p->err)
+		cut_front(p->err, ERR_KEPT);
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
@@ -338,19 +364,20 @@ int process_run(const struct process *p, struct error *e)
 	return run(&c, p, e);
 }
 
-/* The last lines, at most TAIL_LINES. */
-static const char *last_lines(const struct buf *b)
+/* The last lines, at most TAIL_LINES and at most room bytes: the end is what matters. */
+static const char *last_lines(const struct buf *b, size_t room)
 {
-	const char *s = buf_str(b), *p = s + b->len;
+	const char *end = buf_str(b) + b->len, *p = end, *line = end;
 	int lines = 0;
 
-	while (p > s && p[-1] == '\n')
+	while (p > buf_str(b) && (size_t)(end - p) < room && lines < TAIL_LINES) {
 		p--;
-	for (; p > s; p--) {
-		if (p[-1] == '\n' && ++lines == TAIL_LINES)
-			break;
+		if (p == buf_str(b) || p[-1] == '\n') {
+			line = p;
+			lines++;
+		}
 	}
-	return p;
+	return lines > 0 ? line : p; /* one long line: its end */
 }
 
 int process_check(const struct process *p, struct error *e)
@@ -368,7 +395,8 @@ int process_check(const struct process *p, struct error *e)
 	while (c.tail.len > 0 && c.tail.data[c.tail.len - 1] == '\n')
 		c.tail.data[--c.tail.len] = '\0';
 	if (c.tail.len > 0)
-		r = error_append(e, ":\n%s", last_lines(&c.tail));
+		r = error_append(
+			e, ":\n%s", last_lines(&c.tail, sizeof e->msg - strlen(e->msg) - 256));
 	return r;
 }
 

@@ -29,7 +29,8 @@ struct process {
 
 	/*
 	 * For children in namespaces: flags for clone() (CLONE_NEWNS …) and what the child does
-	 * before exec. setup returns 0 or -errno, with what it was doing in *what.
+	 * before exec. setup returns 0 or -errno, with what it was doing in *what. With clone_flags it
+	 * may only make system calls: another thread may have held the allocator's lock.
 	 */
 	unsigned long clone_flags;
 	int (*setup)(void *arg, const char **what);
