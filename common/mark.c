@@ -69,6 +69,23 @@ static int by_place(const void *pa, const void *pb)
 	return r != 0 ? r : (*a < *b ? -1 : 1);
 }
 
+/* What came from a file must not command the terminal. */
+static char printable(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f ? ' ' : c;
+}
+
+static void add_printable(struct buf *out, const char *s)
+{
+	for (; *s; s++)
+		buf_addc(out, printable(*s));
+}
+
+static bool starts_character(char c)
+{
+	return (c & 0xc0) != 0x80; /* not a continuation byte of UTF-8 */
+}
+
 /* The line as it stands in the file, tabs and control characters as blanks; false when there is none. */
 static bool source_line(const struct buf *text, unsigned line, struct buf *out)
 {
@@ -82,9 +99,10 @@ static bool source_line(const struct buf *text, unsigned line, struct buf *out)
 	}
 	if (p >= end)
 		return false;
-	for (int i = 0; p < end && *p != '\n' && i < LINE_SHOWN; p++) {
-		buf_addc(out, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
-		i += (*p & 0xc0) != 0x80; /* characters, not bytes */
+	for (int i = 0; p < end && *p != '\n'; p++) {
+		if (starts_character(*p) && i++ == LINE_SHOWN)
+			break;
+		buf_addc(out, printable(*p));
 	}
 	return true;
 }
@@ -97,10 +115,14 @@ static void render_one(const struct diag *x, const struct buf *text, bool color,
 	_buf_ line = BUF_INIT;
 
 	if (x->at.line == 0) {
-		buf_printf(out, "%s: %s%s:%s %s\n", x->file, on, word, off, x->message);
+		buf_printf(out, "%s: %s%s:%s ", x->file, on, word, off);
+		add_printable(out, x->message);
+		buf_addc(out, '\n');
 	} else {
-		buf_printf(out, "%s:%u:%u: %s%s:%s %s\n", x->file, x->at.line, x->at.col, on, word,
-			off, x->message);
+		buf_printf(
+			out, "%s:%u:%u: %s%s:%s ", x->file, x->at.line, x->at.col, on, word, off);
+		add_printable(out, x->message);
+		buf_addc(out, '\n');
 		if (source_line(text, x->at.line, &line)) {
 			buf_printf(out, "%5u | %s\n", x->at.line, buf_str(&line));
 			if (x->at.col <= LINE_SHOWN)
@@ -108,8 +130,11 @@ static void render_one(const struct diag *x, const struct buf *text, bool color,
 					out, "      | %*s%s^%s\n", (int)x->at.col - 1, "", on, off);
 		}
 	}
-	if (x->hint)
-		buf_printf(out, "      = %s\n", x->hint);
+	if (x->hint) {
+		buf_adds(out, "      = ");
+		add_printable(out, x->hint);
+		buf_addc(out, '\n');
+	}
 }
 
 void diags_render(const struct diags *d, bool color, struct buf *out)
@@ -160,13 +185,13 @@ static unsigned distance(const char *a, const char *b)
 
 const char *nearest_word(const char *word, const char *const *candidates)
 {
-	unsigned limit = (unsigned)MAX(strlen(word) / 3, 1), best = limit + 1;
+	unsigned limit = (unsigned)MIN(MAX(strlen(word) / 3, 1), 20), best = limit + 1;
 	const char *found = NULL;
 
 	for (; *candidates; candidates++) {
 		unsigned n = distance(word, *candidates);
 
-		if (n < best) {
+		if (n < best && n < strlen(word)) { /* else nothing of the word is left */
 			best = n;
 			found = *candidates;
 		}
