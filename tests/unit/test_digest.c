@@ -1,0 +1,93 @@
+/* SHA-256 against the vectors of FIPS 180-4. */
+#include "digest.h"
+
+#include "check.h"
+#include "tmpdir.h"
+
+static const struct {
+	const char *text, *hex;
+} vectors[] = {
+	{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+	{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+};
+
+static void bytes_give_the_published_digests(void)
+{
+	char hex[SHA256_HEX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+		sha256_bytes(vectors[i].text, strlen(vectors[i].text), hex);
+		check_str(hex, vectors[i].hex);
+	}
+}
+
+static void pieces_give_the_digest_of_the_whole(void)
+{
+	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+	char hex[SHA256_HEX];
+
+	sha256_add(h, "a", 1);
+	sha256_add(h, "", 0);
+	sha256_add(h, "bc", 2);
+	sha256_end(h, hex);
+	check_str(hex, vectors[1].hex);
+}
+
+static void strings_are_told_apart_by_their_ends(void)
+{
+	_cleanup_(sha256_freep) struct sha256 *a = sha256_new();
+	_cleanup_(sha256_freep) struct sha256 *b = sha256_new();
+	char x[SHA256_HEX], y[SHA256_HEX];
+
+	sha256_adds(a, "ab");
+	sha256_adds(a, "c");
+	sha256_adds(b, "a");
+	sha256_adds(b, "bc");
+	sha256_end(a, x);
+	sha256_end(b, y);
+	check(strcmp(x, y) != 0);
+}
+
+static void a_file_is_read_from_where_it_stands(void)
+{
+	char hex[SHA256_HEX];
+	uint64_t size = 0;
+	_close_ int fd = -1;
+
+	check_int(file_replace(tmp_fd(), "d", "xxabc", 5, 0600), 0);
+	fd = openat(tmp_fd(), "d", O_RDONLY | O_CLOEXEC);
+	check_int(lseek(fd, 2, SEEK_SET), 2);
+	check_int(sha256_fd(fd, hex, &size), 0);
+	check_str(hex, vectors[1].hex);
+	check_int(size, 3);
+	check_int(sha256_fd(tmp_fd(), hex, &size), -21 /* EISDIR */);
+}
+
+static void only_64_lower_case_hex_digits_are_valid(void)
+{
+	char hex[SHA256_HEX + 1];
+
+	check(sha256_valid(vectors[0].hex));
+	strcpy(hex, vectors[0].hex);
+	hex[0] = 'E';
+	check(!sha256_valid(hex));
+	strcpy(hex, vectors[0].hex);
+	hex[63] = '\0';
+	check(!sha256_valid(hex));
+	strcpy(hex, vectors[0].hex);
+	strcat(hex, "0");
+	check(!sha256_valid(hex));
+	check(!sha256_valid(""));
+}
+
+int main(void)
+{
+	run(bytes_give_the_published_digests);
+	run(pieces_give_the_digest_of_the_whole);
+	run(strings_are_told_apart_by_their_ends);
+	run(a_file_is_read_from_where_it_stands);
+	run(only_64_lower_case_hex_digits_are_valid);
+	return done();
+}
