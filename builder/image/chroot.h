@@ -1,7 +1,8 @@
 /*
  * Running a program inside a tree: own mount, pid, ipc, uts and net namespaces, no network, /proc
  * /dev /tmp /run of its own, no service started, syncs answered "done" by a seccomp filter. When
- * kbuild dies, all of it dies and nothing stays mounted.
+ * the program ends, all that it started ends; when kbuild dies, all of it dies and nothing stays
+ * mounted.
  */
 #pragma once
 
@@ -11,24 +12,32 @@ struct buf;
 struct error;
 
 struct chroot_bind {
-	const char *from; /* a host path */
-	const char
-		*to; /* where in the tree, "/run/kbuild/store"; made in the tree's private /run */
+	const char *from; /* a host path, absolute */
+	/*
+	 * Where in the tree. Below /run, which is private, it is made; elsewhere it must be there
+	 * already, a file for a file: "/usr/bin/ssh-keygen". Such a file cannot be replaced during
+	 * the run, so never cover what dpkg is about to unpack.
+	 */
+	const char *to;
 	bool writable;
 };
 
 struct chroot_run {
 	const char *root; /* the tree, absolute */
-	const char *lower, *upper,
-		*work; /* when lower is set: root is where overlayfs is mounted for the run */
-	const char *const *argv;
-	const char *const *
-		env; /* more "K=V"; the base environment is PATH, LC_ALL=C.UTF-8, HOME, DEBIAN_FRONTEND … */
-	const struct chroot_bind *binds; /* ended by {} ; NULL: none. Only below /run */
+	/* When lower is set: root is where overlayfs of these three is mounted for the run. */
+	const char *lower, *upper, *work;
+	const char *const *argv; /* argv[0] is looked up in the tree */
+	/*
+	 * More "K=V"; "K" alone takes K out of the base environment, which is PATH, HOME, LC_ALL,
+	 * DEBIAN_FRONTEND, DEBCONF_NONINTERACTIVE_SEEN, INITRD=No, SYSTEMD_OFFLINE. Nothing of the
+	 * host's environment passes.
+	 */
+	const char *const *env;
+	const struct chroot_bind *binds; /* ended by {}; NULL: none */
 	const void *input;
 	size_t input_len;
 	struct buf *out; /* standard output; NULL: the log */
-	int log_fd;
+	int log_fd;	 /* > 0: gets a copy of all output */
 	void (*line)(void *arg, const char *line);
 	void *line_arg;
 };
