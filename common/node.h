@@ -28,11 +28,16 @@ struct node {
 	struct node **keys; /* map: the keys, scalars with their own marks; same order as written */
 };
 
-/* All nodes live in the arena given when they were made. */
+/*
+ * All nodes live in the arena given when they were made. node_scalar() makes text (quoted); clear
+ * the flag for a null, a bool or a number.
+ */
 struct node *node_scalar(struct arena *a, const struct mark *at, const char *str, size_t len);
 struct node *node_list(struct arena *a, const struct mark *at);
 struct node *node_map(struct arena *a, const struct mark *at);
 void node_append(struct arena *a, struct node *list, struct node *item);
+/* Adds a key at the end, without looking whether there is an equal one: the caller knows. */
+void node_add(struct arena *a, struct node *map, struct node *key, struct node *value);
 /* Sets a key, replacing the value of an equal one in place. key is copied. */
 void node_set(struct arena *a, struct node *map, const struct mark *at, const char *key,
 	struct node *value);
@@ -44,12 +49,15 @@ struct node *node_get(const struct node *n, const char *key);
 /* node_get() along a path of keys separated by '.'. */
 struct node *node_path(const struct node *n, const char *path);
 
-/* As YAML 1.1 (which cloud-init reads) sees an unquoted scalar. */
+/*
+ * An unquoted scalar as PyYAML resolves it, which is how cloud-init reads YAML 1.1: "yes" is a
+ * bool but "y" is text, 0644 is octal but 0o644 is text, 1:30 is the number 90.
+ */
 bool node_is_null(const struct node *n); /* also for n == NULL: null, ~, empty */
-/* y yes true on / n no false off: true when it is one, with its value. */
+/* yes true on / no false off: true when it is one, with its value. ret may be NULL, here and below. */
 bool node_is_bool(const struct node *n, bool *ret);
-bool node_is_int(const struct node *n, int64_t *ret); /* decimal, 0x, 0o and leading-0 octal, _ */
-/* The text of a scalar that is not null, else NULL. */
+bool node_is_int(const struct node *n, int64_t *ret); /* decimal, 0x, 0b, leading-0 octal, _ */
+/* The text of a scalar that is not null and holds no NUL byte, else NULL. */
 const char *node_str(const struct node *n);
 bool node_equal(
 	const struct node *a, const struct node *b); /* ignores marks, order of maps counts not */

@@ -14,6 +14,7 @@ struct node;
 struct schema {
 	struct arena *arena; /* values are allocated here; strings borrow from the nodes */
 	struct diags *diags;
+	const char *where; /* the map that is read, for messages: "kbuild.disk"; NULL: the top */
 };
 
 struct field;
@@ -34,7 +35,10 @@ struct field {
 	const void *arg; /* for the parser: a nested table, a list of words, a bound */
 };
 
-/* Reads map (NULL or null: nothing) by the table, ended by {}. out keeps its defaults for absent keys. */
+/*
+ * Reads map by the table, ended by {}. out keeps its defaults for absent keys. NULL reads nothing;
+ * a null (the key is there, empty) is a map without keys, in which required ones are missing.
+ */
 void schema_read(
 	const struct schema *s, const struct node *map, const struct field *fields, void *out);
 
@@ -62,6 +66,6 @@ void field_map(const struct schema *, const struct field *, const struct node *,
 void schema_wrong(
 	const struct schema *s, const struct field *f, const struct node *node, const char *wanted);
 
-/* The values without a table. False when text is not of the form. */
-bool parse_size(const char *text, uint64_t *ret);
-bool parse_duration(const char *text, uint64_t *ret);
+/* The values without a table. False when text is not of the form, or the result does not fit. */
+bool parse_size(const char *text, uint64_t *ret); /* bytes; K M G T (KiB …) are powers of 1024 */
+bool parse_duration(const char *text, uint64_t *ret); /* seconds; units s m h d w */

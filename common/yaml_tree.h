@@ -1,6 +1,7 @@
 /*
  * YAML 1.1 to nodes, from libyaml's events: anchors, aliases and merge keys ("<<") are expanded
  * under a bound, repeated keys are errors, cycles and other tags than the core ones are refused.
+ * A "!!binary" value becomes the bytes that it encodes. (Not yaml.h: that name is libyaml's.)
  */
 #pragma once
 
@@ -12,9 +13,10 @@ struct error;
 struct node;
 
 /* Bounds against hostile files; a definition of a thousand lines has some 5,000 nodes. */
-#define YAML_SIZE_MAX  (4 * MIB)
-#define YAML_NODES_MAX 200000
-#define YAML_DEPTH_MAX 64
+#define YAML_SIZE_MAX	 (4 * MIB)
+#define YAML_NODES_MAX	 200000
+#define YAML_DEPTH_MAX	 64
+#define YAML_ANCHORS_MAX 1000
 
 /*
  * Reads one document. name is what marks show and must live in the arena or longer. What is wrong

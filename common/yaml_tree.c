@@ -1,0 +1,524 @@
+/*
+ * Nodes from libyaml's events. Not from its document loader: that keeps aliases as references, so
+ * that "&a [*a]" sends a naive reader round for ever, and 362 bytes of nested aliases became 3 GB.
+ * Here every alias is a copy that is counted before it is made.
+ */
+#include "yaml_tree.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "base64.h"
+#include "buf.h"
+#include "error.h"
+#include "fd.h"
+#include "mark.h"
+#include "node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+struct anchor {
+	const char *name;
+	struct node *node;
+	size_t size; /* nodes in it; 0 while it is still being read */
+};
+
+struct reader {
+	yaml_parser_t parser;
+	struct arena *arena;
+	struct diags *diags;
+	const char *file, *text;
+	size_t len;
+	size_t nodes; /* made so far, against YAML_NODES_MAX */
+	unsigned depth;
+	struct anchor *anchors;
+	size_t n_anchors, cap_anchors;
+	bool broken; /* reading cannot go on */
+};
+
+static void event_delete(yaml_event_t *ev)
+{
+	yaml_event_delete(ev);
+}
+#define _event_ _cleanup_(event_delete) yaml_event_t
+
+static void reader_done(struct reader *r)
+{
+	yaml_parser_delete(&r->parser);
+	free(r->anchors);
+}
+
+static struct mark mark_of(const struct reader *r, const yaml_mark_t *m)
+{
+	return (struct mark){ r->file, (unsigned)m->line + 1, (unsigned)m->column + 1 };
+}
+
+/* libyaml's reader (encoding errors) knows a byte offset only. */
+static struct mark mark_of_offset(const struct reader *r, size_t offset)
+{
+	struct mark at = { r->file, 1, 1 };
+
+	for (size_t i = 0; i < offset && i < r->len; i++) {
+		if (r->text[i] == '\n') {
+			at.line++;
+			at.col = 1;
+		} else if (((unsigned char)r->text[i] & 0xc0) != 0x80) {
+			at.col++;
+		}
+	}
+	return at;
+}
+
+/* What libyaml says, and what people do about it. The first row that is in the text counts. */
+static const struct {
+	const char *says, *hint;
+} advice[] = {
+	{ "mapping values are not allowed",
+		"a value that holds ': ' must be in quotes; or the line above lacks its ':'" },
+	{ "cannot start any token", "put the value in quotes (a tab cannot indent: use blanks)" },
+	{ "could not find expected ':'", "a key ends with ':' and a blank" },
+	{ "did not find expected key",
+		"look at the indentation of this line and of the one above" },
+	{ "did not find expected '-' indicator", "all items of a list stand in the same column" },
+	{ "did not find expected ',' or", "is a closing ']' or '}' missing, or a comma?" },
+	{ "unexpected end of stream", "is a closing quote missing?" },
+	{ "control characters", "the file must be plain text in UTF-8" },
+	{ "UTF-8", "the file must be plain text in UTF-8" },
+};
+
+static void syntax_error(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	const char *problem = p->problem ? p->problem : "unreadable", *hint = NULL;
+	struct mark at = p->error == YAML_READER_ERROR ? mark_of_offset(r, p->problem_offset)
+						       : mark_of(r, &p->problem_mark);
+
+	for (size_t i = 0; i < ARRAY_SIZE(advice) && !hint; i++) {
+		if (strstr(problem, advice[i].says))
+			hint = advice[i].hint;
+	}
+	r->broken = true;
+	if (p->context && p->error != YAML_READER_ERROR && p->context_mark.line + 1 != at.line)
+		diag_add(r->diags, DIAG_ERROR, &at, "yaml-syntax", hint,
+			"not YAML: %s (%s that begins in line %zu)", problem, p->context,
+			p->context_mark.line + 1);
+	else
+		diag_add(r->diags, DIAG_ERROR, &at, "yaml-syntax", hint, "not YAML: %s", problem);
+}
+
+static bool next_event(struct reader *r, yaml_event_t *ev)
+{
+	if (yaml_parser_parse(&r->parser, ev))
+		return true;
+	memset(ev, 0, sizeof *ev);
+	syntax_error(r);
+	return false;
+}
+
+/* Counts n more nodes; false, with a complaint, when that is too many. */
+static bool count_nodes(struct reader *r, const struct mark *at, size_t n)
+{
+	r->nodes += n;
+	if (r->nodes <= YAML_NODES_MAX)
+		return true;
+	diag_add(r->diags, DIAG_ERROR, at, "too-many-nodes",
+		"aliases count with all that they stand for",
+		"more than %d values; this is no honest file", YAML_NODES_MAX);
+	r->broken = true;
+	return false;
+}
+
+static struct anchor *anchor_find(struct reader *r, const char *name)
+{
+	for (size_t i = r->n_anchors; i > 0; i--) {
+		if (strcmp(r->anchors[i - 1].name, name) == 0)
+			return &r->anchors[i - 1];
+	}
+	return NULL;
+}
+
+/* Begins an anchor, when the event has one; returns its index + 1, or 0. */
+static size_t anchor_begin(struct reader *r, const yaml_char_t *name, const struct mark *at)
+{
+	if (!name)
+		return 0;
+	if (r->n_anchors == YAML_ANCHORS_MAX) {
+		diag_add(r->diags, DIAG_ERROR, at, "too-many-anchors", NULL, "more than %d anchors",
+			YAML_ANCHORS_MAX);
+		r->broken = true;
+		return 0;
+	}
+	r->anchors = grow(r->anchors, r->n_anchors, &r->cap_anchors, sizeof *r->anchors);
+	r->anchors[r->n_anchors++] =
+		(struct anchor){ .name = arena_strdup(r->arena, (const char *)name) };
+	return r->n_anchors;
+}
+
+/* What an anchor names is complete; before is the count of nodes when it began. */
+static void anchor_end(struct reader *r, size_t index, struct node *n, size_t before)
+{
+	if (index == 0 || !n)
+		return;
+	r->anchors[index - 1].node = n;
+	r->anchors[index - 1].size = r->nodes - before;
+}
+
+static struct node *nothing(struct reader *r, const struct mark *at)
+{
+	struct node *n = node_scalar(r->arena, at, "", 0);
+
+	n->quoted = false;
+	return n;
+}
+
+/* Complaints about an alias leave a null in its place, so that reading goes on. */
+static struct node *read_alias(struct reader *r, const yaml_event_t *ev)
+{
+	const char *name = (const char *)ev->data.alias.anchor;
+	const struct anchor *a = anchor_find(r, name);
+	struct mark at = mark_of(r, &ev->start_mark);
+
+	if (!a) {
+		diag_add(r->diags, DIAG_ERROR, &at, "unknown-alias",
+			"an anchor (&name) must stand before its aliases (*name)",
+			"nothing is named '&%s'", name);
+		return nothing(r, &at);
+	}
+	if (a->size == 0) {
+		diag_add(r->diags, DIAG_ERROR, &at, "alias-cycle", NULL,
+			"'*%s' stands inside what it names", name);
+		return nothing(r, &at);
+	}
+	if (!count_nodes(r, &at, a->size))
+		return NULL;
+	return node_copy(r->arena, a->node);
+}
+
+static struct node *read_binary(
+	struct reader *r, const struct mark *at, const char *text, size_t len)
+{
+	_buf_ bytes = BUF_INIT;
+
+	if (!base64_decode(text, len, &bytes))
+		diag_add(r->diags, DIAG_ERROR, at, "bad-base64", NULL,
+			"the '!!binary' value is not base64");
+	return node_scalar(r->arena, at, buf_str(&bytes), bytes.len);
+}
+
+#define CORE "tag:yaml.org,2002:"
+
+static void unknown_tag(struct reader *r, const char *tag, const struct mark *at)
+{
+	bool core = strncmp(tag, CORE, strlen(CORE)) == 0;
+
+	diag_add(r->diags, DIAG_ERROR, at, "unknown-tag", "cloud-init reads plain YAML only",
+		"the tag '%s%s' is not understood", core ? "!!" : "",
+		core ? tag + strlen(CORE) : tag);
+}
+
+static struct node *read_scalar(struct reader *r, const yaml_event_t *ev)
+{
+	const char *tag = (const char *)ev->data.scalar.tag,
+		   *text = (const char *)ev->data.scalar.value;
+	static const char *const typed[] = { CORE "null", CORE "bool", CORE "int", CORE "float",
+		CORE "timestamp" };
+	struct mark at = mark_of(r, &ev->start_mark);
+	size_t len = ev->data.scalar.length;
+	struct node *n;
+
+	if (tag && strcmp(tag, CORE "binary") == 0)
+		return read_binary(r, &at, text, len);
+	n = node_scalar(r->arena, &at, text, len);
+	if (!tag) {
+		n->quoted = ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+		return n;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(typed); i++) {
+		if (strcmp(tag, typed[i]) == 0) {
+			n->quoted = false;
+			return n;
+		}
+	}
+	if (strcmp(tag, CORE "str") != 0 && strcmp(tag, "!") != 0)
+		unknown_tag(r, tag, &at);
+	return n;
+}
+
+static struct node *read_node(struct reader *r, const yaml_event_t *ev);
+
+static struct node *read_list(struct reader *r, const struct mark *at)
+{
+	struct node *list = node_list(r->arena, at), *item;
+
+	for (;;) {
+		_event_ ev = {};
+
+		if (!next_event(r, &ev))
+			return NULL;
+		if (ev.type == YAML_SEQUENCE_END_EVENT)
+			return list;
+		item = read_node(r, &ev);
+		if (!item)
+			return NULL;
+		node_append(r->arena, list, item);
+	}
+}
+
+/* The key of an entry; one that cannot be a key is complained about and gives NULL with *ret_skip set. */
+static struct node *read_key(struct reader *r, const yaml_event_t *ev, bool *ret_skip)
+{
+	struct mark at = mark_of(r, &ev->start_mark);
+	struct node *key = read_node(r, ev);
+
+	*ret_skip = false;
+	if (!key || (key->kind == NODE_SCALAR && strlen(key->str) == key->len))
+		return key;
+	diag_add(r->diags, DIAG_ERROR, &at, "bad-key", NULL, "a key must be text, not %s",
+		key->kind == NODE_SCALAR ? "text with a NUL byte" : node_what(key));
+	*ret_skip = true;
+	return NULL;
+}
+
+struct entry {
+	const struct node *key;
+	size_t index;
+};
+
+static int by_key(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+	int r = strcmp(a->key->str, b->key->str);
+
+	return r != 0 ? r : a->index < b->index ? -1 : 1;
+}
+
+static int key_is(const void *text, const void *e)
+{
+	return strcmp(text, ((const struct entry *)e)->key->str);
+}
+
+/* The keys of a map, sorted; a foreign file may have a hundred thousand, so nothing here is quadratic. */
+static struct entry *sorted_keys(const struct node *map)
+{
+	struct entry *v = xcalloc(map->n + 1, sizeof *v);
+
+	for (size_t i = 0; i < map->n; i++)
+		v[i] = (struct entry){ map->keys[i], i };
+	qsort(v, map->n, sizeof *v, by_key);
+	return v;
+}
+
+static void complain_repeated(struct reader *r, const struct node *map)
+{
+	_free_ struct entry *v = sorted_keys(map);
+
+	for (size_t i = 1; i < map->n; i++) {
+		const struct mark *at = &v[i].key->at;
+		bool merge = strcmp(v[i].key->str, "<<") == 0;
+
+		if (strcmp(v[i - 1].key->str, v[i].key->str) != 0)
+			continue;
+		diag_add(r->diags, DIAG_ERROR, at, "repeated-key",
+			merge ? "write '<<: [*a, *b]'" : NULL,
+			"the key '%s' is given twice (first in line %u)", v[i].key->str,
+			v[i - 1].key->at.line);
+	}
+}
+
+/* Adds what map lacks of source: its own keys win, and so does what was merged earlier. */
+static bool merge_one(struct reader *r, struct node *map, const struct node *source)
+{
+	_free_ struct entry *have = NULL;
+	size_t n = map->n;
+
+	if (source->kind != NODE_MAP) {
+		diag_add(r->diags, DIAG_ERROR, &source->at, "bad-merge", NULL,
+			"'<<' takes a map or a list of maps, not %s", node_what(source));
+		return true;
+	}
+	have = sorted_keys(map);
+	for (size_t i = 0; i < source->n; i++) {
+		if (!bsearch(source->keys[i]->str, have, n, sizeof *have, key_is))
+			node_add(r->arena, map, source->keys[i], source->items[i]);
+	}
+	return true;
+}
+
+static bool is_merge_key(const struct node *key)
+{
+	return !key->quoted && strcmp(key->str, "<<") == 0;
+}
+
+/* Takes the merge key's value out of the map and in its place what the map lacks of it. */
+static void apply_merge(struct reader *r, struct node *map)
+{
+	struct node *source = NULL;
+
+	for (size_t i = 0; i < map->n && !source; i++) {
+		if (is_merge_key(map->keys[i]))
+			source = map->items[i];
+	}
+	if (!source)
+		return;
+	node_remove(map, "<<");
+	if (source->kind != NODE_LIST) {
+		merge_one(r, map, source);
+		return;
+	}
+	for (size_t i = 0; i < source->n; i++)
+		merge_one(r, map, source->items[i]);
+}
+
+static struct node *read_map(struct reader *r, const struct mark *at)
+{
+	struct node *map = node_map(r->arena, at), *key, *value;
+	bool skip;
+
+	for (;;) {
+		_event_ key_ev = {};
+		_event_ value_ev = {};
+
+		if (!next_event(r, &key_ev))
+			return NULL;
+		if (key_ev.type == YAML_MAPPING_END_EVENT)
+			break;
+		key = read_key(r, &key_ev, &skip);
+		if ((!key && !skip) || !next_event(r, &value_ev))
+			return NULL;
+		value = read_node(r, &value_ev);
+		if (!value)
+			return NULL;
+		if (key)
+			node_add(r->arena, map, key, value);
+	}
+	complain_repeated(r, map);
+	apply_merge(r, map);
+	return map;
+}
+
+static struct node *read_collection(struct reader *r, const yaml_event_t *ev, bool list)
+{
+	const yaml_char_t *raw = list ? ev->data.sequence_start.tag : ev->data.mapping_start.tag;
+	const char *tag = (const char *)raw;
+	struct mark at = mark_of(r, &ev->start_mark);
+	struct node *n;
+
+	if (tag && strcmp(tag, "!") != 0 && strcmp(tag, list ? CORE "seq" : CORE "map") != 0)
+		unknown_tag(r, tag, &at);
+	if (r->depth == YAML_DEPTH_MAX) {
+		diag_add(r->diags, DIAG_ERROR, &at, "too-deep", NULL,
+			"nested more than %d levels deep", YAML_DEPTH_MAX);
+		r->broken = true;
+		return NULL;
+	}
+	r->depth++;
+	n = list ? read_list(r, &at) : read_map(r, &at);
+	r->depth--;
+	return n;
+}
+
+/* The node that an event begins; NULL when reading cannot go on. */
+static struct node *read_node(struct reader *r, const yaml_event_t *ev)
+{
+	struct mark at = mark_of(r, &ev->start_mark);
+	size_t before = r->nodes, anchor;
+	struct node *n;
+
+	if (ev->type == YAML_ALIAS_EVENT)
+		return read_alias(r, ev);
+	if (!count_nodes(r, &at, 1))
+		return NULL;
+	if (ev->type == YAML_SCALAR_EVENT) {
+		anchor = anchor_begin(r, ev->data.scalar.anchor, &at);
+		n = read_scalar(r, ev);
+	} else {
+		bool list = ev->type == YAML_SEQUENCE_START_EVENT;
+
+		anchor = anchor_begin(r,
+			list ? ev->data.sequence_start.anchor : ev->data.mapping_start.anchor, &at);
+		n = r->broken ? NULL : read_collection(r, ev, list);
+	}
+	anchor_end(r, anchor, n, before);
+	return r->broken ? NULL : n;
+}
+
+static struct node *read_stream(struct reader *r)
+{
+	struct node *root = NULL;
+
+	for (;;) {
+		_event_ ev = {};
+		struct mark at;
+
+		if (!next_event(r, &ev))
+			return NULL;
+		at = mark_of(r, &ev.start_mark);
+		switch (ev.type) {
+		case YAML_STREAM_START_EVENT:
+		case YAML_DOCUMENT_END_EVENT:
+			break;
+		case YAML_STREAM_END_EVENT:
+			return root ? root : node_map(r->arena, &at);
+		case YAML_DOCUMENT_START_EVENT:
+			if (root) {
+				diag_add(r->diags, DIAG_ERROR, &at, "second-document", NULL,
+					"a second document begins here; one file holds one");
+				return NULL;
+			}
+			break;
+		default:
+			root = read_node(r, &ev);
+			if (!root)
+				return NULL;
+		}
+	}
+}
+
+int yaml_parse(struct node **ret, struct arena *a, const char *name, const char *text, size_t len,
+	struct diags *d, struct error *e)
+{
+	_cleanup_(reader_done) struct reader r = {
+		.arena = a, .diags = d, .file = name, .text = text, .len = len
+	};
+	struct mark start = { name, 1, 1 };
+	size_t errors = d->errors;
+	struct node *root;
+
+	if (!yaml_parser_initialize(&r.parser))
+		abort(); /* out of memory, as in alloc.c */
+	if (len > YAML_SIZE_MAX) {
+		diag_add(d, DIAG_ERROR, &start, "too-large", NULL, "larger than %llu MiB",
+			(unsigned long long)(YAML_SIZE_MAX / MIB));
+		return diags_result(d, name, e);
+	}
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	root = read_stream(&r);
+	if (!root || d->errors > errors)
+		return diags_result(d, name, e);
+	if (node_is_null(root))
+		root = node_map(a, &start);
+	*ret = root;
+	return 0;
+}
+
+int yaml_read_file(
+	struct node **ret, struct arena *a, const char *path, struct diags *d, struct error *e)
+{
+	const struct mark nowhere = { .file = path };
+	_buf_ text = BUF_INIT;
+	int r;
+
+	r = file_read(AT_FDCWD, path, YAML_SIZE_MAX, &text);
+	if (r == -EFBIG) {
+		diag_add(d, DIAG_ERROR, &nowhere, "too-large", NULL, "larger than %llu MiB",
+			(unsigned long long)(YAML_SIZE_MAX / MIB));
+		return diags_result(d, path, e);
+	}
+	if (r < 0)
+		return error_errno(e, r, "cannot read %s", path);
+	return yaml_parse(ret, a, arena_strdup(a, path), buf_str(&text), text.len, d, e);
+}
