@@ -13,6 +13,7 @@
 #include "verb.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct er
 	if (verb_arg(a, 0)) {
 		v = verb_find(verb_arg(a, 0));
 		if (!v)
-			return error_set(e, ERR_USAGE, "there is no verb '%s'", verb_arg(a, 0));
+			return verb_unknown(verb_arg(a, 0), e);
 	}
 	verb_help(v, &text);
 	fputs(buf_str(&text), stdout);
@@ -136,8 +137,12 @@ static int finish(struct ctx *c, int r, const struct error *e)
 		progress_fail(c->progress);
 	if (!c->json)
 		print_complaints(c);
-	if (r >= 0)
-		return fflush(stdout) == 0 ? r : ERR_FAILED;
+	if (r >= 0 && fflush(stdout) == 0)
+		return r;
+	if (r >= 0) {
+		fprintf(stderr, "kbuild: writing the result: %s\n", strerror(errno));
+		return ERR_FAILED;
+	}
 	if (c->json)
 		print_json_error(c, e);
 	else
@@ -165,6 +170,18 @@ static int run_verb(struct ctx *c, const struct verb *v, const struct verb_args 
 	return v->run(c, a, e);
 }
 
+/* Else the first file that we open becomes somebody's standard output. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_(verb_args_freep) struct verb_args *args = NULL;
@@ -178,6 +195,7 @@ int main(int argc, char **argv)
 	const char *no_color = getenv("NO_COLOR");
 	int r;
 
+	open_standard_fds();
 	interrupt_install();
 	c.color = isatty(2) && !(no_color && *no_color);
 	r = verb_parse(&args, &verb, argc, argv, &e);

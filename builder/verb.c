@@ -84,7 +84,7 @@ const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
-static int unknown_verb(const char *name, struct error *e)
+int verb_unknown(const char *name, struct error *e)
 {
 	const char *names[64] = { NULL };
 	const char *near;
@@ -124,7 +124,7 @@ static int unknown_option(const struct verb *v, const char *text, struct error *
 	error_set(e, ERR_USAGE, "unknown option '%s'", text);
 	if (near)
 		return error_append(e, "; did you mean '--%s'?", near);
-	return error_append(e, "; see 'kbuild %s--help'", v ? xasprintf("%s ", v->name) : "");
+	return error_append(e, "; see 'kbuild %s%s--help'", v ? v->name : "", v ? " " : "");
 }
 
 /* The option that argv[*i] names, moving *i past a value that stands apart. */
@@ -219,7 +219,7 @@ int verb_parse(struct verb_args **ret, const struct verb **ret_verb, int argc, c
 	int r;
 
 	if (word && !v)
-		return unknown_verb(word, e);
+		return verb_unknown(word, e);
 	for (int i = 1; i < argc; i++) {
 		if (!ended && strcmp(argv[i], "--") == 0) {
 			ended = true;

@@ -52,7 +52,9 @@ int verb_parse(struct verb_args **ret, const struct verb **ret_verb, int argc, c
 void verb_args_free(struct verb_args *a);
 DEFINE_CLEANUP(struct verb_args *, verb_args_free);
 
+/* NULL when there is none; verb_unknown() is the error for that, with the nearest one. */
 const struct verb *verb_find(const char *name);
+int verb_unknown(const char *name, struct error *e);
 /* The text of "kbuild --help", or of one verb's. */
 void verb_help(const struct verb *v, struct buf *out);
 
