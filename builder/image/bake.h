@@ -17,7 +17,6 @@ struct bake {
 	const char *mirror; /* for the image's own apt sources; may be NULL */
 	const char *root;   /* the merged tree (overlay mounted in our mount namespace), writable */
 	int root_fd;
-
 	int log_fd;
 	int64_t epoch; /* seconds: what "now" is in the image (shadow's last change …) */
 	struct progress *progress;
