@@ -1,4 +1,5 @@
 /* The error object. See error.h for the rule that all of the tree obeys. */
+#define ERROR_IMPLEMENTATION
 #include "error.h"
 
 #include <errno.h>

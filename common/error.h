@@ -42,3 +42,17 @@ int error_prefix(struct error *e, const char *fmt, ...) _printf_(2, 3);
 
 /* Puts text after the message: the next thing to do, an excerpt of a log. Keeps the code. */
 int error_append(struct error *e, const char *fmt, ...) _printf_(2, 3);
+
+#if defined(__clang_analyzer__) && !defined(ERROR_IMPLEMENTATION)
+/* What the analyzer cannot see from here: all of these are negative. */
+static inline int error_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define error_set(...)	  error_negative(error_set(__VA_ARGS__))
+#define error_errno(...)  error_negative(error_errno(__VA_ARGS__))
+#define error_prefix(...) error_negative(error_prefix(__VA_ARGS__))
+#define error_append(...) error_negative(error_append(__VA_ARGS__))
+#endif
