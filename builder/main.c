@@ -18,6 +18,7 @@
 #include <string.h>
 
 const struct verb *const verb_table[] = {
+	&verb_completion,
 	&verb_help_verb,
 	&verb_version,
 	NULL,
@@ -33,16 +34,25 @@ static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct er
 		if (!v)
 			return verb_unknown(verb_arg(a, 0), e);
 	}
-	verb_help(v, &text);
+	if (verb_opt(a, "man"))
+		verb_manual(v, &text);
+	else
+		verb_help(v, &text);
 	fputs(buf_str(&text), stdout);
 	return 0;
 }
+
+static const struct verb_option help_options[] = {
+	{ "man", NULL, "as a section of the manual page", 0 },
+	{},
+};
 
 const struct verb verb_help_verb = {
 	.name = "help",
 	.args = "[VERB]",
 	.summary = "explain kbuild, or one verb",
 	.max = 1,
+	.options = help_options,
 	.run = run_help,
 };
 

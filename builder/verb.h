@@ -57,8 +57,10 @@ const struct verb *verb_find(const char *name);
 int verb_unknown(const char *name, struct error *e);
 /* The text of "kbuild --help", or of one verb's. */
 void verb_help(const struct verb *v, struct buf *out);
+/* The same as a section of the manual page: synopsis, options, examples (NULL: the common options). */
+void verb_manual(const struct verb *v, struct buf *out);
 
-extern const struct verb verb_help_verb, verb_version;
+extern const struct verb verb_help_verb, verb_version, verb_completion;
 extern const struct verb verb_check, verb_explain, verb_show;
 extern const struct verb verb_lock, verb_build;
 extern const struct verb verb_launch, verb_list, verb_status, verb_console, verb_ssh, verb_stop,
