@@ -1,0 +1,227 @@
+/*
+ * What must stand in the tree so that its disk boots: GRUB's configuration, modules and BIOS
+ * images, fstab, and the settings with which update-grub later writes an equal configuration. The
+ * tree's own grub-mkimage makes core.img, so image and modules are of one version.
+ */
+#include "disk.h"
+
+#include "alloc.h"
+#include "buf.h"
+#include "chroot.h"
+#include "error.h"
+#include "grub.h"
+#include "intree.h"
+#include "layout.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MODULES_FROM "usr/lib/grub/i386-pc"
+#define FILE_MAX     (16 * MIB)
+#define FSTAB_MAX    (1 * MIB)
+
+struct names {
+	char **v;
+	size_t n, cap;
+};
+
+static void names_free(struct names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+}
+
+/* Newest first; for equal trees the order is equal, whatever readdir() says. */
+static int compare_versions(const void *a, const void *b)
+{
+	return -strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+/* The names in a directory of the tree that keep() wants, sorted. */
+static int list(int root, const char *path, bool (*keep)(const char *), struct names *ret)
+{
+	int fd = intree_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
+
+	if (!d)
+		return fd < 0 ? fd : -errno;
+	while (errno = 0, (de = readdir(d))) {
+		if (!keep(de->d_name))
+			continue;
+		ret->v = grow(ret->v, ret->n, &ret->cap, sizeof *ret->v);
+		ret->v[ret->n++] = xstrdup(de->d_name);
+	}
+	if (errno)
+		return -errno;
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof *ret->v, compare_versions);
+	return 0;
+}
+
+static bool is_kernel(const char *name)
+{
+	return strncmp(name, "vmlinuz-", 8) == 0 && !strstr(name, ".dpkg-");
+}
+
+static bool is_module(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (strcmp(dot, ".mod") == 0 || strcmp(dot, ".lst") == 0 ||
+			      strcmp(name, "boot.img") == 0);
+}
+
+/* Only kernels whose initrd is there: root is found by label, which the kernel alone cannot. */
+static int find_kernels(int root, struct names *ret, struct error *e)
+{
+	_cleanup_(names_free) struct names all = {};
+	int r = list(root, "boot", is_kernel, &all);
+
+	if (r < 0)
+		return error_errno(e, r, "cannot read /boot of the tree");
+	for (size_t i = 0; i < all.n; i++) {
+		const char *version = all.v[i] + strlen("vmlinuz-");
+		_free_ char *initrd = xasprintf("boot/initrd.img-%s", version);
+		_close_ int fd = intree_open(root, initrd, O_PATH, 0);
+
+		if (fd < 0)
+			continue;
+		ret->v = grow(ret->v, ret->n, &ret->cap, sizeof *ret->v);
+		ret->v[ret->n++] = xstrdup(version);
+	}
+	if (ret->n == 0)
+		return error_set(e, ERR_FAILED,
+			"no kernel with an initrd in /boot of the tree (%zu without): is a kernel "
+			"package and initramfs-tools among the packages?",
+			all.n);
+	return 0;
+}
+
+static int put(int root, const char *path, const struct buf *text, struct error *e)
+{
+	int r = intree_write(root, path, text->data, text->len, 0644);
+
+	return r < 0 ? error_errno(e, r, "cannot write /%s of the tree", path) : 0;
+}
+
+static int write_config(int root, const char *distribution, struct error *e)
+{
+	_cleanup_(names_free) struct names kernels = {};
+	_free_ char *title = xasprintf("%s", distribution);
+	_buf_ config = BUF_INIT;
+	_buf_ defaults = BUF_INIT;
+	int r = find_kernels(root, &kernels, e);
+
+	if (r < 0)
+		return r;
+	title[0] = (char)toupper((unsigned char)title[0]);
+	grub_config((const char *const *)kernels.v, kernels.n, title, &config);
+	grub_defaults(&defaults);
+	r = put(root, GRUB_DIR "/grub.cfg", &config, e);
+	return r < 0 ? r : put(root, "etc/default/grub.d/50-kbuild.cfg", &defaults, e);
+}
+
+static int copy_modules(int root, struct error *e)
+{
+	_cleanup_(names_free) struct names modules = {};
+	int r = list(root, MODULES_FROM, is_module, &modules);
+
+	if (r == -ENOENT)
+		return error_set(e, ERR_FAILED,
+			"the tree has no /" MODULES_FROM ": it needs the package grub-pc-bin");
+	for (size_t i = 0; i < modules.n && r == 0; i++) {
+		_free_ char *from = xasprintf(MODULES_FROM "/%s", modules.v[i]);
+		_free_ char *to = xasprintf(GRUB_BIOS "/%s", modules.v[i]);
+		_buf_ data = BUF_INIT;
+
+		r = intree_read(root, from, FILE_MAX, &data);
+		if (r == 0)
+			r = intree_write(root, to, data.data, data.len, 0644);
+	}
+	return r < 0 ? error_errno(e, r, "cannot copy GRUB's modules in the tree") : 0;
+}
+
+static int make_core(const char *path, int root, struct error *e)
+{
+	/* Prefix without a disk: the one that the BIOS booted from. What reads it is built in. */
+	static const char *const argv[] = { "grub-mkimage", "--format=i386-pc",
+		"--directory=/" MODULES_FROM, "--prefix=(,gpt1)/" GRUB_DIR, "biosdisk", "part_gpt",
+		"ext2", "normal", "configfile", "search", "search_label", "search_fs_uuid", "linux",
+		"serial", "terminal", "test", "echo", "ls", "cat", "minicmd", "reboot", "halt",
+		NULL };
+	/* The image comes on standard output: no log, which would get a copy. */
+	_buf_ core = BUF_INIT;
+	struct chroot_run run = { .root = path, .argv = argv, .out = &core };
+	int r = chroot_check(&run, e);
+
+	return r < 0 ? r : put(root, GRUB_BIOS "/core.img", &core, e);
+}
+
+/* True when a line of the table names this mount point. */
+static bool fstab_has(const char *table, const char *where)
+{
+	for (const char *line = table; *line;
+		line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
+		const char *p = line + strspn(line, " \t");
+		size_t len;
+
+		if (*p == '#' || *p == '\n' || *p == '\0')
+			continue;
+		p += strcspn(p, " \t\n");
+		p += strspn(p, " \t");
+		len = strcspn(p, " \t\n");
+		if (len == strlen(where) && strncmp(p, where, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the definition wrote there stays; what it did not say about / and the ESP is added. */
+static int write_fstab(int root, struct error *e)
+{
+	static const struct {
+		const char *where, *line;
+	} lines[] = {
+		{ "/", "LABEL=" LABEL_ROOT " / ext4 discard,errors=remount-ro 0 1\n" },
+		{ "/boot/efi", "LABEL=" LABEL_ESP " /boot/efi vfat umask=0077,nofail 0 0\n" },
+	};
+	_buf_ old = BUF_INIT;
+	_buf_ new = BUF_INIT;
+	int r = intree_read(root, "etc/fstab", FSTAB_MAX, &old);
+
+	if (r < 0 && r != -ENOENT)
+		return error_errno(e, r, "cannot read /etc/fstab of the tree");
+	if (strncmp(buf_str(&old), "# UNCONFIGURED", 14) != 0)
+		buf_adds(&new, buf_str(&old));
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!fstab_has(buf_str(&old), lines[i].where))
+			buf_adds(&new, lines[i].line);
+	r = intree_mkdir(root, "boot/efi", 0700);
+	if (r < 0)
+		return error_errno(e, r, "cannot make /boot/efi in the tree");
+	return put(root, "etc/fstab", &new, e);
+}
+
+int boot_prepare(
+	const char *path, int root, const char *distribution, int log_fd _unused_, struct error *e)
+{
+	int r = write_config(root, distribution, e);
+
+	if (r == 0)
+		r = copy_modules(root, e);
+	if (r == 0)
+		r = make_core(path, root, e);
+	return r < 0 ? r : write_fstab(root, e);
+}
