@@ -208,9 +208,7 @@ static int step_bake(struct build *b, struct error *e)
 	r = bake_run(&k, e);
 	if (r < 0)
 		return r;
-	return b->def->bootable
-		       ? boot_prepare(b->root, b->root_fd, b->def->distribution, b->log_fd, e)
-		       : 0;
+	return b->def->bootable ? boot_prepare(b->root, b->root_fd, b->def->distribution, e) : 0;
 }
 
 static int step_seal(struct build *b, struct error *e)
@@ -231,7 +229,6 @@ static int step_disk(struct build *b, struct error *e)
 		.size = b->def->disk_size,
 		.seed = b->inputs,
 		.epoch = b->epoch,
-		.log_fd = b->log_fd,
 		.progress = b->c->progress,
 	};
 	int r;

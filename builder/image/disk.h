@@ -16,12 +16,18 @@ struct disk {
 		size; /* of the disk in bytes, a multiple of 1 MiB; too small: an error says what is needed */
 	const char *seed; /* any text: file system, partition and disk ids derive from it */
 	int64_t epoch;	  /* times later than this are clamped to it; also "now" */
-	int log_fd;
 	struct progress *progress;
 };
 
 /* Writes the raw image to path (made by us, sparse, fsynced). Removes it when it fails. */
 int disk_write(const struct disk *d, const char *path, struct error *e);
+
+/*
+ * Before the tree is sealed: writes into it what its disk needs to boot (GRUB's configuration,
+ * modules and BIOS images, fstab, defaults for update-grub). path and root: the same directory,
+ * writable. Runs the tree's grub-mkimage.
+ */
+int boot_prepare(const char *path, int root, const char *distribution, struct error *e);
 
 /* qcow2 from raw, by qemu-img; compressed with zstd when compress. */
 int disk_qcow2(
