@@ -214,8 +214,7 @@ static int write_fstab(int root, struct error *e)
 	return put(root, "etc/fstab", &new, e);
 }
 
-int boot_prepare(
-	const char *path, int root, const char *distribution, int log_fd _unused_, struct error *e)
+int boot_prepare(const char *path, int root, const char *distribution, struct error *e)
 {
 	int r = write_config(root, distribution, e);
 
