@@ -304,6 +304,8 @@ static int child_watch(struct child *c, const struct process *p, struct error *e
 		r = child_poll(c, p, (int)MIN(left, 60000), &ended, e);
 		if (r < 0)
 			return r;
+		if (p->enough && *p->enough && !ended)
+			kill(c->pid, SIGKILL);
 		if (ended && !was_ended)
 			deadline = clock_now_ms(&clock_real) + DRAIN_MS;
 	}

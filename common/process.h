@@ -26,6 +26,8 @@ struct process {
 	/* Called for each line of output, without its newline; NULL: not. */
 	void (*line)(void *arg, const char *line);
 	void *line_arg;
+	const bool
+		*enough; /* set by line(): the program has said enough and is killed; NULL: never */
 
 	/*
 	 * For children in namespaces: flags for clone() (CLONE_NEWNS …) and what the child does
