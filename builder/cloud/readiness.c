@@ -1,0 +1,265 @@
+/* Console bytes to an answer. One pass, line by line; a line is cut at LINE_CAP. */
+#include "readiness.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "error.h"
+#include "json.h"
+#include "node.h"
+
+#include <string.h>
+
+#define LINE_CAP    (64 * KIB)
+#define DETAIL_CAP  100 /* characters of a progress line */
+#define REASONS_CAP 1500
+
+static const char marker[] = "kbuild-status: ";
+
+/* Lines after which no status can come. Boot loader, kernel, initramfs, systemd in that order. */
+static const struct {
+	const char *text, *cause;
+} deadly[] = {
+	{ "grub rescue>", "the boot loader found no system (GRUB rescue shell)" },
+	{ "Kernel panic - not syncing", "the kernel panicked" },
+	{ "Dropping to a shell!", "the initramfs did not find the root file system" },
+	{ "You are in emergency mode", "the system stopped in emergency mode" },
+	{ "Cannot open access to console, the root account is locked",
+		"the system stopped in emergency mode" },
+	{ "Out of memory and no killable processes", "the server has too little memory" },
+};
+
+static const struct {
+	const char *word;
+	enum readiness state;
+} words[] = {
+	{ "ready", READINESS_READY },
+	{ "running", READINESS_READY },
+	{ "done", READINESS_READY },
+	{ "degraded", READINESS_DEGRADED },
+	{ "failed", READINESS_FAILED },
+	{ "error", READINESS_FAILED },
+};
+
+void readiness_reset(struct readiness_watch *w)
+{
+	for (size_t i = 0; i < READINESS_TAIL; i++)
+		free(w->tail[i]);
+	free(w->status);
+	free(w->reasons);
+	free(w->cause);
+	free(w->detail);
+	buf_free(&w->line);
+	*w = (struct readiness_watch)READINESS_WATCH_INIT;
+}
+
+void readiness_watch_free(struct readiness_watch *w)
+{
+	readiness_reset(w);
+}
+
+static void replace(char **p, char *value)
+{
+	free(*p);
+	*p = value;
+}
+
+/* Behind an ESC: how many bytes belong to the sequence (ECMA-48: CSI, OSC, or one letter). */
+static size_t escape_len(const char *p, size_t len)
+{
+	size_t i = 1;
+
+	if (len == 0)
+		return 0;
+	if (p[0] == '[') {
+		while (i < len && ((unsigned char)p[i] < 0x40 || (unsigned char)p[i] > 0x7e))
+			i++;
+		return MIN(i + 1, len);
+	}
+	if (p[0] == ']') {
+		while (i < len && p[i] != '\a' && p[i] != '\033')
+			i++;
+		return MIN(i + 1, len);
+	}
+	return strchr("()#%", p[0]) && p[0] ? MIN(2, len) : 1;
+}
+
+void console_clean(const char *line, size_t len, struct buf *out)
+{
+	size_t start = out->len;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		if (c == '\033')
+			i += escape_len(line + i + 1, len - i - 1);
+		else if (c == '\t')
+			buf_addc(out, ' ');
+		else if (c >= 0x20 && c != 0x7f && (out->len > start || c != ' '))
+			buf_addc(out, (char)c);
+	}
+	while (out->len > start && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+}
+
+static char *join_reasons(const struct node *list)
+{
+	_buf_ b = BUF_INIT;
+
+	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
+		const char *s = node_str(list->items[i]);
+
+		if (s && b.len + strlen(s) < REASONS_CAP)
+			buf_printf(&b, "%s%s", b.len ? "; " : "", s);
+	}
+	return b.len ? buf_detach(&b) : NULL;
+}
+
+/* The text behind the marker. What is no such object is as if it had not been said. */
+static void read_status(struct readiness_watch *w, const char *text)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct error ignored = {};
+	struct node *doc, *reasons;
+	_buf_ compact = BUF_INIT;
+	const char *state;
+
+	if (json_parse(&doc, a, "the status of the server", text, strlen(text), &ignored) < 0 ||
+		doc->kind != NODE_MAP)
+		return;
+	state = node_str(node_get(doc, "state"));
+	for (size_t i = 0; state && i < ARRAY_SIZE(words); i++) {
+		if (strcmp(state, words[i].word) != 0)
+			continue;
+		reasons = node_get(doc, "reasons");
+		node_write_json(doc, 0, &compact);
+		while (compact.len && compact.data[compact.len - 1] == '\n')
+			compact.data[--compact.len] = '\0';
+		w->state = words[i].state;
+		replace(&w->status, buf_detach(&compact));
+		replace(&w->reasons, join_reasons(reasons));
+		return;
+	}
+}
+
+/* Cuts at DETAIL_CAP bytes, never inside a UTF-8 sequence. */
+static char *short_line(const char *line)
+{
+	size_t n = strlen(line);
+
+	if (n > DETAIL_CAP) {
+		n = DETAIL_CAP;
+		while (n > 0 && ((unsigned char)line[n] & 0xc0) == 0x80)
+			n--;
+	}
+	return xstrndup(line, n);
+}
+
+/* "[   12.345678] " says nothing to a person. */
+static const char *without_time(const char *line)
+{
+	size_t n;
+
+	if (*line != '[')
+		return line;
+	n = 1 + strspn(line + 1, " .0123456789");
+	if (line[n] != ']')
+		return line;
+	return line + n + 1 + strspn(line + n + 1, " ");
+}
+
+static void take_line(struct readiness_watch *w)
+{
+	_buf_ clean = BUF_INIT;
+	const char *line, *status;
+
+	console_clean(buf_str(&w->line), w->line.len, &clean);
+	buf_reset(&w->line);
+	line = buf_str(&clean);
+	if (!*line)
+		return;
+	replace(&w->tail[w->lines++ % READINESS_TAIL], short_line(line));
+	status = strstr(line, marker);
+	if (status) {
+		read_status(w, status + sizeof marker - 1);
+		return;
+	}
+	if (*without_time(line))
+		replace(&w->detail, short_line(without_time(line)));
+	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++) {
+		if (w->state == READINESS_WAITING && strstr(line, deadly[i].text)) {
+			w->state = READINESS_DEAD;
+			replace(&w->cause, xstrdup(deadly[i].cause));
+		}
+	}
+}
+
+void readiness_feed(struct readiness_watch *w, const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n' || data[i] == '\r')
+			take_line(w);
+		else if (data[i] != '\0' && w->line.len < LINE_CAP)
+			buf_addc(&w->line, data[i]);
+	}
+	/* A prompt has no newline: "grub rescue>". */
+	if (w->line.len && strstr(buf_str(&w->line), deadly[0].text))
+		take_line(w);
+}
+
+void readiness_tail(const struct readiness_watch *w, struct buf *out)
+{
+	size_t n = MIN(w->lines, READINESS_TAIL);
+
+	for (size_t i = w->lines - n; i < w->lines; i++)
+		buf_printf(out, "%s  | %s", out->len ? "\n" : "", w->tail[i % READINESS_TAIL]);
+}
+
+/* One printed key, "ssh-ed25519 AAAA… comment", as a line of known_hosts. */
+static bool add_host_key(const char *line, const char *host, struct buf *out)
+{
+	static const char base64[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	size_t type = strcspn(line, " ");
+	const char *key = line + type + strspn(line + type, " ");
+	size_t n = strspn(key, base64);
+
+	if ((strncmp(line, "ssh-", 4) != 0 && strncmp(line, "ecdsa-", 6) != 0) || n < 32 ||
+		(key[n] != ' ' && key[n] != '\0'))
+		return false;
+	buf_printf(out, "%s %.*s %.*s\n", host, (int)type, line, (int)n, key);
+	return true;
+}
+
+size_t console_host_keys(const char *text, size_t len, const char *host, struct buf *out)
+{
+	bool inside = false;
+	size_t keys = 0, start = out->len;
+	size_t block_keys = 0;
+	_buf_ block = BUF_INIT;
+	_buf_ line = BUF_INIT;
+
+	for (const char *p = text, *end = text + len; p < end;) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+
+		if (!nl)
+			break;
+		buf_reset(&line);
+		console_clean(p, (size_t)(nl - p), &line);
+		p = nl + 1;
+		if (strstr(buf_str(&line), "BEGIN SSH HOST KEY KEYS")) {
+			inside = true;
+			block_keys = 0;
+			buf_reset(&block);
+		} else if (inside && strstr(buf_str(&line), "END SSH HOST KEY KEYS")) {
+			inside = false;
+			if (block_keys == 0)
+				continue;
+			keys = block_keys;
+			out->len = start;
+			buf_add(out, buf_str(&block), block.len);
+		} else if (inside && add_host_key(buf_str(&line), host, &block)) {
+			block_keys++;
+		}
+	}
+	return keys;
+}

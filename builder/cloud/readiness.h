@@ -1,0 +1,57 @@
+/*
+ * What a server tells over its serial console, read from any cloud: lines are cleaned of escape
+ * codes, "kbuild-status: {…}" is the server's own word, and some lines mean that it will never say
+ * one (a kernel panic, the emergency shell). Bytes of a console are foreign: nothing is trusted.
+ *
+ * The status line, one JSON object of at most 64 KiB, written by our unit at the end of each boot:
+ *   {"version": 1, "state": "ready" | "degraded" | "failed", "reasons": ["…"], …}
+ * Other members are kept as they are; "done" and "running" are read as "ready", "error" as "failed".
+ */
+#pragma once
+
+#include "base.h"
+#include "buf.h"
+
+struct error;
+
+enum readiness {
+	READINESS_WAITING,
+	READINESS_READY,
+	READINESS_DEGRADED, /* it answered: something is not as it should be */
+	READINESS_FAILED,   /* it answered: it did not work */
+	READINESS_DEAD,	    /* it will never answer */
+};
+
+#define READINESS_TAIL 12 /* last lines that are kept */
+
+struct readiness_watch {
+	enum readiness state;
+	char *status;  /* the last status object as it came, one line; NULL: none yet */
+	char *reasons; /* its reasons, joined by "; "; NULL: none */
+	char *cause;   /* READINESS_DEAD: what happened, in plain words */
+	char *detail;  /* the last line worth showing */
+	char *tail[READINESS_TAIL]; /* a ring of cleaned, not empty lines */
+	size_t lines;		    /* how many there were; the next goes to tail[lines % TAIL] */
+	struct buf line;	    /* of the line that is not complete */
+};
+
+#define READINESS_WATCH_INIT                                                                       \
+	{                                                                                          \
+	}
+void readiness_watch_free(struct readiness_watch *w); /* the form for _cleanup_ */
+
+/* Console bytes, in any portions. A later status replaces an earlier one. */
+void readiness_feed(struct readiness_watch *w, const char *data, size_t len);
+/* Forgets what was said (the server boots anew), keeps nothing. */
+void readiness_reset(struct readiness_watch *w);
+/* The last lines, each behind "  | ", for messages. */
+void readiness_tail(const struct readiness_watch *w, struct buf *out);
+
+/* Appends line without escape sequences, control characters and white space at its ends. */
+void console_clean(const char *line, size_t len, struct buf *out);
+
+/*
+ * The SSH host keys that cloud-init printed, as lines of a known_hosts file for that host name
+ * (the last complete block; nothing when there is none). Returns the number of keys.
+ */
+size_t console_host_keys(const char *text, size_t len, const char *host, struct buf *out);
