@@ -1,0 +1,17 @@
+/*
+ * Whether KVM really runs guests here. That /dev/kvm opens says little: in many virtual machines it
+ * does, and then guests hang or die. So a guest is run until its kernel speaks, once per boot of
+ * this machine; the answer is kept in the cache.
+ */
+#pragma once
+
+#include "base.h"
+
+struct cloud;
+struct error;
+
+/*
+ * Runs the raw disk (read only) under KVM. True when its kernel spoke. What cannot be found out is
+ * "no": software emulation always works. Negative only when interrupted.
+ */
+int kvm_works(const struct cloud *c, const char *disk, bool *ret, struct error *e);

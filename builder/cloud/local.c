@@ -1,0 +1,299 @@
+/*
+ * Servers on this machine, as QEMU processes that outlive kbuild. The table is at the end; making
+ * one is in local_launch.c.
+ */
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "fd.h"
+#include "local_launch.h"
+#include "local_qemu.h"
+#include "local_state.h"
+#include "preflight.h"
+#include "progress.h"
+#include "provider.h"
+#include "qmp.h"
+#include "readiness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CONSOLE	    "console.log"
+#define CONSOLE_MAX (4 * MIB) /* a portion; also how far back a status is looked for */
+#define QMP_MS	    5000
+
+/* Up to CONSOLE_MAX bytes from *offset on, which moves behind them. */
+static int read_console(const struct local_dir *d, uint64_t *offset, struct buf *ret)
+{
+	_close_ int fd = openat(d->fd, CONSOLE, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	n = pread(fd, buf_reserve(ret, CONSOLE_MAX), CONSOLE_MAX, (off_t)*offset);
+	if (n < 0)
+		return -errno;
+	ret->len += (size_t)n;
+	ret->data[ret->len] = '\0';
+	*offset += (uint64_t)n;
+	return 0;
+}
+
+static uint64_t console_size(const struct local_dir *d)
+{
+	struct stat st;
+
+	return fstatat(d->fd, CONSOLE, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* What the server said of itself since offset; returns new, or NULL. */
+static char *last_status(const struct local_dir *d, uint64_t offset)
+{
+	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+	uint64_t size = console_size(d);
+	_buf_ text = BUF_INIT;
+
+	if (size > CONSOLE_MAX && offset < size - CONSOLE_MAX)
+		offset = size - CONSOLE_MAX;
+	if (read_console(d, &offset, &text) == 0)
+		readiness_feed(&w, buf_str(&text), text.len);
+	return TAKE(w.status);
+}
+
+bool local_has_answered(const struct local_dir *d)
+{
+	_free_ char *status = last_status(d, 0);
+
+	return status != NULL;
+}
+
+static enum server_state state_of(
+	const struct local_dir *d, const struct local_record *rec, const struct server *s)
+{
+	if (rec->phase == PHASE_CREATING)
+		return SERVER_CREATING;
+	if (!qemu_alive(d))
+		return SERVER_STOPPED;
+	return rec->phase == PHASE_BOOTING && !s->status ? SERVER_BOOTING : SERVER_RUNNING;
+}
+
+static const char *note_of(const struct local_dir *d, enum server_state state)
+{
+	if (state == SERVER_CREATING)
+		return "a launch is making it, or was cut off: launch it again, or destroy it";
+	if (state == SERVER_STOPPED && qemu_was_killed(d))
+		return "it did not shut down: its QEMU was killed";
+	return NULL;
+}
+
+/* An unreadable record is a state of the server, not a failure of who asks. */
+static void describe(const struct local_dir *d, const char *name, struct arena *a, struct server *s)
+{
+	struct local_record rec;
+	struct error why = {};
+	_free_ char *status = NULL;
+
+	*s = (struct server){ .name = arena_strdup(a, name),
+		.directory = arena_strdup(a, d->path) };
+	if (local_record_read(d, a, &rec, &why) < 0) {
+		s->state = SERVER_BROKEN;
+		s->note = arena_strdup(a, why.msg);
+		return;
+	}
+	s->image = rec.image;
+	s->definition = rec.definition;
+	s->address = "127.0.0.1";
+	s->ssh_port = (unsigned)rec.ssh_port;
+	s->user = rec.user;
+	s->identity = rec.identity;
+	s->created = rec.created;
+	s->accel = rec.accel;
+	s->memory = rec.memory;
+	s->cpus = (unsigned)rec.cpus;
+	s->volume_size = rec.volume_size;
+	s->forwards = rec.forwards;
+	s->n_forwards = rec.n_forwards;
+	s->console_offset = rec.console_offset;
+	status = last_status(d, rec.console_offset);
+	s->status = status ? arena_strdup(a, status) : NULL;
+	s->state = state_of(d, &rec, s);
+	s->note = note_of(d, s->state);
+}
+
+static int find(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
+	struct error *e)
+{
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	int r = local_dir_open(&d, c, name, false, e);
+
+	if (r == 0)
+		describe(&d, name, a, ret);
+	return r;
+}
+
+static int list(
+	const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n, struct error *e)
+{
+	const char **names;
+	struct server *v;
+	size_t n = 0, k = 0;
+	int r = local_names(c, a, &names, e);
+
+	if (r < 0)
+		return r;
+	while (names[n])
+		n++;
+	v = arena_alloc(a, (n + 1) * sizeof *v);
+	for (size_t i = 0; i < n; i++) {
+		r = find(c, names[i], a, &v[k], e);
+		if (r < 0)
+			return r;
+		k += r == 0; /* else it was removed meanwhile */
+	}
+	*ret = v;
+	*ret_n = k;
+	return 0;
+}
+
+/* Opens and locks a server, and reads its record. */
+static int open_server(const struct cloud *c, const char *name, struct arena *a,
+	struct local_dir *d, struct local_record *rec, struct error *e)
+{
+	int r = local_dir_open(d, c, name, true, e);
+
+	return r == 0 ? local_record_read(d, a, rec, e) : r;
+}
+
+static int settle(const struct cloud *c, const char *name, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	struct local_record rec;
+	int r = open_server(c, name, a, &d, &rec, e);
+
+	if (r != 0 || rec.phase != PHASE_BOOTING)
+		return r;
+	rec.phase = PHASE_READY;
+	return local_record_write(&d, &rec, e);
+}
+
+static int launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
+	struct server *ret, struct error *e)
+{
+	int r = local_launch(c, q, a, e), f;
+
+	if (r < 0)
+		return r;
+	f = find(c, q->name, a, ret, e);
+	if (f == CLOUD_ABSENT)
+		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", q->name);
+	return f < 0 ? f : r;
+}
+
+static int start(const struct cloud *c, const char *name, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	struct local_record rec;
+	struct port_forward *all;
+	int r = open_server(c, name, a, &d, &rec, e);
+
+	if (r != 0)
+		return r;
+	if (rec.phase == PHASE_CREATING)
+		return error_set(e, ERR_FAILED,
+			"the launch of '%s' was cut off before it was made: launch it again, or "
+			"'kbuild destroy %s'",
+			name, name);
+	if (qemu_alive(&d))
+		return CLOUD_UNCHANGED;
+	all = arena_alloc(a, (rec.n_forwards + 1) * sizeof *all);
+	all[0] = (struct port_forward){ (unsigned)rec.ssh_port, 22, false, "127.0.0.1" };
+	for (size_t i = 0; i < rec.n_forwards; i++)
+		all[i + 1] = rec.forwards[i];
+	r = need_program(QEMU_SYSTEM, "qemu-system-x86", e);
+	if (r == 0)
+		r = need_ports(all, rec.n_forwards + 1, e);
+	if (r == 0)
+		r = need_memory(rec.memory, e);
+	if (r < 0)
+		return error_prefix(e, "starting '%s'", name);
+	rec.console_offset = console_size(&d);
+	r = local_record_write(&d, &rec, e);
+	return r < 0 ? r : qemu_start(&d, name, &rec, e);
+}
+
+static int stop(
+	const struct cloud *c, const char *name, bool force, int64_t timeout, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	struct local_record rec;
+	int r = open_server(c, name, a, &d, &rec, e);
+
+	if (r != 0)
+		return r;
+	if (!qemu_alive(&d))
+		return CLOUD_UNCHANGED;
+	if (force) {
+		r = qemu_kill(&d, rec.uuid, e);
+		if (r == 0)
+			(void)unlinkat(d.fd, "qemu.pid", 0); /* it was asked for: no crash */
+		return r;
+	}
+	r = qmp_command(d.fd, "qmp.sock", "system_powerdown", QMP_MS, e);
+	if (r < 0)
+		return error_prefix(e, "stopping '%s'", name);
+	r = qemu_wait(&d, timeout);
+	if (r == -ETIMEDOUT)
+		return CLOUD_TIMEOUT;
+	return r < 0 ? error_errno(e, r, "stopping '%s'", name) : 0;
+}
+
+static int destroy(const struct cloud *c, const char *name, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	struct local_record rec = {};
+	struct error broken = {};
+	int r = local_dir_open(&d, c, name, true, e);
+
+	if (r != 0)
+		return r;
+	if (local_record_read(&d, a, &rec, &broken) < 0)
+		rec.uuid = NULL; /* no reason to keep it */
+	r = qemu_kill(&d, rec.uuid, e);
+	if (r < 0)
+		return error_prefix(e, "destroying '%s'", name);
+	return local_dir_remove(&d, c, name, e);
+}
+
+static int console(const struct cloud *c, const char *name, uint64_t offset, struct buf *ret,
+	uint64_t *ret_offset, struct error *e)
+{
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	int r = local_dir_open(&d, c, name, false, e);
+
+	if (r != 0)
+		return r;
+	*ret_offset = offset;
+	r = read_console(&d, ret_offset, ret);
+	return r < 0 ? error_errno(e, r, "reading '%s/" CONSOLE "'", d.path) : 0;
+}
+
+const struct provider provider_local = {
+	.name = "local",
+	.launch = launch,
+	.settle = settle,
+	.list = list,
+	.find = find,
+	.start = start,
+	.stop = stop,
+	.destroy = destroy,
+	.console = console,
+};

@@ -1,0 +1,162 @@
+/*
+ * QMP over a UNIX socket. The path of such a socket is limited to 107 bytes and state directories
+ * are longer than that: both ends go through /proc/self/fd.
+ */
+#include "qmp.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "clock.h"
+#include "error.h"
+#include "fd.h"
+#include "interrupt.h"
+#include "json.h"
+#include "node.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define REPLY_MAX MIB
+
+static int address_of(int dirfd, const char *name, struct sockaddr_un *ret)
+{
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (snprintf(ret->sun_path, sizeof ret->sun_path, "/proc/self/fd/%d/%s", dirfd, name) >=
+		(int)sizeof ret->sun_path)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+int qmp_listen(int dirfd, const char *name)
+{
+	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sa;
+	int r = address_of(dirfd, name, &sa);
+
+	if (fd < 0)
+		return -errno;
+	if (r < 0)
+		return r;
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(fd, 4) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+struct qmp {
+	int fd;
+	int64_t deadline;
+	struct buf in;
+};
+
+static void qmp_close(struct qmp *q)
+{
+	closep(&q->fd);
+	buf_free(&q->in);
+}
+
+/* The next line, read into *ret (appended). QMP sends one JSON object a line. */
+static int read_line(struct qmp *q, struct buf *ret)
+{
+	for (;;) {
+		char *nl = q->in.len ? memchr(q->in.data, '\n', q->in.len) : NULL;
+		struct pollfd p = { .fd = q->fd, .events = POLLIN };
+		int64_t left = q->deadline - clock_now_ms(&clock_real);
+		ssize_t n;
+
+		if (nl) {
+			size_t len = (size_t)(nl - q->in.data) + 1;
+
+			buf_add(ret, q->in.data, len);
+			memmove(q->in.data, q->in.data + len, q->in.len - len);
+			q->in.len -= len;
+			return 0;
+		}
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (interrupted())
+			return -ECANCELED;
+		if (q->in.len > REPLY_MAX)
+			return -EMSGSIZE;
+		if (poll(&p, 1, (int)MIN(left, 500)) < 0 && errno != EINTR)
+			return -errno;
+		if (!p.revents)
+			continue;
+		n = read(q->fd, buf_reserve(&q->in, 4096), 4096);
+		if (n == 0)
+			return -ECONNRESET;
+		if (n > 0)
+			q->in.len += (size_t)n;
+		else if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+}
+
+/* Reads until an answer (events come in between). 0, or 1 when QEMU refused, with its words. */
+static int read_answer(struct qmp *q, struct arena *a, const char **ret_refusal, struct error *e)
+{
+	for (;;) {
+		_buf_ line = BUF_INIT;
+		struct node *doc;
+		int r = read_line(q, &line);
+
+		if (r < 0)
+			return error_errno(e, r, "asking QEMU");
+		r = json_parse(&doc, a, "answer of QEMU", buf_str(&line), line.len, e);
+		if (r < 0)
+			return r;
+		if (node_get(doc, "return") || node_get(doc, "QMP"))
+			return 0;
+		if (node_get(doc, "error")) {
+			*ret_refusal = node_str(node_path(doc, "error.desc"));
+			return 1;
+		}
+	}
+}
+
+static int exchange(struct qmp *q, const char *command, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char *const commands[] = { NULL, "qmp_capabilities", command };
+	const char *refusal = NULL;
+
+	/* Its greeting comes unasked, then each command has its answer. */
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		_free_ char *text = commands[i] ? xasprintf("{\"execute\": \"%s\"}\n", commands[i])
+						: xstrdup("");
+		int r = fd_write(q->fd, text, strlen(text));
+
+		if (r < 0)
+			return error_errno(e, r, "asking QEMU");
+		r = read_answer(q, a, &refusal, e);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return error_set(e, ERR_FAILED, "QEMU refused %s: %s", commands[i],
+				refusal ? refusal : "no reason given");
+	}
+	return 0;
+}
+
+int qmp_command(
+	int dirfd, const char *name, const char *command, int64_t timeout_ms, struct error *e)
+{
+	_cleanup_(qmp_close) struct qmp q = {
+		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		.deadline = clock_now_ms(&clock_real) + timeout_ms,
+	};
+	struct sockaddr_un sa;
+	int r = address_of(dirfd, name, &sa);
+
+	if (r < 0 || q.fd < 0)
+		return error_errno(e, r < 0 ? r : errno, "asking QEMU");
+	if (connect(q.fd, (struct sockaddr *)&sa, sizeof sa) < 0)
+		return error_errno(e, errno, "connecting to QEMU");
+	return exchange(&q, command, e);
+}
