@@ -18,6 +18,14 @@
 #include <string.h>
 
 const struct verb *const verb_table[] = {
+	&verb_launch,
+	&verb_list,
+	&verb_status,
+	&verb_console,
+	&verb_ssh,
+	&verb_stop,
+	&verb_start,
+	&verb_destroy,
 	&verb_completion,
 	&verb_help_verb,
 	&verb_version,

@@ -1,0 +1,102 @@
+/* From a definition to a server that answered. */
+#include "launch.h"
+
+#include "arena.h"
+#include "build.h"
+#include "ctx.h"
+#include "error.h"
+#include "progress.h"
+#include "provider.h"
+
+/* TODO: the build is not linked yet. */
+#pragma weak build_run
+#pragma weak build_result_free
+
+struct cloud ctx_cloud(const struct ctx *c)
+{
+	return (struct cloud){
+		.state_dir = c->state_dir,
+		.cache_dir = c->cache_dir,
+		.clock = c->clock,
+		.progress = c->progress,
+	};
+}
+
+/* Fills what the request leaves open from the image of the definition, building it when needed. */
+static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
+	struct arena *a, struct error *e)
+{
+	_cleanup_(build_result_free) struct build_result b = BUILD_RESULT_INIT;
+	struct build_options bo = BUILD_OPTIONS_INIT;
+	int r;
+
+	bo.definition = o->definition;
+	r = build_run(c, &bo, &b, e);
+	if (r < 0)
+		return r;
+	q->definition = arena_strdup(a, b.name);
+	q->disk = arena_strdup(a, b.disk);
+	q->disk_immutable = true;
+	q->image_digest = arena_strdup(a, b.image);
+	q->user_data = arena_strdup(a, b.user_data);
+	if (!q->name)
+		q->name = q->definition;
+	if (!q->user && b.user)
+		q->user = arena_strdup(a, b.user);
+	if (!q->volume_size)
+		q->volume_size = b.volume;
+	return 0;
+}
+
+/* Nobody waits for it any more, and it is in nobody's hands yet. */
+static int take_back(const struct launch_options *o, const struct cloud *cloud, const char *name,
+	struct error *e)
+{
+	struct error why = {};
+
+	if (o->keep)
+		return error_append(e,
+			": the server '%s' goes on starting; the same command waits for it again",
+			name);
+	if (o->provider->destroy(cloud, name, &why) < 0)
+		return error_append(
+			e, ", and the server '%s' could not be removed: %s", name, why.msg);
+	return error_append(e, ": the server '%s' was removed again", name);
+}
+
+int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, struct server *ret,
+	struct error *e)
+{
+	struct launch_request q = *o->request;
+	struct cloud cloud = ctx_cloud(c);
+	struct error ignored = {};
+	int r = 0;
+
+	if (o->definition && !build_run)
+		return error_set(e, ERR_FAILED, "this kbuild cannot build yet: use --image");
+	if (o->definition)
+		r = take_image(c, o, &q, a, e);
+	if (r < 0)
+		return r;
+	progress_begin(c->progress, "making the server", NULL, 0);
+	r = o->provider->launch(&cloud, &q, a, ret, e);
+	if (r < 0)
+		return r;
+	progress_end(c->progress, r == CLOUD_CONTINUED ? "it was there already" : NULL);
+	if (o->wait) {
+		r = server_wait(c, o->provider, q.name, o->timeout_ms, e);
+		if (r < 0 && e->code == ERR_INTERRUPTED)
+			return take_back(o, &cloud, q.name, e);
+		if (r < 0 && e->code == ERR_TEST)
+			/* When it did answer, find() knows, and it is no longer its launch's. */
+			(void)o->provider->find(&cloud, q.name, a, ret, &ignored);
+		if (r < 0)
+			return r;
+	}
+	r = o->provider->settle(&cloud, q.name, e);
+	if (r == 0)
+		r = o->provider->find(&cloud, q.name, a, ret, e);
+	if (r == CLOUD_ABSENT)
+		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", q.name);
+	return r;
+}

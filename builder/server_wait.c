@@ -1,0 +1,166 @@
+/* Waiting for a server's answer on its console, with what it is doing as progress. */
+#include "arena.h"
+#include "buf.h"
+#include "clock.h"
+#include "ctx.h"
+#include "error.h"
+#include "launch.h"
+#include "progress.h"
+#include "provider.h"
+#include "readiness.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define POLL_MS	 250
+#define ALIVE_MS 2000 /* how often to ask the cloud whether it still runs */
+#define LAST_MS	 1500 /* after a panic: let it finish its last words */
+
+struct wait {
+	struct ctx *c;
+	const struct provider *p;
+	struct cloud cloud;
+	const char *name;
+	uint64_t offset;
+	int64_t timeout, deadline, next_alive, dead_since;
+	struct readiness_watch watch;
+};
+
+static void wait_close(struct wait *w)
+{
+	readiness_watch_free(&w->watch);
+}
+
+/* "what happened", its last lines, and where to look further. */
+static int give_up(const struct wait *w, int code, const char *what, bool runs, struct error *e)
+{
+	_buf_ tail = BUF_INIT;
+
+	readiness_tail(&w->watch, &tail);
+	error_set(e, code, "the server '%s' did not get ready: %s%s%s", w->name, what,
+		tail.len ? "\n" : "", buf_str(&tail));
+	return error_append(e,
+		"\n%s. All it wrote: 'kbuild console %s'. To remove it: 'kbuild destroy %s'",
+		runs ? "It still runs" : "It is kept", w->name, w->name);
+}
+
+static int gone(const struct wait *w, struct error *e)
+{
+	return error_set(e, ERR_FAILED, "the server '%s' was destroyed while it started", w->name);
+}
+
+/* 0: go on waiting; 1: the console has nothing more to come. */
+static int check_alive(struct wait *w, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	int64_t now = clock_now_ms(w->c->clock);
+	struct server s;
+	int r;
+
+	if (now < w->next_alive)
+		return 0;
+	w->next_alive = now + ALIVE_MS;
+	r = w->p->find(&w->cloud, w->name, a, &s, e);
+	if (r == CLOUD_ABSENT)
+		return gone(w, e);
+	if (r < 0)
+		return r;
+	return s.state == SERVER_STOPPED;
+}
+
+static int read_on(struct wait *w, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	int r = w->p->console(&w->cloud, w->name, w->offset, &text, &w->offset, e);
+
+	if (r == CLOUD_ABSENT)
+		return gone(w, e);
+	if (r < 0)
+		return r;
+	readiness_feed(&w->watch, buf_str(&text), text.len);
+	if (w->watch.detail && text.len)
+		progress_detail(w->c->progress, "%s", w->watch.detail);
+	return 0;
+}
+
+/* 1: go on. */
+static int judge(struct wait *w, bool ended, struct error *e)
+{
+	int64_t now = clock_now_ms(w->c->clock);
+	const char *reasons = w->watch.reasons ? w->watch.reasons : "it gave no reason";
+
+	switch (w->watch.state) {
+	case READINESS_READY:
+		return 0;
+	case READINESS_DEGRADED:
+		return error_set(e, ERR_TEST,
+			"the server '%s' is up, but not as it should be: %s\nLook at it with "
+			"'kbuild ssh %s', or remove it with 'kbuild destroy %s'",
+			w->name, reasons, w->name, w->name);
+	case READINESS_FAILED:
+		return give_up(w, ERR_TEST, reasons, !ended, e);
+	case READINESS_DEAD:
+		if (!w->dead_since)
+			w->dead_since = now;
+		if (ended || now - w->dead_since >= LAST_MS)
+			return give_up(w, ERR_TEST, w->watch.cause, !ended, e);
+		return 1;
+	case READINESS_WAITING:
+		break;
+	}
+	if (ended)
+		return give_up(w, ERR_FAILED, "it ended before it had answered", false, e);
+	if (now >= w->deadline) {
+		_buf_ what = BUF_INIT;
+
+		buf_printf(&what, "no answer within %" PRId64 " s (--timeout)", w->timeout / 1000);
+		return give_up(w, ERR_TEST, buf_str(&what), true, e);
+	}
+	return 1;
+}
+
+static int wait_loop(struct wait *w, struct error *e)
+{
+	for (;;) {
+		/* Asked before reading: what an ended server wrote last is then read. */
+		int ended = check_alive(w, e);
+		int r = ended < 0 ? ended : read_on(w, e);
+
+		if (r == 0)
+			r = judge(w, ended > 0, e);
+		if (r <= 0)
+			return r;
+		progress_tick(w->c->progress);
+		r = clock_sleep_ms(w->c->clock, POLL_MS);
+		if (r < 0)
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+	}
+}
+
+int server_wait(struct ctx *c, const struct provider *p, const char *name, int64_t timeout_ms,
+	struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(wait_close) struct wait w = {
+		.c = c,
+		.p = p,
+		.cloud = ctx_cloud(c),
+		.name = name,
+		.timeout = timeout_ms,
+		.deadline = clock_now_ms(c->clock) + timeout_ms,
+		.watch = READINESS_WATCH_INIT,
+	};
+	struct server s;
+	int r = p->find(&w.cloud, name, a, &s, e);
+
+	if (r == CLOUD_ABSENT)
+		return gone(&w, e);
+	if (r < 0)
+		return r;
+	w.offset = s.console_offset;
+	progress_begin(c->progress, "waiting for the server to get ready", NULL, 0);
+	r = wait_loop(&w, e);
+	if (r == 0)
+		progress_end(c->progress, "ready");
+	return r;
+}

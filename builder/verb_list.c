@@ -1,0 +1,100 @@
+/* kbuild list: all servers, one a line. */
+#include "arena.h"
+#include "buf.h"
+#include "ctx.h"
+#include "error.h"
+#include "launch.h"
+#include "provider.h"
+#include "servers.h"
+#include "verb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static void add_age(int64_t seconds, struct buf *out)
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (seconds >= 2 * units[i].seconds || i == ARRAY_SIZE(units) - 1) {
+			buf_printf(out, "%" PRId64 " %s", MAX(seconds, 0) / units[i].seconds,
+				units[i].unit);
+			return;
+		}
+	}
+}
+
+static void add_ports(const struct server *s, struct buf *out)
+{
+	if (s->ssh_port)
+		buf_printf(out, "%u->22", s->ssh_port);
+	for (size_t i = 0; i < s->n_forwards; i++)
+		buf_printf(out, " %u->%u%s", s->forwards[i].host, s->forwards[i].guest,
+			s->forwards[i].udp ? "/udp" : "");
+}
+
+static void print_table(const struct server *v, size_t n)
+{
+	printf("%-20s %-9s %-20s %-9s %-22s %s\n", "NAME", "STATE", "IMAGE", "AGE", "PORTS",
+		"STATUS");
+	for (size_t i = 0; i < n; i++) {
+		const struct server *s = &v[i];
+		_buf_ age = BUF_INIT;
+		_buf_ ports = BUF_INIT;
+		_buf_ status = BUF_INIT;
+
+		if (s->created)
+			add_age(time(NULL) - s->created, &age);
+		add_ports(s, &ports);
+		server_status_text(s, &status);
+		printf("%-20s %-9s %-20s %-9s %-22s %s\n", s->name, server_state_name(s->state),
+			s->definition ? s->definition : "-", buf_str(&age), buf_str(&ports),
+			status.len ? buf_str(&status)
+			: s->note  ? s->note
+				   : "");
+	}
+}
+
+static int run_list(struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct cloud cloud = ctx_cloud(c);
+	const struct provider *p;
+	_buf_ out = BUF_INIT;
+	struct server *v;
+	size_t n;
+	int r = servers_provider(a, &p, e);
+
+	if (r == 0)
+		r = p->list(&cloud, arena, &v, &n, e);
+	if (r < 0)
+		return r;
+	if (c->json) {
+		for (size_t i = 0; i < n; i++) {
+			buf_addc(&out, i ? ',' : '[');
+			server_json(&v[i], &out);
+		}
+		printf("%s]\n", n ? buf_str(&out) : "[");
+	} else if (n == 0) {
+		printf("there is no server; 'kbuild launch' makes one\n");
+	} else {
+		print_table(v, n);
+	}
+	return 0;
+}
+
+static const struct verb_option options[] = { OPTION_CLOUD, {} };
+
+const struct verb verb_list = {
+	.name = "list",
+	.args = "",
+	.summary = "list the servers",
+	.options = options,
+	.examples = "  kbuild list\n  kbuild list --json\n",
+	.run = run_list,
+};

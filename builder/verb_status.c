@@ -1,0 +1,33 @@
+/* kbuild status: one server, all that is known of it. */
+#include "arena.h"
+#include "ctx.h"
+#include "error.h"
+#include "provider.h"
+#include "servers.h"
+#include "verb.h"
+
+static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct provider *p;
+	struct server s;
+	int r = servers_provider(a, &p, e);
+
+	if (r == 0)
+		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
+	if (r == 0)
+		server_print(c, &s);
+	return r;
+}
+
+static const struct verb_option options[] = { OPTION_CLOUD, {} };
+
+const struct verb verb_status = {
+	.name = "status",
+	.args = "[NAME]",
+	.summary = "show one server: state, ports, how to get in",
+	.max = 1,
+	.options = options,
+	.examples = "  kbuild status\n  kbuild status web --json\n",
+	.run = run_status,
+};

@@ -1,0 +1,76 @@
+/* kbuild stop: shuts a server down, in order or by force. */
+#include "arena.h"
+#include "ctx.h"
+#include "error.h"
+#include "launch.h"
+#include "progress.h"
+#include "provider.h"
+#include "schema.h"
+#include "servers.h"
+#include "verb.h"
+
+#include <inttypes.h>
+
+#define STOP_S 60 /* a server shuts down in 5 to 20 s; twice that when emulated */
+
+static int do_stop(struct ctx *c, const struct provider *p, const char *name,
+	const struct verb_args *a, struct error *e)
+{
+	struct cloud cloud = ctx_cloud(c);
+	bool force = verb_opt(a, "force");
+	const char *text = verb_opt(a, "timeout");
+	uint64_t timeout = STOP_S;
+	int r;
+
+	if (text && !parse_duration(text, &timeout))
+		return error_set(
+			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 2m", text);
+	progress_begin(c->progress, force ? "ending the server" : "shutting down", NULL, 0);
+	r = p->stop(&cloud, name, force, (int64_t)timeout * 1000, e);
+	if (r == CLOUD_ABSENT)
+		return servers_gone(name, e);
+	if (r == CLOUD_TIMEOUT)
+		return error_set(e, ERR_FAILED,
+			"the server '%s' did not shut down within %" PRIu64
+			" s and still runs. While it boots it does not listen: try again later, or "
+			"'kbuild stop --force %s' ends it as pulling the plug does",
+			name, timeout, name);
+	if (r >= 0)
+		progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was stopped already" : NULL);
+	return r < 0 ? r : 0;
+}
+
+static int run_stop(struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct provider *p;
+	struct server s;
+	int r = servers_provider(a, &p, e);
+
+	if (r == 0)
+		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
+	if (r == 0)
+		r = do_stop(c, p, s.name, a, e);
+	if (r == 0)
+		r = servers_pick(c, p, s.name, arena, &s, e);
+	if (r == 0)
+		server_print(c, &s);
+	return r;
+}
+
+static const struct verb_option options[] = {
+	{ "force", NULL, "end it at once, as pulling the plug does", 0 },
+	{ "timeout", "TIME", "how long to wait for it to shut down (60s)", 0 },
+	OPTION_CLOUD,
+	{},
+};
+
+const struct verb verb_stop = {
+	.name = "stop",
+	.args = "[NAME]",
+	.summary = "shut a server down; its disks stay",
+	.max = 1,
+	.options = options,
+	.examples = "  kbuild stop\n  kbuild stop web --force\n",
+	.run = run_stop,
+};
