@@ -172,6 +172,8 @@ static int become(struct plan *p, const char **what)
 	/* No terminal to ask questions on, no groups of who started kbuild. */
 	if (setsid() < 0 || syscall(SYS_setgroups, 0, NULL) < 0)
 		return -errno;
+	if (p->run->out_again > 0 && dup2(1, p->run->out_again) < 0)
+		return -errno;
 	umask(022);
 	r = set_limits();
 	if (r == 0)

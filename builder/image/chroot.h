@@ -37,7 +37,12 @@ struct chroot_run {
 	const void *input;
 	size_t input_len;
 	struct buf *out; /* standard output; NULL: the log */
-	int log_fd;	 /* > 0: gets a copy of all output */
+	/*
+	 * > 0: the program finds its standard output under this number too (dpkg --status-fd: it
+	 * keeps that fd from its scripts, so it must not be 1). Well above any fd in use here.
+	 */
+	int out_again;
+	int log_fd; /* > 0: gets a copy of all output */
 	void (*line)(void *arg, const char *line);
 	void *line_arg;
 };

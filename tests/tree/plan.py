@@ -40,7 +40,7 @@ class Apt:
     def __init__(self, top, suite):
         self.top = os.path.abspath(top)
         for d in ('apt/etc/apt/apt.conf.d', 'apt/etc/apt/preferences.d', 'apt/var/lib/apt/lists/partial',
-                  'apt/var/cache/apt/archives/partial', 'apt/var/lib/dpkg', 'debs'):
+                  'apt/var/cache/apt/archives/partial', 'apt/var/lib/dpkg'):
             os.makedirs(os.path.join(self.top, d), exist_ok=True)
         self.status = os.path.join(self.top, 'apt/var/lib/dpkg/status')
         open(self.status, 'a').close()
@@ -79,7 +79,8 @@ def main():
     for stanza in show.strip().split('\n\n'):
         f = dict(re.findall(r'(?m)^([A-Za-z0-9-]+): (.*)$', stanza))
         name = f['Package']
-        path = os.path.join(apt.top, 'debs', f['SHA256'] + '.deb')
+        path = os.path.join(apt.top, 'cache/store', f['SHA256'][:2], f['SHA256'] + '.deb')
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.exists(path):
             urllib.request.urlretrieve(uris[name], path + '.part')
             os.rename(path + '.part', path)

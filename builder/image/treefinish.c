@@ -1,0 +1,208 @@
+/* What comes after the packages. Each step is a row of the table at the end. */
+#include "treefinish.h"
+
+#include "alloc.h"
+#include "buf.h"
+#include "chroot.h"
+#include "error.h"
+#include "fd.h"
+#include "lock.h"
+#include "order.h"
+#include "progress.h"
+#include "tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define STATUS_MAX (64 * MIB)
+
+struct finish {
+	const struct tree_request *q;
+	const char *root;
+	int root_fd;
+};
+
+static void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+static bool exists(const struct finish *f, const char *path)
+{
+	struct stat st;
+
+	return fstatat(f->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * Which packages apt may remove when nothing needs them. apt files packages of architecture "all"
+ * under the native one.
+ */
+static int write_marks(const struct finish *f, struct error *e)
+{
+	const struct lock *l = f->q->lock;
+	_buf_ text = BUF_INIT;
+	int r;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->packages[i].automatic)
+			buf_printf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n",
+				l->packages[i].name, l->architecture);
+	}
+	if (!exists(f, "var/lib/apt"))
+		return 0;
+	r = file_replace(f->root_fd, "var/lib/apt/extended_states", buf_str(&text), text.len, 0644);
+	return r < 0 ? error_errno(e, r, "writing /var/lib/apt/extended_states") : 0;
+}
+
+/* During the work INITRD=No kept every hook from making it; now all that goes into it is there. */
+static int make_initrd(const struct finish *f, const char *version, struct error *e)
+{
+	static const char *const env[] = { "INITRD", NULL };
+	const char *const argv[] = { "update-initramfs", "-c", "-k", version, NULL };
+	struct chroot_run run = {
+		.root = f->root,
+		.argv = argv,
+		.env = env,
+		.log_fd = f->q->log_fd,
+	};
+	_free_ char *header = xasprintf("\n==== the initrd of %s\n", version);
+
+	if (f->q->log_fd > 0)
+		(void)fd_write(f->q->log_fd, header, strlen(header));
+	progress_detail(f->q->progress, "initrd of %s", version);
+	return chroot_check(&run, e);
+}
+
+static int make_initrds(const struct finish *f, struct error *e)
+{
+	int fd = openat(f->root_fd, "boot", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+
+	if (!d || !exists(f, "usr/sbin/update-initramfs"))
+		return 0;
+	while ((ent = readdir(d))) {
+		int r = 0;
+
+		if (strncmp(ent->d_name, "vmlinuz-", 8) == 0)
+			r = make_initrd(f, ent->d_name + 8, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Traces of the making: of when and how, never of what. The same list as other builders have. */
+static const char *const traces[] = {
+	"var/log/dpkg.log",
+	"var/log/alternatives.log",
+	"var/log/apt/history.log",
+	"var/log/apt/term.log",
+	"var/log/apt/eipp.log.xz",
+	"var/cache/ldconfig/aux-cache",
+	"var/lib/dbus/machine-id",
+};
+
+static int empty_file(const struct finish *f, const char *path, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (!exists(f, path))
+		return 0;
+	fd = openat(f->root_fd, path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? error_errno(e, errno, "emptying /%s", path) : 0;
+}
+
+static int remove_traces(const struct finish *f, struct error *e)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(traces); i++) {
+		if (unlinkat(f->root_fd, traces[i], 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+			return error_errno(e, errno, "removing /%s", traces[i]);
+	}
+	/* dpkg fills it when installing files; apt keeps it empty. */
+	r = empty_file(f, "var/lib/dpkg/available", e);
+	/* Empty rather than absent: systemd then makes one at each first boot (machine-id(5)). */
+	return r < 0 ? r : empty_file(f, "etc/machine-id", e);
+}
+
+static const struct lock_package *find_package(const struct lock *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->packages[i].name, name) == 0)
+			return &l->packages[i];
+	}
+	return NULL;
+}
+
+/* One stanza of dpkg's status against the lock. */
+static int check_stanza(const struct lock *l, const char *stanza, struct error *e)
+{
+	_free_ char *name = control_field(stanza, "Package");
+	_free_ char *status = control_field(stanza, "Status");
+	_free_ char *version = control_field(stanza, "Version");
+	const struct lock_package *p = name ? find_package(l, name) : NULL;
+
+	if (!name || !status || !version)
+		return error_set(e, ERR_FAILED, "dpkg's status file in the tree is damaged");
+	if (!p)
+		return error_set(e, ERR_FAILED, "%s is in the tree but not in the lock", name);
+	if (strcmp(status, "install ok installed") != 0)
+		return error_set(
+			e, ERR_FAILED, "%s is not installed in the tree but '%s'", name, status);
+	if (strcmp(version, p->version) != 0)
+		return error_set(e, ERR_FAILED, "%s is %s in the tree but %s in the lock", name,
+			version, p->version);
+	return 0;
+}
+
+/* The tree has the locked packages, all of them, configured, and no other. */
+static int check_status(const struct finish *f, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	size_t n = 0;
+	int r = file_read(f->root_fd, "var/lib/dpkg/status", STATUS_MAX, &text);
+
+	if (r < 0)
+		return error_errno(e, r, "reading /var/lib/dpkg/status");
+	for (const char *s = buf_str(&text); *s; n++) {
+		const char *end = strstr(s, "\n\n");
+
+		r = check_stanza(f->q->lock, s, e);
+		if (r < 0)
+			return r;
+		if (!end)
+			break;
+		s = end + 2;
+	}
+	if (n != f->q->lock->n)
+		return error_set(
+			e, ERR_FAILED, "the tree has %zu packages, the lock %zu", n, f->q->lock->n);
+	return 0;
+}
+
+static int (*const steps[])(const struct finish *f, struct error *e) = {
+	check_status,
+	write_marks,
+	make_initrds,
+	remove_traces,
+};
+
+int treefinish_run(const struct tree_request *q, const char *root, int root_fd, struct error *e)
+{
+	const struct finish f = { .q = q, .root = root, .root_fd = root_fd };
+	int r = 0;
+
+	progress_begin(q->progress, "finish", NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
+		r = steps[i](&f, e);
+	if (r == 0)
+		progress_end(q->progress, NULL);
+	return r;
+}
