@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 
 struct build {
 	struct ctx *c;
@@ -287,6 +288,23 @@ const char *build_step_name(enum build_step s)
 	return s < ARRAY_SIZE(steps) ? steps[s].name : NULL;
 }
 
+/*
+ * What "now" is in the image: the date of the newest index that the lock names, so that the same
+ * lock gives the same image whenever it is built.
+ */
+static int64_t newest_date(const struct lock *l)
+{
+	int64_t newest = 0;
+
+	for (size_t i = 0; i < l->n_sources; i++) {
+		struct tm tm = { 0 };
+
+		if (strptime(l->sources[i].date, "%Y-%m-%dT%H:%M:%SZ", &tm))
+			newest = MAX(newest, (int64_t)timegm(&tm));
+	}
+	return newest;
+}
+
 /* Everything that decides what the image is: this program, the definition, the lock, the outputs. */
 static int digest_inputs(struct build *b, struct error *e)
 {
@@ -395,6 +413,7 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 	r = step_lock(b, e);
 	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
+	b->epoch = newest_date(b->lock);
 	r = digest_inputs(b, e);
 	if (r < 0)
 		return r;
