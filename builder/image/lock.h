@@ -7,12 +7,19 @@
 
 #include "base.h"
 
+struct apt_sources;
+struct arena;
 struct buf;
 struct definition;
 struct error;
 struct progress;
 
-enum lock_reason { LOCK_ASKED, LOCK_DEPENDENCY, LOCK_RECOMMENDED };
+enum lock_reason {
+	LOCK_ASKED,	  /* by the definition or by the base set of kbuild */
+	LOCK_REQUIRED,	  /* by the distribution: Essential, or of Priority required */
+	LOCK_DEPENDENCY,  /* of .because */
+	LOCK_RECOMMENDED, /* by .because */
+};
 
 struct lock_package {
 	const char *name, *version, *architecture;
@@ -48,13 +55,17 @@ struct lock {
 	size_t n_sources;
 	struct lock_package *packages; /* sorted by name */
 	size_t n;
-	char digest[65]; /* SHA-256 over the whole file: names the package set */
+	struct apt_sources *placed; /* lock_uris(): made on the first call */
+	char digest[65];	    /* SHA-256 over the whole file: names the package set */
 };
 
 #define LOCK_ABSENT 1 /* lock_read(): there is no such file */
 
 int lock_read(struct lock **ret, const char *path, struct error *e);
 int lock_write(const struct lock *l, const char *path, struct error *e);
+/* The same without a file. What lock_parse() accepts, lock_format() writes back byte by byte. */
+int lock_parse(struct lock **ret, const char *name, const char *text, size_t len, struct error *e);
+void lock_format(const struct lock *l, struct buf *out);
 void lock_free(struct lock *l);
 DEFINE_CLEANUP(struct lock *, lock_free);
 
@@ -78,9 +89,14 @@ int lock_resolve(struct lock **ret, const struct lock_request *q, struct error *
 
 /* What changes from old to new (old NULL: everything is new), for people. Returns the number of changes. */
 size_t lock_diff(const struct lock *old, const struct lock *new, struct buf *out);
+/* The same as members of a JSON object: "changes":[…],"sources":[…]. */
+size_t lock_diff_json(const struct lock *old, const struct lock *new, struct buf *out);
 
-/* The base URIs to try for a locked package, mirror first; NULL-terminated, in the lock's arena. */
-const char **lock_uris(const struct lock *l, const struct definition *def, const char *mirror,
+/*
+ * The URLs to try for a locked package, mirror first; NULL-terminated, in the lock's arena. Empty
+ * when no mirror is known.
+ */
+const char **lock_uris(struct lock *l, const struct definition *def, const char *mirror,
 	const struct lock_package *p);
 
 /*

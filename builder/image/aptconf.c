@@ -1,0 +1,173 @@
+/*
+ * /etc/apt of the image: the same sources as in the lock, at the mirror that the definition names,
+ * each with its Signed-By. What cloud-config would write on a stock image, without its detours.
+ */
+#include "lock.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "definition.h"
+#include "error.h"
+#include "fd.h"
+#include "node.h"
+#include "sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static int put(int root_fd, const char *path, const struct buf *b, struct error *e)
+{
+	_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	int r;
+
+	r = mkdir_all(root_fd, dir, 0755);
+	if (r == 0)
+		r = file_replace(root_fd, path, buf_str(b), b->len, 0644);
+	if (r < 0)
+		return error_errno(e, r, "writing /%s of the image", path);
+	return 0;
+}
+
+static int put_key(int root_fd, const struct apt_source *s, struct error *e)
+{
+	_buf_ b = BUF_INIT;
+
+	buf_adds(&b, s->key);
+	if (b.len > 0 && b.data[b.len - 1] != '\n')
+		buf_addc(&b, '\n');
+	return put(root_fd, s->key_target + 1, &b, e);
+}
+
+/* Sources that differ only in their suite become one stanza, as people write them. */
+static bool same_but_suite(const struct apt_source *a, const struct apt_source *b)
+{
+	return strcmp(a->uri, b->uri) == 0 && strcmp(a->components, b->components) == 0 &&
+	       strcmp(a->key_target, b->key_target) == 0;
+}
+
+static void stanza(const struct apt_sources *all, size_t i, struct buf *out)
+{
+	const struct apt_source *s = &all->v[i];
+
+	buf_printf(out, "Types: deb\nURIs: %s\nSuites: %s", s->uri, s->suite);
+	for (size_t k = i + 1; k < all->n; k++) {
+		if (same_but_suite(s, &all->v[k]))
+			buf_printf(out, " %s", all->v[k].suite);
+	}
+	buf_addc(out, '\n');
+	if (s->components[0])
+		buf_printf(out, "Components: %s\n", s->components);
+	buf_printf(out, "Signed-By: %s\n", s->key_target);
+}
+
+static bool is_first(const struct apt_sources *all, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (same_but_suite(&all->v[k], &all->v[i]))
+			return false;
+	}
+	return true;
+}
+
+/* "extra.docker/noble" is in docker.sources, the pockets are in DISTRIBUTION.sources. */
+static char *file_of(const struct apt_source *s, const struct definition *def)
+{
+	const char *name = s->id + strlen("extra.");
+
+	if (strncmp(s->id, "extra.", 6) != 0)
+		return xasprintf("etc/apt/sources.list.d/%s.sources", def->distribution);
+	return xasprintf("etc/apt/sources.list.d/%.*s.sources", (int)strcspn(name, "/"), name);
+}
+
+static int put_sources(
+	const struct apt_sources *all, const struct definition *def, int root_fd, struct error *e)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		_free_ char *path = file_of(&all->v[i], def);
+		_buf_ b = BUF_INIT;
+		bool done = false;
+		int r;
+
+		for (size_t k = 0; k < all->n; k++) {
+			_free_ char *other = file_of(&all->v[k], def);
+
+			if (strcmp(path, other) != 0)
+				continue;
+			done |= k < i; /* written with the first of this file */
+			if (is_first(all, k)) {
+				buf_adds(&b, b.len ? "\n" : "");
+				stanza(all, k, &b);
+			}
+		}
+		if (done)
+			continue;
+		r = put(root_fd, path, &b, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* cloud-init's file for apt.conf, and its name for the proxy settings. */
+static int put_conf(const struct definition *def, int root_fd, struct error *e)
+{
+	static const char *const proxies[][2] = {
+		{ "proxy", "http" },
+		{ "http_proxy", "http" },
+		{ "https_proxy", "https" },
+		{ "ftp_proxy", "ftp" },
+	};
+	const struct node *apt = definition_key(def, "apt");
+	const char *conf = node_str(node_get(apt, "conf"));
+	_buf_ b = BUF_INIT, proxy = BUF_INIT;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++) {
+		const char *v = node_str(node_get(apt, proxies[i][0]));
+
+		if (v)
+			buf_printf(&proxy, "Acquire::%s::Proxy \"%s\";\n", proxies[i][1], v);
+	}
+	if (proxy.len > 0) {
+		r = put(root_fd, "etc/apt/apt.conf.d/90cloud-init-aptproxy", &proxy, e);
+		if (r < 0)
+			return r;
+	}
+	if (!conf)
+		return 0;
+	buf_printf(&b, "%s%s", conf, conf[0] && conf[strlen(conf) - 1] == '\n' ? "" : "\n");
+	return put(root_fd, "etc/apt/apt.conf.d/94cloud-init-config", &b, e);
+}
+
+int lock_write_apt_config(_unused_ const struct lock *l, const struct definition *def,
+	const char *mirror, int root_fd, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct apt_sources sources;
+	int r;
+
+	r = apt_sources_read(&sources, a, def, e);
+	if (r < 0)
+		return r;
+	r = apt_sources_place(&sources, a, def, mirror, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sources.n; i++) {
+		if (!sources.v[i].key)
+			continue;
+		r = put_key(root_fd, &sources.v[i], e);
+		if (r < 0)
+			return r;
+	}
+	/* The pockets are in a .sources file: an old list would name them twice. */
+	r = remove_all(root_fd, "etc/apt/sources.list");
+	if (r < 0)
+		return error_errno(e, r, "removing /etc/apt/sources.list of the image");
+	r = put_sources(&sources, def, root_fd, e);
+	if (r < 0)
+		return r;
+	return put_conf(def, root_fd, e);
+}

@@ -1,0 +1,92 @@
+/* The inputs of a resolution. */
+#include "lock_inputs.h"
+
+#include "arena.h"
+#include "baseset.h"
+#include "definition.h"
+#include "digest.h"
+#include "error.h"
+#include "node.h"
+#include "sources.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_preferences(const char *path)
+{
+	static const char parts[] = "/etc/apt/preferences.d/";
+
+	if (strcmp(path, "/etc/apt/preferences") == 0)
+		return true;
+	return strncmp(path, parts, strlen(parts)) == 0 && !strchr(path + strlen(parts), '/');
+}
+
+bool lock_preferences(
+	const struct definition *def, size_t i, const char **ret_path, const char **ret_text)
+{
+	const struct node *files = definition_key(def, "write_files");
+
+	for (size_t k = 0; files && files->kind == NODE_LIST && k < files->n; k++) {
+		const char *path = node_str(node_get(files->items[k], "path"));
+		const char *text = node_str(node_get(files->items[k], "content"));
+
+		/* Encoded content is not looked into; deferred files come after packages. */
+		if (!path || !text || !is_preferences(path) ||
+			node_get(files->items[k], "encoding") || node_get(files->items[k], "defer"))
+			continue;
+		if (i-- > 0)
+			continue;
+		*ret_path = path;
+		*ret_text = text;
+		return true;
+	}
+	return false;
+}
+
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static size_t count_preferences(const struct definition *def)
+{
+	const char *path, *text;
+	size_t n = 0;
+
+	while (lock_preferences(def, n, &path, &text))
+		n++;
+	return n;
+}
+
+int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct definition *def,
+	const struct apt_sources *sources, struct error *e)
+{
+	size_t pins = count_preferences(def), keys = 0, n = 0, unique = 0;
+	const char *path, *text, **v;
+
+	for (const char **f = def->fingerprints; f && *f; f++)
+		keys++;
+	v = arena_alloc(a, (sources->n + pins + keys + 3) * sizeof *v);
+	for (size_t i = 0; i < sources->n; i++)
+		v[n++] = apt_source_line(&sources->v[i], a);
+	for (size_t i = 0; i < keys; i++)
+		v[n++] = arena_printf(a, "fingerprint %s", def->fingerprints[i]);
+	for (size_t i = 0; lock_preferences(def, i, &path, &text); i++) {
+		char hex[SHA256_HEX];
+
+		sha256_bytes(text, strlen(text), hex);
+		v[n++] = arena_printf(a, "preferences %s sha256:%s", path, hex);
+	}
+	if (def->keyring)
+		v[n++] = arena_printf(a, "keyring %s", def->keyring);
+	if (def->ignore_valid_until)
+		v[n++] = "valid-until ignored";
+	qsort(v, n, sizeof *v, by_text);
+	for (size_t i = 0; i < n; i++) {
+		if (unique == 0 || strcmp(v[unique - 1], v[i]) != 0)
+			v[unique++] = v[i];
+	}
+	v[unique] = NULL;
+	ret->lines = v;
+	return base_set(def, a, &ret->asked, &ret->note, e);
+}

@@ -1,0 +1,72 @@
+/* The lock's way out: text, sorted because the lock is. */
+#include "lock.h"
+#include "lock_text.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "fd.h"
+
+#include <fcntl.h>
+
+const char *const lock_reason_words[LOCK_REASONS] = {
+	[LOCK_ASKED] = "asked",
+	[LOCK_REQUIRED] = "required",
+	[LOCK_DEPENDENCY] = "dependency",
+	[LOCK_RECOMMENDED] = "recommended",
+};
+
+void lock_free(struct lock *l)
+{
+	if (l)
+		arena_free(l->arena);
+}
+
+char *lock_path(const char *definition_path)
+{
+	return xasprintf("%s.lock", definition_path);
+}
+
+static void format_package(const struct lock_package *p, struct buf *out)
+{
+	buf_printf(out, "package %s %s %s %s %s %s", p->name, p->version, p->architecture,
+		p->automatic ? "auto" : "manual", p->essential ? "essential" : "-",
+		lock_reason_words[p->reason]);
+	if (p->because)
+		buf_printf(out, ":%s", p->because);
+	buf_printf(out, " %s %llu %s %s\n", p->source, (unsigned long long)p->size, p->sha256,
+		p->file);
+}
+
+void lock_format(const struct lock *l, struct buf *out)
+{
+	buf_adds(out, LOCK_HEAD);
+	buf_printf(out, "distribution %s\nrelease %s\narchitecture %s\nrecommends %s\n",
+		l->distribution, l->release, l->architecture, l->recommends ? "yes" : "no");
+	for (const char **p = l->asked; *p; p++)
+		buf_printf(out, "asked %s\n", *p);
+	for (const char **p = l->inputs; *p; p++)
+		buf_printf(out, "input %s\n", *p);
+	for (size_t i = 0; i < l->n_sources; i++) {
+		const struct lock_source *s = &l->sources[i];
+
+		buf_printf(out, "source %s %s %s %s %s %s%s%s\n", s->id, s->date, s->fingerprint,
+			s->sha256, s->uri ? s->uri : "-", s->suite, s->components[0] ? " " : "",
+			s->components);
+	}
+	for (size_t i = 0; i < l->n; i++)
+		format_package(&l->packages[i], out);
+}
+
+int lock_write(const struct lock *l, const char *path, struct error *e)
+{
+	_buf_ b = BUF_INIT;
+	int r;
+
+	lock_format(l, &b);
+	r = file_replace(AT_FDCWD, path, b.data, b.len, 0644);
+	if (r < 0)
+		return error_errno(e, r, "writing the lock %s", path);
+	return 0;
+}

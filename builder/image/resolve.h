@@ -1,0 +1,52 @@
+/*
+ * The plan: which packages, in which version, from which source, for which reason. apt decides in
+ * two phases, as mmdebstrap makes trees, so that sets, versions and marks are the same: first the
+ * essential packages into nothing, then the rest with those counted as installed.
+ */
+#pragma once
+
+#include "base.h"
+
+struct apt_source;
+struct aptdir;
+struct arena;
+struct definition;
+struct error;
+struct lock_package;
+
+/* One package of the plan, with its stanza of the index. */
+struct pick {
+	const char *name, *url; /* url: decoded */
+	bool essential, automatic;
+	const struct apt_source *source; /* after index_find() */
+	const char *text;		 /* the stanza, NUL-terminated */
+	size_t len;
+};
+
+struct picks {
+	struct pick *v;
+	size_t n, cap;
+};
+
+void picks_free(struct picks *p);
+
+/*
+ * Resolves what is asked. Returns new packages in *ret (an array in the arena, sorted by name), all
+ * fields filled. The indexes must be known (aptdir_indexes) and verified.
+ */
+int resolve(struct aptdir *d, const struct definition *def, const char *const *asked,
+	struct arena *a, struct lock_package **ret, size_t *ret_n, struct error *e);
+
+/* Finds the stanzas of picks from from on in the index files, copying them to the arena. */
+int index_find(
+	const struct aptdir *d, struct picks *p, size_t from, struct arena *a, struct error *e);
+
+/*
+ * Writes pins that keep out updates which the archive still gives to a part of machines only
+ * (Phased-Update-Percentage below 100), unless the security pocket has the same version.
+ */
+int phased_pins(struct aptdir *d, struct error *e);
+
+/* Says why each package (sorted by name, picks in the same order) is there. */
+void explain_packages(struct lock_package *packages, const struct picks *p,
+	const char *const *asked, struct arena *a);
