@@ -18,6 +18,7 @@
 #include <string.h>
 
 const struct verb *const verb_table[] = {
+	&verb_check,
 	&verb_launch,
 	&verb_list,
 	&verb_status,

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "kbuild.disk.size": the key as the user would say it. */
-static const char *full_name(const struct schema *s, const char *key)
+const char *schema_name(const struct schema *s, const char *key)
 {
 	return s->where ? arena_printf(s->arena, "%s.%s", s->where, key) : key;
 }
@@ -20,7 +19,7 @@ void schema_wrong(
 	const struct schema *s, const struct field *f, const struct node *node, const char *wanted)
 {
 	diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL, "'%s' must be %s, not %s",
-		full_name(s, f->key), wanted, node_what(node));
+		schema_name(s, f->key), wanted, node_what(node));
 }
 
 static const struct field *field_find(const struct field *fields, const char *key)
@@ -78,7 +77,7 @@ void schema_read(
 	for (const struct field *f = fields; f->key; f++) {
 		if ((f->flags & FIELD_REQUIRED) && !node_get(map, f->key))
 			diag_add(s->diags, DIAG_ERROR, &map->at, "missing-key", NULL,
-				"'%s' is missing", full_name(s, f->key));
+				"'%s' is missing", schema_name(s, f->key));
 	}
 }
 
@@ -120,7 +119,7 @@ void field_int(const struct schema *s, const struct field *f, const struct node 
 		snprintf(wanted, sizeof wanted, "from %lld to %lld", (long long)range[0],
 			(long long)range[1]);
 	diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL, "'%s' must be %s, not %lld",
-		full_name(s, f->key), wanted, (long long)value);
+		schema_name(s, f->key), wanted, (long long)value);
 }
 
 /* A scalar in one of our small languages: read by parse, else a diag that shows its text. */
@@ -133,7 +132,7 @@ static void field_by(const struct schema *s, const struct field *f, const struct
 		schema_wrong(s, f, node, wanted);
 	else if (!parse(text, out))
 		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL,
-			"'%s' must be %s, not '%s'", full_name(s, f->key), wanted, text);
+			"'%s' must be %s, not '%s'", schema_name(s, f->key), wanted, text);
 }
 
 void field_size(const struct schema *s, const struct field *f, const struct node *node, void *out)
@@ -195,7 +194,7 @@ void field_word(const struct schema *s, const struct field *f, const struct node
 	if (near)
 		buf_printf(&hint, "did you mean '%s'?", near);
 	diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", near ? buf_str(&hint) : NULL,
-		"'%s' must be %s, not '%s'", full_name(s, f->key), buf_str(&all), text);
+		"'%s' must be %s, not '%s'", schema_name(s, f->key), buf_str(&all), text);
 }
 
 void field_node(const struct schema *s _unused_, const struct field *f _unused_,
@@ -208,7 +207,7 @@ void field_map(const struct schema *s, const struct field *f, const struct node 
 {
 	struct schema inner = *s;
 
-	inner.where = full_name(s, f->key);
+	inner.where = schema_name(s, f->key);
 	schema_read(&inner, node, f->arg, out);
 }
 

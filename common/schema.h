@@ -62,6 +62,9 @@ void field_node(const struct schema *, const struct field *, const struct node *
 void field_map(const struct schema *, const struct field *, const struct node *,
 	void *); /* nested struct at offset; arg: const struct field[] */
 
+/* A key's full name as the user would say it: "kbuild.disk.size". In the arena. */
+const char *schema_name(const struct schema *s, const char *key);
+
 /* Adds a diag at the value: "'KEY' must be WANTED, not WHAT-IT-IS". */
 void schema_wrong(
 	const struct schema *s, const struct field *f, const struct node *node, const char *wanted);

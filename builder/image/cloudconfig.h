@@ -5,9 +5,12 @@
 
 #include "base.h"
 
+struct arena;
 struct buf;
 struct definition;
+struct diags;
 struct node;
+struct schema;
 
 enum fate {
 	FATE_BAKED,   /* done at build time; not in the user-data any more */
@@ -15,20 +18,37 @@ enum fate {
 	FATE_REFUSED, /* an error in a definition, with its reason */
 };
 
+/* Adds diags for what is wrong with the value; s->where is the key. */
+typedef void (*cloud_check)(
+	const struct schema *s, const struct definition *def, const struct node *value);
+
 struct cloud_key {
 	const char *key;
 	enum fate fate;
-	const char *why; /* one sentence for explain */
-	/* Checks the value's shape (baked keys: completely); adds diags. NULL: anything. */
-	void (*check)(const struct definition *def, const struct node *value, void *schema);
+	const char *why;   /* one sentence without full stop, for explain and docs/reference.md */
+	cloud_check check; /* the shape; complete where the key is baked. NULL: anything */
+	const char *distribution; /* cloud-init does it there only: refused elsewhere. NULL: all */
+	const char *now; /* an old spelling of this key: renamed while reading, with a warning */
 };
 
 /* NULL for a key that cloud-init does not know. */
 const struct cloud_key *cloud_key_find(const char *key);
-const struct cloud_key *cloud_key_table(size_t *ret_n);
+const struct cloud_key *cloud_key_table(size_t *ret_n); /* in alphabetical order */
+
+/* What becomes of the key in an image of this distribution (NULL: not known yet). */
+enum fate cloud_key_fate(const struct cloud_key *k, const char *distribution);
+const char *fate_name(enum fate fate); /* "baked" */
+
+/* Gives old spellings of keys ("ca-certs", "lock-passwd") their present names, with warnings. */
+void cloudconfig_rename(struct arena *a, struct node *root, struct diags *d);
+
+/* Checks all top-level keys but kbuild: known, not refused, of the right shape. */
+void cloudconfig_check(const struct schema *s, const struct definition *def);
 
 /*
  * What is left of the definition for first boot: "#cloud-config\n" and the keys whose fate is
- * FATE_LEFT, in the order of the definition, as YAML.
+ * FATE_LEFT, in the order of the definition, as YAML. Of three baked keys a part can be left, because
+ * only the instance knows it: users (the default user's changes, keys fetched by name), write_files
+ * (what is fetched from a URL) and "disable_root: false".
  */
 void cloudconfig_residual(const struct definition *def, struct buf *out);

@@ -65,6 +65,14 @@ struct definition {
  * Returns new; needs neither network nor root.
  */
 int definition_load(struct definition **ret, const char *path, struct diags *d, struct error *e);
+
+/*
+ * The two halves of it, for explain, which also shows what is refused: the first reads and merges
+ * (root and files are set), the second checks and fills the rest in.
+ */
+int definition_read(struct definition **ret, const char *path, struct diags *d, struct error *e);
+int definition_check(struct definition *def, struct diags *d, struct error *e);
+
 void definition_free(struct definition *def);
 DEFINE_CLEANUP(struct definition *, definition_free);
 

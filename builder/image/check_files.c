@@ -1,0 +1,141 @@
+/* write_files: files whose owner, mode and content must be right before the build begins. */
+#include "cloudcheck.h"
+
+#include "arena.h"
+#include "base64.h"
+#include "buf.h"
+#include "definition.h"
+#include "mark.h"
+#include "node.h"
+#include "schema.h"
+#include "shape.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* What cloud-init takes for an encoding. */
+static const struct {
+	const char *name;
+	bool base64, gzip;
+} encodings[] = {
+	{ "text/plain", false, false },
+	{ "b64", true, false },
+	{ "base64", true, false },
+	{ "gz", false, true },
+	{ "gzip", false, true },
+	{ "gz+b64", true, true },
+	{ "gz+base64", true, true },
+	{ "gzip+b64", true, true },
+	{ "gzip+base64", true, true },
+};
+
+static const char *const encoding_names[] = { "text/plain", "b64", "base64", "gz", "gzip", "gz+b64",
+	"gz+base64", "gzip+b64", "gzip+base64", NULL };
+
+/*
+ * "0644" is what is meant. 0644 without quotes is the same, because YAML reads it as octal; but 644
+ * is the number 644, which cloud-init takes for the mode 01204.
+ */
+static void field_mode(
+	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
+{
+	int64_t number;
+
+	if (node_is_int(node, &number) && node->str[0] != '0') {
+		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value",
+			arena_printf(s->arena, "write '\"0%.8s\"'", node->str),
+			"'%s': %s without quotes is a decimal number: the mode would be %04llo",
+			schema_name(s, f->key), node->str, (unsigned long long)number & 07777);
+		return;
+	}
+	shape_check(s, f->key, node, &shape_octal);
+}
+
+/* What stands in these at build time is not there when the server runs. */
+static void field_target(
+	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
+{
+	static const char *const lost[] = { "/dev", "/proc", "/run", "/sys", "/tmp", "/var/run",
+		"/var/lock" };
+
+	if (!shape_check(s, f->key, node, &shape_path))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++) {
+		size_t len = strlen(lost[i]);
+
+		if (strncmp(node->str, lost[i], len) == 0 &&
+			(node->str[len] == '/' || node->str[len] == '\0'))
+			diag_add(s->diags, DIAG_ERROR, &node->at, "lost-file",
+				"write it with bootcmd, or with a file in /etc/tmpfiles.d",
+				"'%s': what is baked into %s is gone after the first boot",
+				node->str, lost[i]);
+	}
+	if (node->str[node->len - 1] == '/')
+		schema_wrong(s, f, node, "a file's path, not a directory's");
+}
+
+static const struct field source_fields[] = {
+	{ "uri", field_shape, .flags = FIELD_REQUIRED, .arg = &shape_url },
+	{ "headers", NULL },
+	{},
+};
+
+static const struct field file_fields[] = {
+	{ "path", field_target, .flags = FIELD_REQUIRED },
+	{ "content", NULL },
+	{ "source", field_submap, .arg = source_fields },
+	{ "owner", field_shape, .arg = &shape_owner },
+	{ "permissions", field_mode },
+	{ "encoding", field_word, .arg = encoding_names },
+	{ "append", field_bool },
+	{ "defer", field_bool },
+	{},
+};
+
+/* The content must decode now, not in the middle of a build. */
+static void check_content(const struct schema *s, const struct node *file)
+{
+	const struct node *content = node_get(file, "content");
+	const char *name = node_str(node_get(file, "encoding"));
+	_buf_ bytes = BUF_INIT;
+
+	if (node_is_null(content))
+		return;
+	if (content->kind != NODE_SCALAR) {
+		diag_add(s->diags, DIAG_ERROR, &content->at, "wrong-value",
+			"begin a text of several lines with '|'",
+			"'%s.content' must be text, not %s", s->where, node_what(content));
+		return;
+	}
+	for (size_t i = 0; name && i < ARRAY_SIZE(encodings); i++) {
+		bool decoded = true;
+
+		if (strcmp(encodings[i].name, name) != 0)
+			continue;
+		if (encodings[i].base64)
+			decoded = base64_decode(content->str, content->len, &bytes);
+		else
+			buf_add(&bytes, content->str, content->len);
+		if (!decoded)
+			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-base64", NULL,
+				"'%s.content' is not base64, as 'encoding: %s' says", s->where,
+				name);
+		else if (encodings[i].gzip && (bytes.len < 18 || memcmp(bytes.data, "\x1f\x8b", 2)))
+			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-gzip", NULL,
+				"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
+	}
+}
+
+CLOUD_CHECK(check_write_files)
+{
+	(void)def;
+	if (value->kind != NODE_LIST) {
+		cloud_wrong(s, value, "a list of files");
+		return;
+	}
+	for (size_t i = 0; i < value->n; i++) {
+		schema_check(s, value->items[i], file_fields);
+		check_content(s, value->items[i]);
+	}
+}

@@ -1,0 +1,17 @@
+/* The parts of reading a definition, one file each; used by definition.c only. */
+#pragma once
+
+#include "base.h"
+
+struct definition;
+struct node;
+struct schema;
+
+/* kbuild: name, base, disk, firewall, fail2ban, docker and the parts kept for later. */
+void kbuild_section_read(const struct schema *s, struct definition *def, const struct node *kbuild);
+
+/* kbuild.app, secrets, dns, backup, health, server: checked whole, stored as nodes. */
+void kbuild_server_check(const struct schema *s, const struct node *kbuild);
+
+/* packages: as names and "name=version". */
+void definition_packages(struct definition *def);
