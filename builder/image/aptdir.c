@@ -62,9 +62,8 @@ static const char *const directories[] = {
 	"etc/trusted.gpg.d",
 	"etc/auth.conf.d",
 	"etc/keyrings",
-	"lists/partial",
+	"state/lists/partial",
 	"cache/archives/partial",
-	"state",
 	"log",
 };
 

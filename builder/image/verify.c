@@ -293,7 +293,7 @@ static int read_release(const struct check *c, struct signer *s, struct buf *tex
 	/* Flat repositories have their Release beside the packages. */
 	const char *dists = c->source->components[0] ? "dists/" : "";
 	size_t n = strlen(c->source->suite);
-	const char *base = arena_printf(c->arena, "%s/lists/%s", c->d->path,
+	const char *base = arena_printf(c->arena, "%s/state/lists/%s", c->d->path,
 		apt_list_name(c->arena,
 			arena_printf(c->arena, "%s/%s%s%s", c->source->uri, dists, c->source->suite,
 				c->source->suite[n - 1] == '/' ? "" : "/")));
