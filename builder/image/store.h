@@ -31,16 +31,24 @@ DEFINE_CLEANUP(struct store *, store_close);
  * what was begun. offline: ERR_NETWORK naming what is missing. A server that stalls, refuses, sends
  * HTML or the wrong bytes is tried a few times with growing pauses, then ERR_NETWORK (ERR_LOCK when
  * the bytes came whole but do not match), naming the URL and the reason. Nothing wrong is kept.
+ * $KBUILD_STALL_SECONDS (20) and $KBUILD_RETRY_PAUSE_MS (500) are for tests and for bad lines.
  */
 int store_fetch(struct store *s, const struct store_item *items, size_t n, bool offline,
 	struct progress *p, struct error *e);
+
+/*
+ * Reads the stored file again and compares: for --verify, and when dpkg or libarchive fails on it. A
+ * damaged one is removed; ERR_LOCK then says to run again. name: for people.
+ */
+int store_verify(struct store *s, const char *sha256, const char *name, struct error *e);
 
 /* The path of a file in the store; returns new. It may not exist. */
 char *store_path(const struct store *s, const char *sha256);
 
 /*
  * The path of the package with uncompressed members (an equal .deb that dpkg reads several times
- * faster); made when absent. Safe from several threads. Returns new.
+ * faster); made when absent, from bytes whose digest was just compared. Safe from several threads,
+ * but not while store_plain_start() or _join() run. Returns new.
  */
 int store_plain(struct store *s, const char *sha256, char **ret_path, struct error *e);
 

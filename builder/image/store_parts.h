@@ -1,0 +1,58 @@
+/* Private to store.c, partial.c, fetch.c and plain.c. */
+#pragma once
+
+#include "base.h"
+
+struct error;
+struct pool;
+struct progress;
+struct sha256;
+struct store_item;
+
+struct store {
+	char *dir;	   /* the cache directory, absolute */
+	int fd;		   /* the same */
+	struct pool *pool; /* workers of store_plain_start(), or NULL */
+};
+
+/* "store/ab/abcd….deb" and "plain/…", below store.fd; return new. */
+char *store_name(const char *sha256);
+char *plain_name(const char *sha256);
+
+/* True when the store has it, of this size. One of another size is removed. */
+bool store_has(struct store *s, const char *sha256, uint64_t size);
+
+/*
+ * A download that is not complete. It is locked while it is open, so that two kbuilds never write
+ * to one file; what was loaded stays when it is closed, for the next run.
+ */
+struct partial {
+	int fd; /* -1: not open */
+	char *name;
+	uint64_t size;	     /* loaded so far */
+	struct sha256 *hash; /* over these bytes */
+};
+#define PARTIAL_INIT                                                                               \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+
+#define PARTIAL_BUSY 1 /* another kbuild is loading it */
+#define PARTIAL_HAVE 2 /* it is in the store by now */
+int partial_open(
+	struct partial *p, struct store *s, const struct store_item *item, struct error *e);
+/* 0 or -errno; after a failure only the bytes counted in size are there. */
+int partial_add(struct partial *p, const void *data, size_t len);
+int partial_restart(struct partial *p); /* empties it; 0 or -errno */
+void partial_close(struct partial *p);
+
+#define PARTIAL_WRONG 1 /* the digest differs; it was emptied */
+/* The file is as large as it must be: compares the digest, then moves it into the store, durably. */
+int partial_commit(
+	struct partial *p, struct store *s, const struct store_item *item, struct error *e);
+
+/* Loads all n items, of which none was in the store a moment ago. */
+int fetch_all(struct store *s, const struct store_item *const *items, size_t n, struct progress *p,
+	struct error *e);
+
+void pool_free(struct pool *p); /* stops the workers */

@@ -1,0 +1,416 @@
+#!/usr/bin/env python3
+"""store_fetch() against a mirror that fails in every way we know. Prints TAP."""
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from faulty_mirror import Fault, Mirror  # noqa: E402
+
+DRIVER = os.environ.get("STORE_DRIVER", "build/tests/net/store_driver")
+ENV = {"PATH": os.environ["PATH"], "KBUILD_STALL_SECONDS": "1", "KBUILD_RETRY_PAUSE_MS": "20",
+       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}
+CASES = []
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+class World:
+    """A directory with files to serve, a mirror on it, and a store to fill."""
+
+    def __init__(self, sizes=(100_000,)):
+        self.tmp = tempfile.TemporaryDirectory(prefix="kbuild-store-")
+        self.dir = self.tmp.name
+        self.pool, self.cache = self.dir + "/pool", self.dir + "/cache"
+        os.mkdir(self.pool)
+        self.files = []
+        for i, size in enumerate(sizes):
+            data = random.Random(i).randbytes(size)
+            name = "p%d.deb" % i
+            with open("%s/%s" % (self.pool, name), "wb") as f:
+                f.write(data)
+            self.files.append((hashlib.sha256(data).hexdigest(), size, name))
+        self.mirror = Mirror(self.pool)
+
+    def __enter__(self):
+        self.mirror.__enter__()
+        return self
+
+    def __exit__(self, *args):
+        self.mirror.__exit__(*args)
+        self.tmp.cleanup()
+
+    def fault(self, kind, times=None, pattern="*"):
+        self.mirror.faults.append(Fault(pattern, kind, times))
+
+    def lines(self, urls=None):
+        text = ""
+        for sha256, size, name in self.files:
+            where = urls or [self.mirror.url]
+            text += "%s %d %s %s\n" % (sha256, size, name, " ".join(u + "/" + name for u in where))
+        return text
+
+    def start(self, *flags, urls=None, env=None, cache=None, pre=None):
+        p = subprocess.Popen([DRIVER, cache or self.cache, *flags], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env={**ENV, **(env or {})}, preexec_fn=pre)
+        p.stdin.write(self.lines(urls))
+        p.stdin.close()
+        p.stdin = None
+        return p
+
+    def fetch(self, *flags, **kwargs):
+        p = self.start(*flags, **kwargs)
+        out, err = p.communicate(timeout=60)
+        return p.returncode, err
+
+    def stored(self, sha256, cache=None):
+        return "%s/store/%s/%s.deb" % (cache or self.cache, sha256[:2], sha256)
+
+    def partial(self, sha256):
+        return "%s/store/partial/%s" % (self.cache, sha256)
+
+    def check_all(self):
+        for sha256, _, _ in self.files:
+            with open(self.stored(sha256), "rb") as f:
+                same(hashlib.sha256(f.read()).hexdigest(), sha256)
+        same(os.listdir(self.cache + "/store/partial"), [])
+
+    def check_none_wrong(self):
+        """Whatever is in the store has the digest that its name says."""
+        for top, _, names in os.walk(self.cache + "/store"):
+            for name in names:
+                if top.endswith("/partial"):
+                    continue
+                with open(os.path.join(top, name), "rb") as f:
+                    same(hashlib.sha256(f.read()).hexdigest() + ".deb", name)
+
+
+def same(got, want):
+    if got != want:
+        raise AssertionError("got %r, wanted %r" % (got, want))
+
+
+def has(text, part):
+    if part not in text:
+        raise AssertionError("%r is not in %r" % (part, text))
+
+
+def fetched(w, err_part=None, **kwargs):
+    code, err = w.fetch(**kwargs)
+    if code != 0:
+        raise AssertionError("exit %d: %s" % (code, err))
+    w.check_all()
+
+
+def refused(w, code, *parts, **kwargs):
+    got, err = w.fetch(**kwargs)
+    for part in parts:
+        has(err, part)
+    same(got, code)
+    w.check_none_wrong()
+
+
+@case
+def many_files_come_over_few_connections():
+    with World([1000 + 997 * i for i in range(100)]) as w:
+        fetched(w)
+        same(w.mirror.connections <= 8, True)
+        same(len(w.mirror.log), 100)
+        fetched(w)
+        same(len(w.mirror.log), 100)  # the second run asked for nothing
+
+
+@case
+def passing_faults_are_survived():
+    for kind in ("500", "503:1", "429:1", "502", "stall", "stall0", "half", "reset", "empty", "nolength",
+                 "wronglength", "html", "flip", "truncated", "longer", "redirect"):
+        with World() as w:
+            w.fault(kind, times=1)
+            try:
+                fetched(w)
+            except AssertionError as e:
+                raise AssertionError("%s: %s" % (kind, e))
+
+
+@case
+def lasting_faults_are_named():
+    network, lock = 5, 4
+    for kind, code, reason, tries in (
+            ("404", network, "the server answers 404 Not Found", 1),
+            ("403", network, "the server answers 403 Forbidden", 1),
+            ("500", network, "the server answers 500 Internal Server Error (tried 4 times)", 4),
+            ("html", network, "a page of HTML instead of the file (tried 2 times)", 2),
+            ("truncated", network, "offers 50000 bytes, the lock says 100000 (tried 2 times)", 2),
+            ("wronglength", network, "offers 100001 bytes, the lock says 100000", 2),
+            ("longer", network, "sends more than the 100000 bytes of the lock", 2),
+            ("empty", network, "closed the connection without an answer (tried 4 times)", None),
+            ("stall", network, "stalled after ", 4),
+            ("loop", network, "redirects for ever", None),
+            ("flip", lock, "all bytes came, but they do not match the lock's SHA-256", 2)):
+        with World() as w:
+            w.fault(kind)
+            try:
+                refused(w, code, "cannot load p0.deb:\n  http://127.0.0.1", reason)
+                if tries:
+                    same(len(w.mirror.log), tries)
+            except AssertionError as e:
+                raise AssertionError("%s: %s" % (kind, e))
+
+
+@case
+def each_reason_has_a_next_step():
+    with World() as w:
+        w.fault("404")
+        refused(w, 5, "has left the archive", "kbuild lock --update")
+    with World() as w:
+        w.fault("flip")
+        refused(w, 4, "--mirror URL")
+    with World() as w:
+        refused(w, 5, "run the same command again", urls=["http://127.0.0.1:9"])
+
+
+@case
+def the_next_url_is_tried():
+    with World() as w:
+        w.mirror.faults.append(Fault("/gone/*", "404"))
+        fetched(w, urls=[w.mirror.url + "/gone", w.mirror.url])
+        same([p for p, _ in w.mirror.log], ["/gone/p0.deb", "/p0.deb"])
+
+
+@case
+def all_urls_are_in_the_message():
+    with World() as w:
+        w.mirror.faults.append(Fault("/gone/*", "404"))
+        w.mirror.faults.append(Fault("*", "flip"))
+        refused(w, 4, "/gone/p0.deb: the server answers 404 Not Found\n",
+                "do not match the lock's SHA-256",
+                urls=[w.mirror.url + "/gone", w.mirror.url])
+
+
+@case
+def a_cut_download_goes_on_where_it_was():
+    with World() as w:
+        w.fault("half", times=1)
+        fetched(w)
+        same([r for _, r in w.mirror.log], [None, "bytes=50000-"])
+
+
+@case
+def a_later_run_goes_on_too():
+    with World() as w:
+        w.fault("slow:20000")
+        p = w.start()
+        sha256 = w.files[0][0]
+        while not os.path.exists(w.partial(sha256)) or os.path.getsize(w.partial(sha256)) < 5000:
+            time.sleep(0.02)
+        p.kill()
+        p.communicate()
+        have = os.path.getsize(w.partial(sha256))
+        w.mirror.faults.clear()
+        fetched(w)
+        same(w.mirror.log[-1][1], "bytes=%d-" % have)
+
+
+@case
+def servers_without_ranges_start_again():
+    for kind in ("norange", "badrange", "416"):
+        with World() as w:
+            os.makedirs(w.cache + "/store/partial")
+            with open(w.pool + "/p0.deb", "rb") as f, open(w.partial(w.files[0][0]), "wb") as to:
+                to.write(f.read(30000))
+            w.fault(kind, times=1)
+            try:
+                fetched(w)
+            except AssertionError as e:
+                raise AssertionError("%s: %s" % (kind, e))
+
+
+@case
+def a_rotten_beginning_is_thrown_away_once():
+    with World() as w:
+        os.makedirs(w.cache + "/store/partial")
+        with open(w.partial(w.files[0][0]), "wb") as to:
+            to.write(b"y" * 30000)
+        fetched(w)
+        same([r for _, r in w.mirror.log], ["bytes=30000-", None])
+
+
+@case
+def a_whole_partial_needs_no_request():
+    with World() as w:
+        os.makedirs(w.cache + "/store/partial")
+        os.link(w.pool + "/p0.deb", w.partial(w.files[0][0]))
+        fetched(w)
+        same(w.mirror.log, [])
+
+
+@case
+def a_too_long_partial_starts_again():
+    with World() as w:
+        os.makedirs(w.cache + "/store/partial")
+        with open(w.partial(w.files[0][0]), "wb") as to:
+            to.write(b"y" * 200000)
+        fetched(w)
+        same([r for _, r in w.mirror.log], [None])
+
+
+@case
+def a_cut_store_file_is_loaded_again():
+    with World() as w:
+        fetched(w)
+        os.truncate(w.stored(w.files[0][0]), 10)
+        fetched(w)
+
+
+@case
+def verify_finds_bit_rot():
+    with World() as w:
+        fetched(w)
+        with open(w.stored(w.files[0][0]), "r+b") as f:
+            f.seek(5000)
+            byte = f.read(1)
+            f.seek(5000)
+            f.write(bytes([byte[0] ^ 1]))
+        code, err = w.fetch("--verify")
+        same(code, 4)
+        has(err, "was damaged")
+        fetched(w)
+
+
+@case
+def file_urls_work():
+    with World([1000, 100_000]) as w:
+        fetched(w, urls=["file://" + w.pool])
+        same(w.mirror.log, [])
+    with World() as w:
+        refused(w, 5, "there is no such file", urls=["file:///nowhere"])
+    with World() as w:  # a beginning is there, but files are simply read again
+        os.makedirs(w.cache + "/store/partial")
+        with open(w.partial(w.files[0][0]), "wb") as to:
+            to.write(b"y" * 30000)
+        fetched(w, urls=["file://" + w.pool])
+
+
+@case
+def offline_names_what_is_missing():
+    with World([1000] * 7) as w:
+        w.files = w.files[:1] + [(f[0][:-1] + "%d" % i, f[1], "q%d" % i)
+                                 for i, f in enumerate(w.files)]
+        code, err = w.fetch("--offline")
+        same(code, 5)
+        has(err, "8 packages are not in the store, and --offline was given: p0.deb, q0, q1, q2, q3 "
+                 "and 3 more")
+        same(w.mirror.log, [])
+
+
+@case
+def two_kbuilds_share_a_store():
+    with World([200_000] * 6) as w:
+        w.files = [(hashlib.sha256(open("%s/p%d.deb" % (w.pool, i), "rb").read()).hexdigest(),
+                    200_000, "p%d.deb" % i) for i in range(6)]
+        w.fault("slow:400000")
+        both = [w.start(), w.start()]
+        for p in both:
+            _, err = p.communicate(timeout=60)
+            same((p.returncode, err if p.returncode else ""), (0, ""))
+        w.check_all()
+        same(len(w.mirror.log), 6)  # nothing was loaded twice
+
+
+@case
+def killed_at_any_time_nothing_wrong_is_kept():
+    with World([50_000] * 20) as w:
+        w.fault("slow:500000")
+        for i in range(6):
+            p = w.start()
+            time.sleep(0.02 + 0.05 * i)
+            p.kill()
+            p.communicate()
+            w.check_none_wrong()
+        w.mirror.faults.clear()
+        fetched(w)
+
+
+@case
+def an_interrupt_ends_it_at_once():
+    with World() as w:
+        w.fault("stall0")
+        p = w.start(env={"KBUILD_STALL_SECONDS": "60"})
+        while not w.mirror.log:
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        _, err = p.communicate(timeout=2)
+        same(p.returncode, 130)
+        has(err, "interrupted")
+
+
+@case
+def a_full_disk_is_named():
+    with World([3_000_000]) as w:
+        mount = w.dir + "/small"
+        os.mkdir(mount)
+        # A private mount namespace: nothing is left mounted, whatever happens.
+        script = ('mount -t tmpfs -o size=80m tmpfs "$1" && fallocate -l 14m "$1/ballast" && '
+                  'exec "$2" "$1"')
+        try:
+            p = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", mount, DRIVER],
+                               input=w.lines(), capture_output=True, text=True, env=ENV, timeout=60)
+        except FileNotFoundError:
+            return "SKIP no unshare"
+        if "permission denied" in p.stderr.lower() or "not permitted" in p.stderr.lower():
+            return "SKIP no mount namespaces"
+        has(p.stderr, "not enough space in")
+        has(p.stderr, "--cache")
+        same(p.returncode, 1)
+
+
+@case
+def a_disk_that_fills_up_on_the_way_is_named():
+    with World([3_000_000]) as w:
+        limit = 1_000_000  # of a file's size: writing fails as on a full disk, without needing one
+
+        def pre():
+            import resource
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        refused(w, 1, "cannot load p0.deb: writing below", "File too large", pre=pre)
+        fetched(w)
+
+
+@case
+def strange_locks_are_refused():
+    with World() as w:
+        w.files = [("../../../../etc/passwd", 5, "evil")]
+        refused(w, 4, "evil: '../../../../etc/passwd' is no SHA-256")
+
+
+def main():
+    failed = 0
+    wanted = sys.argv[1:]
+    chosen = [c for c in CASES if not wanted or c.__name__ in wanted]
+    for i, c in enumerate(chosen, 1):
+        begun = time.monotonic()
+        try:
+            skip = c()
+            print("ok %d - %s%s" % (i, c.__name__, " # " + skip if skip else ""), flush=True)
+        except Exception as e:
+            failed += 1
+            print("not ok %d - %s" % (i, c.__name__), flush=True)
+            print("# %s" % str(e).replace("\n", "\n# "), flush=True)
+        if os.environ.get("VERBOSE"):
+            print("# %.1f s" % (time.monotonic() - begun))
+    print("1..%d" % len(chosen))
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
