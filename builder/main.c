@@ -19,6 +19,7 @@
 
 const struct verb *const verb_table[] = {
 	&verb_check,
+	&verb_lock,
 	&verb_launch,
 	&verb_list,
 	&verb_status,
