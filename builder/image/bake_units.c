@@ -1,0 +1,36 @@
+/* The units and helpers of units/, and which of them boot starts. */
+#include "bake_topic.h"
+#include "definition.h"
+#include "embedded.h"
+
+static const struct {
+	const char *name; /* in units/ */
+	const char *path; /* in the image */
+	bool enable;
+} files[] = {
+	{ "console-status", "/usr/lib/kbuild/console-status", false },
+	{ "kbuild-ssh-keys.service", "/usr/lib/systemd/system/kbuild-ssh-keys.service", true },
+	{ "kbuild-status.service", "/usr/lib/systemd/system/kbuild-status.service", true },
+	{ "kbuild-status.timer", "/usr/lib/systemd/system/kbuild-status.timer", true },
+};
+
+static bool applies(const struct bake *b)
+{
+	return b->def->bootable;
+}
+
+static int run(const struct bake *b, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const struct embedded *f = embedded_find(files[i].name);
+		int r = bake_puts(b, files[i].path, f->data, f->mode, e);
+
+		if (r == 0 && files[i].enable)
+			r = bake_systemctl(b, "enable", f->name, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+const struct bake_topic bake_units = { "units", applies, run };
