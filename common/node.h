@@ -70,5 +70,8 @@ const char *node_what(const struct node *n);
  * like other types are quoted, multi-line text becomes a literal block).
  */
 void node_write_yaml(const struct node *n, struct buf *out);
+/* The same, with what note says about a scalar or an empty map or list as a comment behind it. */
+typedef void (*node_note)(void *arg, const struct node *n, struct buf *out);
+void node_write_yaml_noted(const struct node *n, node_note note, void *arg, struct buf *out);
 /* Writes JSON (unquoted null, bool and int as such); indent 0: one line. */
 void node_write_json(const struct node *n, int indent, struct buf *out);

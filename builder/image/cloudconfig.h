@@ -52,3 +52,6 @@ void cloudconfig_check(const struct schema *s, const struct definition *def);
  * (what is fetched from a URL) and "disable_root: false".
  */
 void cloudconfig_residual(const struct definition *def, struct buf *out);
+
+/* Whether a baked key comes again in the residual, in part. */
+bool cloudconfig_part_left(const struct definition *def, const char *key);

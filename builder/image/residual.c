@@ -140,6 +140,13 @@ static struct node *left_of(struct arena *a, const char *key, struct node *value
 	return NULL;
 }
 
+bool cloudconfig_part_left(const struct definition *def, const char *key)
+{
+	struct node *value = node_get(def->root, key);
+
+	return value && left_of(def->arena, key, value) != NULL;
+}
+
 void cloudconfig_residual(const struct definition *def, struct buf *out)
 {
 	struct node *left = node_map(def->arena, &def->root->at);

@@ -1,12 +1,11 @@
 /*
- * Nodes as YAML and as JSON. The YAML is for PyYAML to read back: text is written plain only when
- * nothing can be seen in it but text; all else is quoted, or a literal block when it has lines.
+ * Nodes as YAML, for PyYAML to read back: text is written plain only when nothing can be seen in it
+ * but text; all else is quoted, or a literal block when it has lines.
  */
 #include "node.h"
 
 #include "base64.h"
 #include "buf.h"
-#include "json.h"
 #include "utf8.h"
 
 #include <ctype.h>
@@ -101,26 +100,45 @@ static bool literal_possible(const struct node *n)
 	       all_printable(n, true);
 }
 
-static void write_literal(const struct node *n, int indent, struct buf *out)
+struct writer {
+	struct buf *out;
+	node_note note; /* NULL: none */
+	void *arg;
+};
+
+static void write_note(const struct writer *w, const struct node *n)
+{
+	_buf_ text = BUF_INIT;
+
+	if (!w->note)
+		return;
+	w->note(w->arg, n, &text);
+	if (text.len > 0)
+		buf_printf(w->out, "  # %s", buf_str(&text));
+}
+
+static void write_literal(const struct writer *w, const struct node *n, int indent)
 {
 	const char *p = n->str, *end = n->str + n->len;
 	bool one = n->str[n->len - 1] == '\n';
 	bool more = one && n->len > 1 && n->str[n->len - 2] == '\n';
 
-	buf_adds(out, more ? "|+" : one ? "|" : "|-");
+	buf_adds(w->out, more ? "|+" : one ? "|" : "|-");
+	write_note(w, n);
 	while (p < end) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 
 		if (!eol)
 			eol = end;
-		buf_addc(out, '\n');
+		buf_addc(w->out, '\n');
 		if (eol > p)
-			buf_printf(out, "%*s%.*s", indent, "", (int)(eol - p), p);
+			buf_printf(w->out, "%*s%.*s", indent, "", (int)(eol - p), p);
 		p = eol + 1;
 	}
 }
 
-static void write_scalar(const struct node *n, int indent, struct buf *out)
+/* A scalar in one line: a key, or a value that is no literal block. */
+static void write_inline(const struct node *n, struct buf *out)
 {
 	if (node_is_null(n)) {
 		buf_adds(out, "null");
@@ -130,8 +148,6 @@ static void write_scalar(const struct node *n, int indent, struct buf *out)
 		buf_adds(out, "!!binary \"");
 		base64_encode(n->str, n->len, out);
 		buf_addc(out, '"');
-	} else if (indent > 0 && literal_possible(n)) {
-		write_literal(n, indent, out);
 	} else if (all_printable(n, false) && !memchr(n->str, '\t', n->len)) {
 		write_single_quoted(n, out);
 	} else {
@@ -139,141 +155,70 @@ static void write_scalar(const struct node *n, int indent, struct buf *out)
 	}
 }
 
-static void write_block(const struct node *n, int indent, bool inline_first, struct buf *out);
+static void write_scalar(const struct writer *w, const struct node *n, int indent)
+{
+	if (indent > 0 && literal_possible(n)) {
+		write_literal(w, n, indent);
+		return;
+	}
+	write_inline(n, w->out);
+	write_note(w, n);
+}
+
+static void write_block(
+	const struct writer *w, const struct node *n, int indent, bool inline_first);
 
 /* The value behind "key:" or "-", up to and with the end of its line. */
-static void write_value(const struct node *n, int indent, bool in_list, struct buf *out)
+static void write_value(const struct writer *w, const struct node *n, int indent, bool in_list)
 {
 	if (n->kind == NODE_SCALAR) {
-		buf_addc(out, ' ');
-		write_scalar(n, indent + 2, out);
-		buf_addc(out, '\n');
+		buf_addc(w->out, ' ');
+		write_scalar(w, n, indent + 2);
+		buf_addc(w->out, '\n');
 	} else if (n->n == 0) {
-		buf_adds(out, n->kind == NODE_MAP ? " {}\n" : " []\n");
+		buf_adds(w->out, n->kind == NODE_MAP ? " {}" : " []");
+		write_note(w, n);
+		buf_addc(w->out, '\n');
 	} else if (in_list) {
-		buf_addc(out, ' ');
-		write_block(n, indent + 2, true, out);
+		buf_addc(w->out, ' ');
+		write_block(w, n, indent + 2, true);
 	} else {
-		buf_addc(out, '\n');
-		write_block(n, n->kind == NODE_LIST ? indent : indent + 2, false, out);
+		buf_addc(w->out, '\n');
+		write_block(w, n, n->kind == NODE_LIST ? indent : indent + 2, false);
 	}
 }
 
 /* The entries, one a line; inline_first: the first one follows "- " on a line already begun. */
-static void write_block(const struct node *n, int indent, bool inline_first, struct buf *out)
+static void write_block(const struct writer *w, const struct node *n, int indent, bool inline_first)
 {
 	for (size_t i = 0; i < n->n; i++) {
 		if (i > 0 || !inline_first)
-			buf_printf(out, "%*s", indent, "");
+			buf_printf(w->out, "%*s", indent, "");
 		if (n->kind == NODE_LIST) {
-			buf_addc(out, '-');
+			buf_addc(w->out, '-');
 		} else {
-			/* An explicit key ("? ") would be needed only for keys with lines. */
-			write_scalar(n->keys[i], 0, out);
-			buf_addc(out, ':');
+			write_inline(n->keys[i], w->out);
+			buf_addc(w->out, ':');
 		}
-		write_value(n->items[i], indent, n->kind == NODE_LIST, out);
+		write_value(w, n->items[i], indent, n->kind == NODE_LIST);
+	}
+}
+
+void node_write_yaml_noted(const struct node *n, node_note note, void *arg, struct buf *out)
+{
+	const struct writer w = { out, note, arg };
+
+	if (n->kind == NODE_SCALAR) {
+		write_scalar(&w, n, 0);
+		buf_addc(out, '\n');
+	} else if (n->n == 0) {
+		buf_adds(out, n->kind == NODE_MAP ? "{}\n" : "[]\n");
+	} else {
+		write_block(&w, n, 0, false);
 	}
 }
 
 void node_write_yaml(const struct node *n, struct buf *out)
 {
-	if (n->kind == NODE_SCALAR) {
-		write_scalar(n, 0, out);
-		buf_addc(out, '\n');
-	} else if (n->n == 0) {
-		buf_adds(out, n->kind == NODE_MAP ? "{}\n" : "[]\n");
-	} else {
-		write_block(n, 0, false, out);
-	}
-}
-
-void json_write_string(struct buf *out, const char *s, size_t len)
-{
-	uint32_t c;
-
-	buf_addc(out, '"');
-	for (size_t i = 0, step; i < len; i += MAX(step, 1)) {
-		step = utf8_next(s + i, len - i, &c);
-		if (step == 0)
-			buf_adds(out, "\xef\xbf\xbd");
-		else if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", (char)c);
-		else if (c == '\n')
-			buf_adds(out, "\\n");
-		else if (c < ' ' || c == 0x7f)
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_add(out, s + i, step);
-	}
-	buf_addc(out, '"');
-}
-
-/* The grammar of a JSON number. */
-static bool json_number(const struct node *n)
-{
-	const char *p = n->str + (n->str[0] == '-');
-
-	if (n->quoted || !isdigit((unsigned char)*p) || (*p == '0' && isdigit((unsigned char)p[1])))
-		return false;
-	p += strspn(p, "0123456789");
-	if (*p == '.') {
-		if (!isdigit((unsigned char)p[1]))
-			return false;
-		p += 1 + strspn(p + 1, "0123456789");
-	}
-	if (*p == 'e' || *p == 'E') {
-		p += 1 + (p[1] == '-' || p[1] == '+');
-		if (!isdigit((unsigned char)*p))
-			return false;
-		p += strspn(p, "0123456789");
-	}
-	return p == n->str + n->len;
-}
-
-static void write_json_scalar(const struct node *n, struct buf *out)
-{
-	int64_t number;
-	bool truth;
-
-	if (node_is_null(n))
-		buf_adds(out, "null");
-	else if (node_is_bool(n, &truth))
-		buf_adds(out, truth ? "true" : "false");
-	else if (json_number(n))
-		buf_adds(out, n->str);
-	else if (node_is_int(n, &number))
-		buf_printf(out, "%lld", (long long)number);
-	else
-		json_write_string(out, n->str, n->len);
-}
-
-static void write_json(const struct node *n, int indent, int depth, struct buf *out)
-{
-	bool map = n->kind == NODE_MAP;
-
-	if (n->kind == NODE_SCALAR) {
-		write_json_scalar(n, out);
-		return;
-	}
-	buf_addc(out, map ? '{' : '[');
-	for (size_t i = 0; i < n->n; i++) {
-		if (i > 0)
-			buf_adds(out, indent ? "," : ", ");
-		if (indent)
-			buf_printf(out, "\n%*s", indent * (depth + 1), "");
-		if (map) {
-			json_write_string(out, n->keys[i]->str, n->keys[i]->len);
-			buf_adds(out, ": ");
-		}
-		write_json(n->items[i], indent, depth + 1, out);
-	}
-	if (indent && n->n > 0)
-		buf_printf(out, "\n%*s", indent * depth, "");
-	buf_addc(out, map ? '}' : ']');
-}
-
-void node_write_json(const struct node *n, int indent, struct buf *out)
-{
-	write_json(n, indent, 0, out);
+	node_write_yaml_noted(n, NULL, NULL, out);
 }
