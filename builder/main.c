@@ -19,9 +19,9 @@
 
 const struct verb *const verb_table[] = {
 	&verb_check,
-	&verb_lock,
 	&verb_explain,
 	&verb_show,
+	&verb_lock,
 	&verb_launch,
 	&verb_list,
 	&verb_status,
