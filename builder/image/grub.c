@@ -84,17 +84,24 @@ static int write_at(int fd, const struct buf *b, size_t len, uint64_t at)
 	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
+static int read_image(int root, const char *path, struct buf *ret, struct error *e)
+{
+	int r = intree_read(root, path, FILE_MAX, ret);
+
+	return r < 0 ? error_errno(e, r, "cannot read GRUB's /%s of the tree", path) : 0;
+}
+
 int grub_embed(int fd, const struct layout *l, int root, struct error *e)
 {
 	const struct partition *part = &l->part[LAYOUT_BIOS];
 	_buf_ boot = BUF_INIT;
 	_buf_ core = BUF_INIT;
-	int r = intree_read(root, GRUB_BIOS "/boot.img", FILE_MAX, &boot);
+	int r = read_image(root, GRUB_BIOS "/boot.img", &boot, e);
 
 	if (r == 0)
-		r = intree_read(root, GRUB_BIOS "/core.img", FILE_MAX, &core);
+		r = read_image(root, GRUB_BIOS "/core.img", &core, e);
 	if (r < 0)
-		return error_errno(e, r, "cannot read GRUB's images in /" GRUB_BIOS " of the tree");
+		return r;
 	if (core.len > partition_size(part) ||
 		grub_patch((uint8_t *)boot.data, boot.len, (uint8_t *)core.data, core.len,
 			part->first) < 0)
