@@ -10,8 +10,8 @@
 #include "chroot.h"
 #include "error.h"
 #include "grub.h"
-#include "intree.h"
 #include "layout.h"
+#include "rootfd.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -51,7 +51,7 @@ static void closedirp(DIR **d)
 /* The names in a directory of the tree that keep() wants, sorted. */
 static int list(int root, const char *path, bool (*keep)(const char *), struct names *ret)
 {
-	int fd = intree_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	int fd = rootfd_open(root, path, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *de;
 
@@ -94,7 +94,7 @@ static int find_kernels(int root, struct names *ret, struct error *e)
 	for (size_t i = 0; i < all.n; i++) {
 		const char *version = all.v[i] + strlen("vmlinuz-");
 		_free_ char *initrd = xasprintf("boot/initrd.img-%s", version);
-		_close_ int fd = intree_open(root, initrd, O_PATH, 0);
+		_close_ int fd = rootfd_open(root, initrd, O_PATH, 0);
 
 		if (fd < 0)
 			continue;
@@ -111,7 +111,7 @@ static int find_kernels(int root, struct names *ret, struct error *e)
 
 static int put(int root, const char *path, const struct buf *text, struct error *e)
 {
-	int r = intree_write(root, path, text->data, text->len, 0644);
+	int r = rootfd_write(root, path, text->data, text->len, 0644);
 
 	return r < 0 ? error_errno(e, r, "cannot write /%s of the tree", path) : 0;
 }
@@ -146,9 +146,9 @@ static int copy_modules(int root, struct error *e)
 		_free_ char *to = xasprintf(GRUB_BIOS "/%s", modules.v[i]);
 		_buf_ data = BUF_INIT;
 
-		r = intree_read(root, from, FILE_MAX, &data);
+		r = rootfd_read(root, from, FILE_MAX, &data);
 		if (r == 0)
-			r = intree_write(root, to, data.data, data.len, 0644);
+			r = rootfd_write(root, to, data.data, data.len, 0644);
 	}
 	return r < 0 ? error_errno(e, r, "cannot copy GRUB's modules in the tree") : 0;
 }
@@ -199,7 +199,7 @@ static int write_fstab(int root, struct error *e)
 	};
 	_buf_ old = BUF_INIT;
 	_buf_ new = BUF_INIT;
-	int r = intree_read(root, "etc/fstab", FSTAB_MAX, &old);
+	int r = rootfd_read(root, "etc/fstab", FSTAB_MAX, &old);
 
 	if (r < 0 && r != -ENOENT)
 		return error_errno(e, r, "cannot read /etc/fstab of the tree");
@@ -208,7 +208,7 @@ static int write_fstab(int root, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		if (!fstab_has(buf_str(&old), lines[i].where))
 			buf_adds(&new, lines[i].line);
-	r = intree_mkdir(root, "boot/efi", 0700);
+	r = rootfd_mkdir(root, "boot/efi", 0700);
 	if (r < 0)
 		return error_errno(e, r, "cannot make /boot/efi in the tree");
 	return put(root, "etc/fstab", &new, e);

@@ -11,8 +11,8 @@
 #include "fat.h"
 #include "grub.h"
 #include "ids.h"
-#include "intree.h"
 #include "layout.h"
+#include "rootfd.h"
 
 #include <errno.h>
 
@@ -38,7 +38,7 @@ static int read_source(int root, const struct source *s, struct buf *ret, struct
 	int r = -ENOENT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->from) && s->from[i] && r == -ENOENT; i++)
-		r = intree_read(root, s->from[i], FILE_MAX, ret);
+		r = rootfd_read(root, s->from[i], FILE_MAX, ret);
 	if (r == -ENOENT)
 		return error_set(e, ERR_FAILED, "the tree has no /%s: it needs the package %s",
 			s->from[0], s->package);

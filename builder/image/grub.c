@@ -8,9 +8,9 @@
 
 #include "buf.h"
 #include "error.h"
-#include "intree.h"
 #include "layout.h"
 #include "le.h"
+#include "rootfd.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -86,7 +86,7 @@ static int write_at(int fd, const struct buf *b, size_t len, uint64_t at)
 
 static int read_image(int root, const char *path, struct buf *ret, struct error *e)
 {
-	int r = intree_read(root, path, FILE_MAX, ret);
+	int r = rootfd_read(root, path, FILE_MAX, ret);
 
 	return r < 0 ? error_errno(e, r, "cannot read GRUB's /%s of the tree", path) : 0;
 }
