@@ -8,10 +8,6 @@
 #include "progress.h"
 #include "provider.h"
 
-/* TODO: the build is not linked yet. */
-#pragma weak build_run
-#pragma weak build_result_free
-
 struct cloud ctx_cloud(const struct ctx *c)
 {
 	return (struct cloud){
@@ -72,8 +68,6 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 	struct error ignored = {};
 	int r = 0;
 
-	if (o->definition && !build_run)
-		return error_set(e, ERR_FAILED, "this kbuild cannot build yet: use --image");
 	if (o->definition)
 		r = take_image(c, o, &q, a, e);
 	if (r < 0)

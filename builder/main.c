@@ -22,6 +22,7 @@ const struct verb *const verb_table[] = {
 	&verb_explain,
 	&verb_show,
 	&verb_lock,
+	&verb_build,
 	&verb_launch,
 	&verb_list,
 	&verb_status,
