@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "mark.h"
 #include "node.h"
+#include "yaml_merge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,96 +283,6 @@ static struct node *read_key(struct reader *r, const yaml_event_t *ev, bool *ret
 	return NULL;
 }
 
-struct entry {
-	const struct node *key;
-	size_t index;
-};
-
-static int by_key(const void *pa, const void *pb)
-{
-	const struct entry *a = pa, *b = pb;
-	int r = strcmp(a->key->str, b->key->str);
-
-	return r != 0 ? r : a->index < b->index ? -1 : 1;
-}
-
-static int key_is(const void *text, const void *e)
-{
-	return strcmp(text, ((const struct entry *)e)->key->str);
-}
-
-/* The keys of a map, sorted; a foreign file may have a hundred thousand, so nothing here is quadratic. */
-static struct entry *sorted_keys(const struct node *map)
-{
-	struct entry *v = xcalloc(map->n + 1, sizeof *v);
-
-	for (size_t i = 0; i < map->n; i++)
-		v[i] = (struct entry){ map->keys[i], i };
-	qsort(v, map->n, sizeof *v, by_key);
-	return v;
-}
-
-static void complain_repeated(struct reader *r, const struct node *map)
-{
-	_free_ struct entry *v = sorted_keys(map);
-
-	for (size_t i = 1; i < map->n; i++) {
-		const struct mark *at = &v[i].key->at;
-		bool merge = strcmp(v[i].key->str, "<<") == 0;
-
-		if (strcmp(v[i - 1].key->str, v[i].key->str) != 0)
-			continue;
-		diag_add(r->diags, DIAG_ERROR, at, "repeated-key",
-			merge ? "write '<<: [*a, *b]'" : NULL,
-			"the key '%s' is given twice (first in line %u)", v[i].key->str,
-			v[i - 1].key->at.line);
-	}
-}
-
-/* Adds what map lacks of source: its own keys win, and so does what was merged earlier. */
-static bool merge_one(struct reader *r, struct node *map, const struct node *source)
-{
-	_free_ struct entry *have = NULL;
-	size_t n = map->n;
-
-	if (source->kind != NODE_MAP) {
-		diag_add(r->diags, DIAG_ERROR, &source->at, "bad-merge", NULL,
-			"'<<' takes a map or a list of maps, not %s", node_what(source));
-		return true;
-	}
-	have = sorted_keys(map);
-	for (size_t i = 0; i < source->n; i++) {
-		if (!bsearch(source->keys[i]->str, have, n, sizeof *have, key_is))
-			node_add(r->arena, map, source->keys[i], source->items[i]);
-	}
-	return true;
-}
-
-static bool is_merge_key(const struct node *key)
-{
-	return !key->quoted && strcmp(key->str, "<<") == 0;
-}
-
-/* Takes the merge key's value out of the map and in its place what the map lacks of it. */
-static void apply_merge(struct reader *r, struct node *map)
-{
-	struct node *source = NULL;
-
-	for (size_t i = 0; i < map->n && !source; i++) {
-		if (is_merge_key(map->keys[i]))
-			source = map->items[i];
-	}
-	if (!source)
-		return;
-	node_remove(map, "<<");
-	if (source->kind != NODE_LIST) {
-		merge_one(r, map, source);
-		return;
-	}
-	for (size_t i = 0; i < source->n; i++)
-		merge_one(r, map, source->items[i]);
-}
-
 static struct node *read_map(struct reader *r, const struct mark *at)
 {
 	struct node *map = node_map(r->arena, at), *key, *value;
@@ -394,8 +305,8 @@ static struct node *read_map(struct reader *r, const struct mark *at)
 		if (key)
 			node_add(r->arena, map, key, value);
 	}
-	complain_repeated(r, map);
-	apply_merge(r, map);
+	yaml_complain_repeated(map, r->diags);
+	yaml_apply_merge(r->arena, map, r->diags);
 	return map;
 }
 

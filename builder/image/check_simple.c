@@ -141,17 +141,17 @@ CLOUD_CHECK(check_keys)
 	field_shapes(&outer, &f, value, &keys);
 }
 
-static const char *const clients[] = { "auto", "chrony", "ntp", "ntpdate", "openntpd",
-	"systemd-timesyncd", NULL };
+static const char *const clients[] = { "auto", "chrony", "systemd-timesyncd", NULL };
 
-static const struct field ntp_config_fields[] = {
-	{ "confpath", field_shape, .arg = &shape_path },
-	{ "check_exe", field_string },
-	{ "packages", field_shapes, .arg = &shape_package },
-	{ "service_name", field_shape, .arg = &shape_word },
-	{ "template", field_string },
-	{},
-};
+static void field_ntp_config(
+	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
+{
+	diag_add(s->diags, DIAG_ERROR, &node->at, "refused-key",
+		"write the client's configuration with write_files",
+		"'%s' is refused: it "
+		"describes a client that cloud-init does not know, so that it cannot be baked",
+		schema_name(s, f->key));
+}
 
 static const struct field ntp_fields[] = {
 	{ "pools", field_shapes, .arg = &shape_host },
@@ -160,7 +160,7 @@ static const struct field ntp_fields[] = {
 	{ "allow", field_shapes, .arg = &shape_cidr },
 	{ "ntp_client", field_word, .arg = clients },
 	{ "enabled", field_bool },
-	{ "config", field_submap, .arg = ntp_config_fields },
+	{ "config", field_ntp_config },
 	{},
 };
 

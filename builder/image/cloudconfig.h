@@ -47,9 +47,8 @@ void cloudconfig_check(const struct schema *s, const struct definition *def);
 
 /*
  * What is left of the definition for first boot: "#cloud-config\n" and the keys whose fate is
- * FATE_LEFT, in the order of the definition, as YAML. Of three baked keys a part can be left, because
- * only the instance knows it: users (the default user's changes, keys fetched by name), write_files
- * (what is fetched from a URL) and "disable_root: false".
+ * FATE_LEFT, in the order of the definition, as YAML. Of the baked key write_files a part can be left:
+ * files that are fetched from a URL at first boot.
  */
 void cloudconfig_residual(const struct definition *def, struct buf *out);
 

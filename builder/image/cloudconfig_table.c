@@ -119,7 +119,7 @@ static const struct cloud_key table[] = {
 	{ "ubuntu_pro", FATE_LEFT, "the instance is attached to its subscription at first boot", check_map, .distribution = "ubuntu" },
 	{ "updates", FATE_LEFT, "it says which events cloud-init follows while the instance runs", check_map },
 	{ "user", FATE_LEFT, "the default user is made at first boot, with the keys that the cloud gives", check_user },
-	{ "users", FATE_BAKED, "the users are made in the image; the default user at first boot, with the keys that the cloud gives", check_users },
+	{ "users", FATE_BAKED, "the users are made in the image; the keys that the cloud gives are added at first boot", check_users },
 	{ "vendor_data", FATE_LEFT, "it is about what the cloud adds to the user-data", check_map },
 	{ "version", FATE_LEFT, "it names the version of the format" },
 	{ "wireguard", FATE_LEFT, "a tunnel's keys belong to the instance", check_map },
