@@ -137,9 +137,9 @@ int apt_update_error(const char *text, const struct apt_sources *sources, struct
 }
 
 static const struct phrase install_phrases[] = {
-	{ "Unable to locate package", ERR_INVALID, "is in none of the sources",
+	{ "Unable to locate package", ERR_INVALID, "is in none of the sources of",
 		"check its name, or add the source that has it as apt.sources" },
-	{ "Couldn't find any package", ERR_INVALID, "is in none of the sources",
+	{ "Couldn't find any package", ERR_INVALID, "is in none of the sources of",
 		"check its name, or add the source that has it as apt.sources" },
 	{ " was not found", ERR_INVALID, "", "give a version or release that the archive has now" },
 	{ "has no installation candidate", ERR_INVALID, "", "name the package that provides it" },

@@ -1,0 +1,413 @@
+/* From definitions to apt sources, base sets and the image's own apt configuration. */
+#include "sources.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "baseset.h"
+#include "buf.h"
+#include "check.h"
+#include "definition.h"
+#include "error.h"
+#include "lock.h"
+#include "lock_inputs.h"
+#include "mark.h"
+#include "tmpdir.h"
+
+#define BASE                                                                                       \
+	"kbuild:\n  name: t\n  base: {distribution: debian, release: trixie, bootable: false}\n"
+#define UBUNTU                                                                                     \
+	"kbuild:\n  name: t\n  base: {distribution: ubuntu, release: noble, bootable: false, "     \
+	"mirror: \"http://m.example/ubuntu/\"}\n"
+#define KEY_BLOCK                                                                                  \
+	"-----BEGIN PGP PUBLIC KEY BLOCK-----\n        \n        aGVsbG8=\n        "               \
+	"-----END PGP PUBLIC KEY BLOCK-----\n"
+#define KEY "      key: |\n        " KEY_BLOCK
+
+static struct definition *load(const char *body)
+{
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	struct definition *def = NULL;
+	struct error e = {};
+	_buf_ b = BUF_INIT;
+
+	buf_printf(&b, "#cloud-config\n%s", body);
+	check_int(file_replace(tmp_fd(), "t.yaml", b.data, b.len, 0644), 0);
+	if (definition_load(&def, tmp_name("t.yaml"), &d, &e) < 0)
+		check_fail("%s: %s", e.msg, d.n ? d.v[0].message : "");
+	return def;
+}
+
+/* All sources, one line each: "ID URI SUITE COMPONENTS KEYTARGET". */
+static void list(const struct apt_sources *s, struct buf *out)
+{
+	for (size_t i = 0; i < s->n; i++)
+		buf_printf(out, "%s %s %s [%s] %s\n", s->v[i].id, s->v[i].uri ? s->v[i].uri : "-",
+			s->v[i].suite, s->v[i].components, s->v[i].key_target);
+}
+
+static void check_sources(const char *body, const char *mirror, const char *want)
+{
+	_cleanup_(definition_freep) struct definition *def = load(body);
+	struct apt_sources s;
+	struct error e = {};
+	_buf_ b = BUF_INIT;
+
+	if (apt_sources_read(&s, def->arena, def, &e) < 0 ||
+		apt_sources_place(&s, def->arena, def, mirror, &e) < 0)
+		check_fail("%s", e.msg);
+	list(&s, &b);
+	check_str(buf_str(&b), want);
+}
+
+#define D_KEY " /usr/share/keyrings/debian-archive-keyring.gpg\n"
+#define U_KEY " /usr/share/keyrings/ubuntu-archive-keyring.gpg\n"
+#define U_ALL " [main restricted universe multiverse]" U_KEY
+
+static void debian_has_its_security_pocket_in_another_archive(void)
+{
+	check_sources(BASE, "http://m.example/debian/",
+		"debian/trixie http://m.example/debian trixie [main]" D_KEY
+		"debian/trixie-updates http://m.example/debian trixie-updates [main]" D_KEY
+		"debian-security/trixie-security http://m.example/debian-security trixie-security "
+		"[main]" D_KEY);
+}
+
+static void ubuntu_has_all_pockets_in_one_archive(void)
+{
+	check_sources(UBUNTU, NULL,
+		"ubuntu/noble http://m.example/ubuntu noble" U_ALL
+		"ubuntu/noble-updates http://m.example/ubuntu noble-updates" U_ALL
+		"ubuntu/noble-security http://m.example/ubuntu noble-security" U_ALL);
+}
+
+static void cloud_config_chooses_mirrors_and_pockets(void)
+{
+	check_sources(
+		"apt:\n"
+		"  primary: [{arches: [arm64], uri: \"http://arm.example/x\"}, "
+		"{arches: [default], uri: \"http://p.example/debian\"}]\n"
+		"  security: [{arches: [amd64, default], uri: \"http://s.example/sec/\"}]\n"
+		"  disable_suites: [$RELEASE-updates]\n" BASE,
+		NULL,
+		"debian/trixie http://p.example/debian trixie [main]" D_KEY
+		"debian-security/trixie-security http://s.example/sec trixie-security [main]" D_KEY);
+}
+
+static void extra_sources_bring_their_key(void)
+{
+	check_sources(
+		"apt:\n  disable_suites: [updates, security]\n  sources:\n"
+		"    docker.list:\n"
+		"      source: \"deb [arch=amd64 signed-by=$KEY_FILE] https://d.example/linux/ "
+		"$RELEASE stable edge\"\n" KEY
+		"    flat:\n      source: \"deb [signed-by=$KEY_FILE] http://f.example/r ./\"\n" KEY
+		"    backports:\n      source: \"deb $MIRROR $RELEASE-backports main\"\n" BASE,
+		"http://m.example/debian",
+		"debian/trixie http://m.example/debian trixie [main]" D_KEY
+		"extra.docker/trixie https://d.example/linux trixie [stable edge] "
+		"/etc/apt/keyrings/docker.asc\n"
+		"extra.flat/./ http://f.example/r ./ [] /etc/apt/keyrings/flat.asc\n"
+		"extra.backports/trixie-backports http://m.example/debian trixie-backports "
+		"[main]" D_KEY);
+}
+
+static void a_list_of_its_own_replaces_the_pockets(void)
+{
+	check_sources(
+		"apt:\n  sources_list: |\n    # mine\n    deb $MIRROR $RELEASE main contrib\n"
+		"    deb-src $MIRROR $RELEASE main\n    deb $SECURITY $RELEASE-security main\n" BASE,
+		"http://m.example/debian",
+		"list.1/trixie http://m.example/debian trixie [main contrib]" D_KEY
+		"list.2/trixie-security http://m.example/debian-security trixie-security [main]" D_KEY);
+}
+
+static const struct {
+	const char *body, *message;
+} refused[] = {
+	{ "apt:\n  sources:\n    p:\n      source: \"ppa:a/b\"\n" BASE, "ppa:" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb [trusted=yes] http://x.example/ a b\"\n" BASE,
+		"unverified sources are refused" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb http://x.example/ a b\"\n"
+	  "      keyid: F430BBA5\n" BASE,
+		"not fetched from key servers" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb [signed-by=$KEY_FILE] http://x.example/ a b\"\n" BASE,
+		"has no key" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb file:/srv/x a b\"\n" BASE,
+		"must begin with http:// or https://" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb http://x.example/x\"\n" BASE,
+		"has no URI or no suite" },
+	{ "apt:\n  sources:\n    p:\n      source: \"deb http://x.example/x trixie\"\n" BASE,
+		"has no components" },
+	{ "apt:\n  disable_suites: [release, updates, security]\n" BASE, "no apt source enabled" },
+};
+
+static void what_cannot_be_verified_is_refused(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+		_cleanup_(definition_freep) struct definition *def = NULL;
+		struct apt_sources s;
+		struct error e = {};
+		_buf_ b = BUF_INIT;
+
+		buf_printf(&b, "#cloud-config\n%s", refused[i].body);
+		check_int(file_replace(tmp_fd(), "t.yaml", b.data, b.len, 0644), 0);
+		if (definition_load(&def, tmp_name("t.yaml"), &d, &e) < 0)
+			continue; /* seen even earlier */
+		if (apt_sources_read(&s, def->arena, def, &e) >= 0 || e.code != ERR_INVALID ||
+			!strstr(e.msg, refused[i].message))
+			check_fail("%s: '%s'", refused[i].body, e.msg);
+	}
+}
+
+static void a_mirror_of_unknown_form_needs_its_security_archive(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(BASE);
+	const char *main, *security;
+	struct apt_sources s;
+	struct error e = {};
+
+	host_mirror("", "debian", def->arena, &main, &security);
+	check_int(apt_sources_read(&s, def->arena, def, &e), 0);
+	if (security) /* this machine knows one */
+		check_int(apt_sources_place(&s, def->arena, def, "http://m.example/x", &e), 0);
+	else
+		check(apt_sources_place(&s, def->arena, def, "http://m.example/x", &e) < 0 &&
+			strstr(e.msg, "apt.security"));
+}
+
+static void put(const char *path, const char *text)
+{
+	_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	check_int(mkdir_all(tmp_fd(), dir, 0755), 0);
+	check_int(file_replace(tmp_fd(), path, text, strlen(text), 0644), 0);
+}
+
+static void check_host(const char *root, const char *want_main, const char *want_security)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char *main, *security;
+
+	host_mirror(tmp_name(root), "debian", a, &main, &security);
+	check_str(main, want_main);
+	check_str(security, want_security);
+}
+
+#define OS_DEBIAN "NAME=\"Debian\"\nID=debian\nVERSION_CODENAME=bookworm\n"
+
+static void the_mirror_of_the_host_is_found_in_lists_and_sources(void)
+{
+	put("h1/etc/os-release", OS_DEBIAN);
+	put("h1/etc/apt/sources.list",
+		"# deb http://commented.example/debian bookworm main\n"
+		"deb https://vendor.example/debian-tools bookworm main\n"
+		"deb cdrom:[Debian]/ bookworm main\n"
+		"deb [ arch=amd64 signed-by=/x ] http://one.example/debian/ bookworm main\n"
+		"deb http://sec.example/debian-security bookworm-security main\n");
+	check_host("h1", "http://one.example/debian", "http://sec.example/debian-security");
+	put("h2/etc/os-release", OS_DEBIAN);
+	put("h2/etc/apt/sources.list.d/a.sources",
+		"Types: deb\nURIs: http://off.example/debian\nSuites: bookworm\nEnabled: no\n\n"
+		"Types: deb\nURIs: http://pg.example/pub\nSuites: bookworm-pgdg\nComponents: main\n");
+	put("h2/etc/apt/sources.list.d/debian.sources",
+		"Types: deb deb-src\n# URIs: http://no.example/debian\nURIs: http://two.example/debian\n"
+		"Suites: bookworm bookworm-updates\nComponents: main\n\nTypes: deb\n"
+		"URIs: http://two.example/debian-security/\nSuites: bookworm-security\n");
+	check_host("h2", "http://two.example/debian", "http://two.example/debian-security");
+}
+
+static void a_host_of_another_distribution_has_no_mirror_for_us(void)
+{
+	put("h3/etc/os-release", "ID=ubuntu\nVERSION_CODENAME=noble\n");
+	put("h3/etc/apt/sources.list", "deb http://u.example/ubuntu noble main\n");
+	check_host("h3", NULL, NULL);
+	check_host("h4", NULL, NULL);
+}
+
+static void the_base_set_is_sorted_and_each_name_is_there_once(void)
+{
+	_cleanup_(definition_freep) struct definition *def =
+		load("packages: [zsh, [tree, \"2.1-1\"], apt, zsh]\n" BASE);
+	const char **v, *note;
+	struct error e = {};
+
+	check_int(base_set(def, def->arena, &v, &note, &e), 0);
+	check_str(v[0], "apt");
+	check_str(v[1], "tree=2.1-1");
+	check_str(v[2], "zsh");
+	check_str(v[3], NULL);
+	check_str(note, NULL);
+}
+
+static void a_bootable_image_has_kernel_loader_and_first_boot(void)
+{
+	static const char *const wanted[] = { "linux-image-cloud-amd64", "initramfs-tools",
+		"shim-signed", "grub-pc-bin", "cloud-init", "docker-compose", "ufw", "fail2ban",
+		"python3-systemd", "systemd-resolved", "locales" };
+	_cleanup_(definition_freep) struct definition *def =
+		load("locale: de_DE.UTF-8\nkbuild:\n  name: t\n"
+		     "  base: {distribution: debian, release: trixie}\n"
+		     "  firewall: {allow: [22/tcp]}\n  fail2ban: {maxretry: 5}\n");
+	const char **v, *note;
+	struct error e = {};
+
+	check_int(base_set(def, def->arena, &v, &note, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		bool found = false;
+
+		for (const char **p = v; *p; p++)
+			found |= strcmp(*p, wanted[i]) == 0;
+		if (!found)
+			check_fail("%s is not in the base set", wanted[i]);
+	}
+}
+
+static void bookworm_says_that_it_has_no_compose_v2(void)
+{
+	_cleanup_(definition_freep) struct definition *def =
+		load("kbuild:\n  name: t\n  base: {distribution: debian, release: bookworm}\n");
+	const char **v, *note;
+	struct error e = {};
+
+	check_int(base_set(def, def->arena, &v, &note, &e), 0);
+	check(note && strstr(note, "Compose V2"));
+}
+
+static void names_that_apt_would_take_for_something_else_are_refused(void)
+{
+	static const char *const names[] = { "-y", "vim-", "?essential", "~nvim", "a b", "a;b", "x",
+		"../x", "a=", "UPPER" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *packages[] = { names[i], NULL };
+		_cleanup_(definition_freep) struct definition *def = load(BASE);
+		const char **v, *note;
+		struct error e = {};
+
+		def->packages = packages;
+		if (base_set(def, def->arena, &v, &note, &e) >= 0 || e.code != ERR_INVALID)
+			check_fail("'%s' was taken", names[i]);
+	}
+}
+
+static void check_file(const char *path, const char *want)
+{
+	_buf_ b = BUF_INIT;
+
+	check_int(file_read(tmp_fd(), path, MIB, &b), 0);
+	check_str(buf_str(&b), want);
+}
+
+static void the_image_gets_sources_with_their_keys(void)
+{
+	_cleanup_(definition_freep) struct definition *def =
+		load("apt:\n  conf: 'APT::Get::Assume-Yes \"true\";'\n"
+		     "  http_proxy: \"http://proxy.example:3128\"\n  sources:\n"
+		     "    docker:\n      source: \"deb [signed-by=$KEY_FILE] https://d.example/l "
+		     "$RELEASE stable\"\n" KEY BASE);
+	struct error e = {};
+	int fd;
+
+	put("image/etc/apt/sources.list", "deb http://old.example/debian trixie main\n");
+	fd = open(tmp_name("image"), O_DIRECTORY | O_CLOEXEC);
+	if (lock_write_apt_config(NULL, def, "http://m.example/debian", fd, &e) < 0)
+		check_fail("%s", e.msg);
+	check_int(faccessat(fd, "etc/apt/sources.list", F_OK, 0), -1);
+	close(fd);
+	check_file("image/etc/apt/sources.list.d/debian.sources",
+		"Types: deb\nURIs: http://m.example/debian\nSuites: trixie trixie-updates\n"
+		"Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
+		"Types: deb\nURIs: http://m.example/debian-security\nSuites: trixie-security\n"
+		"Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n");
+	check_file("image/etc/apt/sources.list.d/docker.sources",
+		"Types: deb\nURIs: https://d.example/l\nSuites: trixie\nComponents: stable\n"
+		"Signed-By: /etc/apt/keyrings/docker.asc\n");
+	check_file("image/etc/apt/keyrings/docker.asc",
+		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\naGVsbG8=\n"
+		"-----END PGP PUBLIC KEY BLOCK-----\n");
+	check_file(
+		"image/etc/apt/apt.conf.d/94cloud-init-config", "APT::Get::Assume-Yes \"true\";\n");
+	check_file("image/etc/apt/apt.conf.d/90cloud-init-aptproxy",
+		"Acquire::http::Proxy \"http://proxy.example:3128\";\n");
+}
+
+/* A lock made by hand from what the definition asks for, without packages. */
+static void lock_of(struct lock *l, struct definition *def)
+{
+	struct apt_sources s;
+	struct lock_inputs in;
+	struct error e = {};
+
+	check_int(apt_sources_read(&s, def->arena, def, &e), 0);
+	check_int(lock_inputs_read(&in, def->arena, def, &s, &e), 0);
+	*l = (struct lock){ .distribution = def->distribution,
+		.release = def->release,
+		.architecture = def->architecture,
+		.recommends = def->recommends,
+		.asked = in.asked,
+		.inputs = in.lines };
+}
+
+#define FILES                                                                                      \
+	"write_files:\n  - path: /etc/apt/preferences.d/pin\n    content: |\n"                     \
+	"      Package: tree\n      Pin: version 1\n      Pin-Priority: 999\n"
+
+static const struct {
+	const char *body, *message; /* NULL: not stale */
+} changes[] = {
+	{ "packages: [htop]\n" BASE, NULL },
+	{ "timezone: Europe/Paris\npackages: [htop]\n" BASE, NULL },
+	{ "packages: [htop, tree]\n" BASE,
+		"package 'tree' is in the definition but not in the lock" },
+	{ BASE, "package 'htop' is in the lock but not asked for any more" },
+	{ "packages: [htop=1]\n" BASE, "package 'htop" },
+	{ FILES "packages: [htop]\n" BASE, "preferences /etc/apt/preferences.d/pin sha256:" },
+	{ "apt: {disable_suites: [updates]}\npackages: [htop]\n" BASE,
+		"'source debian/trixie-updates mirror main' is in the lock but not in the definition" },
+	{ "packages: [htop]\nkbuild: {name: t, base: {distribution: debian, release: bookworm, "
+	  "bootable: false}}\n",
+		"it is for the release trixie, the definition says bookworm" },
+	{ "packages: [htop]\nkbuild: {name: t, base: {distribution: debian, release: trixie, "
+	  "bootable: false, recommends: true}}\n",
+		"the definition wants recommended packages" },
+};
+
+static void a_stale_lock_names_what_differs(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		_cleanup_(definition_freep) struct definition *old =
+			load("packages: [htop]\n" BASE);
+		_cleanup_(definition_freep) struct definition *new = load(changes[i].body);
+		struct error e = {};
+		struct lock l;
+		int r;
+
+		lock_of(&l, old);
+		r = lock_check(&l, new, &e);
+		if (!changes[i].message ? r != 0
+					: r != -ERR_LOCK || !strstr(e.msg, changes[i].message) ||
+						  !strstr(e.msg, "run kbuild lock --update"))
+			check_fail("%s: %d '%s'", changes[i].body, r, e.msg);
+	}
+}
+
+int main(void)
+{
+	run(debian_has_its_security_pocket_in_another_archive);
+	run(ubuntu_has_all_pockets_in_one_archive);
+	run(cloud_config_chooses_mirrors_and_pockets);
+	run(extra_sources_bring_their_key);
+	run(a_list_of_its_own_replaces_the_pockets);
+	run(what_cannot_be_verified_is_refused);
+	run(a_mirror_of_unknown_form_needs_its_security_archive);
+	run(the_mirror_of_the_host_is_found_in_lists_and_sources);
+	run(a_host_of_another_distribution_has_no_mirror_for_us);
+	run(the_base_set_is_sorted_and_each_name_is_there_once);
+	run(a_bootable_image_has_kernel_loader_and_first_boot);
+	run(bookworm_says_that_it_has_no_compose_v2);
+	run(names_that_apt_would_take_for_something_else_are_refused);
+	run(the_image_gets_sources_with_their_keys);
+	run(a_stale_lock_names_what_differs);
+	return done();
+}
