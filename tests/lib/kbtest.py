@@ -1,0 +1,113 @@
+"""What the test programs in Python share: TAP, a kbuild with directories of its own, waiting."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+
+
+class Tap:
+    """Prints each check as it is made; a failed one never ends the program."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def check(self, good, name, detail=""):
+        self.count += 1
+        self.failed += not good
+        if not good and detail:
+            print("\n".join("# " + line for line in str(detail).splitlines()[-60:]))
+        print(f"{'' if good else 'not '}ok {self.count} - {name}", flush=True)
+        return bool(good)
+
+    def equal(self, got, want, name):
+        return self.check(got == want, name, f"got:    {got!r}\nwanted: {want!r}")
+
+    def note(self, text):
+        print(f"# {text}", flush=True)
+
+    def done(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed or not self.count else 0
+
+
+class Kbuild:
+    """The real program; its cache is shared (KBUILD_CACHE), its servers and outputs are not."""
+
+    def __init__(self, program, scratch=None, cache=None):
+        self.program = str(Path(program).resolve())
+        self.scratch = Path(scratch or tempfile.mkdtemp(prefix="kbuild-test-"))
+        self.cache = Path(cache or os.environ.get("KBUILD_CACHE") or self.scratch / "cache")
+        self.state = self.scratch / "state"
+        self.env = dict(os.environ, KBUILD_CACHE=str(self.cache), KBUILD_STATE=str(self.state),
+                        LC_ALL="C.UTF-8", NO_COLOR="1")
+
+    def start(self, *args, **more):
+        more.setdefault("cwd", self.scratch)
+        return subprocess.Popen([self.program, *map(str, args)], env=self.env, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, **more)
+
+    def run(self, *args, timeout=600, **more):
+        child = self.start(*args, **more)
+        try:
+            out, err = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+            err += f"\n(killed by the test after {timeout} s)"
+        return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+    def json(self, *args, **more):
+        done = self.run(*args, "--json", **more)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def remove(self):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, seconds, every=0.2):
+    """The first true value of what(), or its last value after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(every)
+
+
+def processes(needle):
+    """Pids of living processes (not zombies, not ourselves) that name needle on their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if needle.encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
+def mounts(needle):
+    text = Path("/proc/self/mountinfo").read_text()
+    return [line for line in text.splitlines() if needle in line]
+
+
+def program_argument():
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} KBUILD")
+    return sys.argv[1]

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""The proof on real booted servers: proof.py KBUILD [DEFINITION]      (TAP)
+
+Builds the image, boots it, and asks the running system whether it is what the definition says:
+cloud-init, users, files, packages, Docker behind UFW, fail2ban, the grown root. Then two servers side
+by side, all their processes killed, started again, destroyed without a trace; and the same disk under
+UEFI. "Outside" is this machine, through a forwarded port.
+"""
+import io
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from kbtest import SOURCE, Kbuild, Tap, free_port, processes, program_argument, wait_for  # noqa: E402
+
+BOOT = 900  # seconds; two servers under emulation on a busy machine
+OPEN, SHUT = 80, 8081  # a port that the definition's firewall allows, and one that it does not
+BUSYBOX = Path("/bin/busybox")
+
+
+class Server:
+    def __init__(self, kbuild, name):
+        self.kbuild, self.name = kbuild, name
+
+    def sh(self, script, timeout=180, data=None):
+        """Runs a script as root on the server; (exit status, output)."""
+        done = subprocess.run(
+            [self.kbuild.program, "ssh", self.name, "--", "sudo", "sh", "-c", shlex.quote(script)],
+            env=self.kbuild.env, input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=timeout)
+        return done.returncode, done.stdout.decode(errors="replace").strip()
+
+    def out(self, script, **more):
+        return self.sh(script, **more)[1]
+
+
+def fetch(port, seconds=20):
+    """The body of http://127.0.0.1:port/, or None when nobody answers in time."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=seconds) as reply:
+            return reply.read().decode()
+    except OSError:
+        return None
+
+
+def container_image():
+    """A root file system with one static program, as docker import takes it."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, data, mode in (("bin/busybox", BUSYBOX.read_bytes(), 0o755),
+                                 ("www/index.html", b"a container answers\n", 0o644)):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            tar.addfile(entry, io.BytesIO(data))
+    return raw.getvalue()
+
+
+def check_cloud_init(tap, s):
+    status, text = s.sh("cloud-init status --wait --format json", timeout=BOOT)
+    try:
+        answer = json.loads(text[text.index("{"):])
+    except ValueError:
+        answer = {}
+    tap.equal((status, answer.get("status"), answer.get("errors")), (0, "done", []),
+              "cloud-init is done without errors")
+    tap.equal(answer.get("recoverable_errors", {}), {}, "cloud-init has no complaints")
+    tap.equal(s.out("systemctl --failed --no-legend --plain"), "", "no unit has failed")
+    tap.check(s.out("cat /etc/machine-id").strip(), "the server has a machine-id of its own")
+
+
+def definition(kbuild, path):
+    """The effective cloud-config as kbuild itself reads it."""
+    done = kbuild.run("show", path, "--json")
+    tree = json.loads(done.stdout) if done.returncode == 0 else {}
+    return tree.get("definition", tree)
+
+
+def check_as_defined(tap, s, d):
+    if d.get("timezone"):
+        tap.check(s.out("readlink /etc/localtime").endswith("/" + d["timezone"]),
+                  f"the time zone is {d['timezone']}")
+    names = [p if isinstance(p, str) else p[0] for p in d.get("packages", [])]
+    states = s.out("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' " + " ".join(names))
+    tap.equal(sorted(states.split("\n")), sorted(f"{n} installed" for n in names),
+              f"the {len(names)} packages of the definition are installed")
+    for user in d.get("users", []):
+        if not isinstance(user, dict) or "name" not in user:
+            continue
+        groups = user.get("groups", [])
+        groups = groups.split(",") if isinstance(groups, str) else groups
+        got = s.out(f"id -nG {user['name']}").split()
+        tap.check({g.strip() for g in groups} <= set(got) and got,
+                  f"the user {user['name']} is in {groups}", got)
+    for f in d.get("write_files", []):
+        if f.get("encoding") or f.get("append"):
+            continue
+        got = s.out(f"cat {shlex.quote(f['path'])}")
+        tap.equal(got, f.get("content", "").strip(), f"{f['path']} is as written")
+        if f.get("permissions"):
+            tap.equal(int(s.out(f"stat -c %a {shlex.quote(f['path'])}"), 8),
+                      int(str(f["permissions"]), 8), f"{f['path']} has its permissions")
+
+
+def check_access(tap, s):
+    tap.equal(s.sh("true")[0], 0, "the key of the metadata opens the server")
+    tap.check("passwordauthentication no" in s.out("sshd -T"), "no login by password")
+    root = int(s.out("df --output=size -B1 / | tail -n 1") or 0)
+    tap.check(root > 6.5 * 2**30, "the root file system has grown to the disk", root)
+
+
+def check_docker(tap, s, ports):
+    tap.check(s.out("docker compose version --short").lstrip("v").startswith("2."),
+              "docker compose is V2", s.out("docker compose version"))
+    status, text = s.sh("docker import - kbuild-proof", data=container_image())
+    tap.equal(status, 0, "an image made here is imported") or tap.note(text)
+    for name, port in (("open", OPEN), ("shut", SHUT)):
+        status, text = s.sh(f"docker run -d --name {name} -p 0.0.0.0:{port}:80 kbuild-proof"
+                            " /bin/busybox httpd -f -p 80 -h /www")
+        tap.check(status == 0, f"a container runs that publishes port {port}", text)
+    inside = ("docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' shut"
+              " | xargs -I@ curl -s --retry 10 --retry-connrefused http://@/")
+    tap.equal(s.out(inside), "a container answers", "inside the server both containers answer")
+    tap.equal(wait_for(lambda: fetch(ports[OPEN]), 60), "a container answers\n",
+              f"from outside port {OPEN} answers: the firewall lists it")
+    tap.equal(fetch(ports[SHUT], 10), None,
+              f"from outside port {SHUT} does not: the firewall does not list it")
+    check_engine_restart(tap, s, ports)
+    s.sh("docker rm -f open shut; docker rmi kbuild-proof")
+
+
+def check_engine_restart(tap, s, ports):
+    """The engine writes its rules anew when it starts; the policy must still stand before them."""
+    s.sh("systemctl restart docker")
+    s.sh("docker start open shut")
+    tap.equal(wait_for(lambda: fetch(ports[OPEN]), 60), "a container answers\n",
+              f"after a restart of the engine port {OPEN} answers")
+    tap.equal(fetch(ports[SHUT], 10), None, f"and port {SHUT} does not")
+
+
+BAN = """
+ip netns add proof && ip link add proof0 type veth peer name proof1 netns proof
+ip address add 198.51.100.1/30 dev proof0 && ip link set proof0 up
+ip -n proof address add 198.51.100.2/30 dev proof1 && ip -n proof link set proof1 up
+for i in 1 2 3 4 5 6; do
+    ip netns exec proof ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=10 \
+        -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no nobody-$i@198.51.100.1 true
+done
+"""
+
+
+def check_fail2ban(tap, s):
+    """Failed logins from an address of the server's own, so that the test is not shut out itself."""
+    s.sh(BAN)
+    found = wait_for(lambda: "198.51.100.2" in s.out("fail2ban-client status sshd"), 60, every=2)
+    tap.check(found, "five failed logins are a ban", s.out("fail2ban-client status sshd"))
+    status, text = s.sh("ip netns exec proof bash -c 'timeout 10 cat < /dev/tcp/198.51.100.1/22'")
+    tap.check("SSH-2.0" not in text, "who is banned is not answered any more", (status, text))
+    s.sh("ip netns del proof; ip link del proof0")
+
+
+def check_status(tap, kbuild, s):
+    answer = kbuild.json("status", s.name) or {}
+    tap.check(answer, "kbuild status knows the server", answer)
+    lines = [line for line in kbuild.run("console", s.name).stdout.splitlines()
+             if "kbuild-status:" in line]
+    tap.check(lines, "the console told kbuild-status", lines)
+    if lines:
+        tap.check(isinstance(json.loads(lines[-1].split("kbuild-status:", 1)[1]), dict),
+                  "it is one line of JSON", lines[-1])
+
+
+def check_killed(tap, kbuild, servers):
+    """A power cut for all of them at once."""
+    pids = processes(str(kbuild.state))
+    tap.check(len(pids) >= len(servers), f"{len(servers)} servers run side by side", pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not processes(str(kbuild.state)), 20)
+    states = {x.get("name"): x.get("state") for x in listed(kbuild)}
+    tap.equal(sorted(states.values()), ["stopped"] * len(servers), "killed servers are stopped")
+    for s in servers:
+        done = kbuild.run("start", s.name, timeout=BOOT)
+        tap.check(done.returncode == 0, f"{s.name} starts again", done.stderr)
+    for s in servers:
+        tap.check(wait_for(lambda: s.sh("true")[0] == 0, BOOT, every=3), f"{s.name} answers again")
+
+
+def listed(kbuild):
+    answer = kbuild.json("list")
+    return answer.get("servers", []) if isinstance(answer, dict) else answer or []
+
+
+def check_destroyed(tap, kbuild, servers):
+    for s in servers:
+        done = kbuild.run("destroy", s.name)
+        tap.check(done.returncode == 0, f"{s.name} is destroyed", done.stderr)
+    tap.equal(listed(kbuild), [], "no server is listed")
+    tap.equal(processes(str(kbuild.state)), [], "no process is left")
+    left = [str(p) for p in kbuild.state.rglob("*") if not p.is_dir()]
+    tap.equal(left, [], "no file of a server is left")
+
+
+def check_uefi(tap, kbuild, disk):
+    """The same disk under OVMF, without a cloud: GRUB, kernel and login must come."""
+    work = kbuild.scratch / "uefi"
+    work.mkdir()
+    code = next((p for p in ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd")
+                 if Path(p).exists()), None)
+    if not tap.check(code, "OVMF is installed"):
+        return
+    (work / "vars.fd").write_bytes(Path(code.replace("CODE", "VARS")).read_bytes())
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk,
+                    work / "disk.qcow2"], check=True)
+    console = work / "console"
+    argv = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu",
+            "qemu64,-cx16,+rdrand", "-smp", "2", "-m", "1024", "-display", "none", "-nic", "none",
+            "-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={work}/vars.fd",
+            "-drive", f"if=virtio,format=qcow2,file={work}/disk.qcow2",
+            "-device", "virtio-rng-pci", "-serial", f"file:{console}"]
+    guest = subprocess.Popen(argv)
+    try:
+        def text():
+            return console.read_text(errors="replace") if console.exists() else ""
+        tap.check(wait_for(lambda: "Linux version" in text(), 300, every=1),
+                  "under UEFI the boot loader starts the kernel", text()[-3000:])
+        tap.check("EFI v2" in text() or "efi:" in text(), "that kernel sees UEFI", text()[:3000])
+        tap.check(wait_for(lambda: " login:" in text() or "kbuild-status:" in text(), BOOT, every=1),
+                  "under UEFI the system comes up", text()[-3000:])
+    finally:
+        guest.kill()
+        guest.wait()
+
+
+def launch(tap, kbuild, path, name, *more):
+    started = time.monotonic()
+    done = kbuild.run("launch", path, "--cloud", "local", "--name", name, "--disk", "8G",
+                      "--timeout", "15m", *more, timeout=BOOT + 60)
+    tap.note(f"launch of {name}: {time.monotonic() - started:.0f} s")
+    good = tap.check(done.returncode == 0, f"{name} is launched", done.stdout + done.stderr)
+    if not good:
+        tap.note(kbuild.run("console", name).stdout[-6000:])
+    return Server(kbuild, name) if good else None
+
+
+def prove(tap, kbuild, path):
+    done = kbuild.run("build", path, timeout=1200)
+    if not tap.check(done.returncode == 0, "the image is built", done.stderr):
+        return
+    disk = next(kbuild.scratch.glob("out/*/disk.raw"))
+    ports = {OPEN: free_port(), SHUT: free_port()}
+    a = launch(tap, kbuild, path, "proof-a", "--forward", f"{ports[OPEN]}:{OPEN}",
+               "--forward", f"{ports[SHUT]}:{SHUT}")
+    if a:
+        check_cloud_init(tap, a)
+        check_as_defined(tap, a, definition(kbuild, path))
+        check_access(tap, a)
+        check_status(tap, kbuild, a)
+        check_docker(tap, a, ports)
+        check_fail2ban(tap, a)
+        b = launch(tap, kbuild, path, "proof-b")
+        check_killed(tap, kbuild, [s for s in (a, b) if s])
+    check_destroyed(tap, kbuild, [Server(kbuild, x["name"]) for x in listed(kbuild)])
+    check_uefi(tap, kbuild, disk)
+
+
+def main():
+    tap, kbuild = Tap(), Kbuild(program_argument())
+    path = Path(sys.argv[2] if len(sys.argv) > 2 else SOURCE / "images/demo.yaml").resolve()
+    try:
+        prove(tap, kbuild, path)
+    finally:
+        for server in listed(kbuild):
+            kbuild.run("destroy", server["name"])
+        kbuild.remove()
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
