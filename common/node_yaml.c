@@ -155,6 +155,17 @@ static void write_inline(const struct node *n, struct buf *out)
 	}
 }
 
+/* Keys are compared by their text: an absent one is '', and "~" does not become "null". */
+static void write_key(const struct node *key, struct buf *out)
+{
+	if (key->len == 0)
+		buf_adds(out, "''");
+	else if (node_is_null(key))
+		buf_adds(out, key->str);
+	else
+		write_inline(key, out);
+}
+
 static void write_scalar(const struct writer *w, const struct node *n, int indent)
 {
 	if (indent > 0 && literal_possible(n)) {
@@ -197,7 +208,7 @@ static void write_block(const struct writer *w, const struct node *n, int indent
 		if (n->kind == NODE_LIST) {
 			buf_addc(w->out, '-');
 		} else {
-			write_inline(n->keys[i], w->out);
+			write_key(n->keys[i], w->out);
 			buf_addc(w->out, ':');
 		}
 		write_value(w, n->items[i], indent, n->kind == NODE_LIST);
