@@ -19,9 +19,9 @@
 #include <sys/sysmacros.h>
 
 #define BLOCK	    4096
-#define FAST_LINK   60 /* a shorter target stands in the inode */
-#define LINKS_MAX   65000
-#define RECORD_HEAD 12 /* of a directory entry, and padding */
+#define FAST_LINK   60	  /* a shorter target stands in the inode */
+#define LINKS_MAX   65000 /* of a file; a directory with more has 1, which means "many" */
+#define RECORD_HEAD 12	  /* of a directory entry, and padding */
 
 /* Inodes seen under a first name that have more, by their place on the host. */
 struct seen {
@@ -227,7 +227,7 @@ static int read_child(struct reader *r, struct inv_node *node, int dirfd)
 		return fail(r, errno);
 	node->inode = inode_of(r, &st);
 	if (!S_ISDIR(st.st_mode))
-		return 0;
+		return node->inode->links > LINKS_MAX ? fail(r, EMLINK) : 0;
 	if (st.st_dev != r->dev)
 		return error_set(r->e, ERR_FAILED, "'%s%s' is a mount point: unmount it first",
 			r->q->path, buf_str(&r->path));
