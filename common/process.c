@@ -197,8 +197,10 @@ static void keep_tail(struct buf *b, const char *data, size_t len)
 static void feed_lines(struct child *c, const struct process *p, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (data[i] != '\n') {
-			if (c->line.len < LINE_MAX_KEPT)
+		bool end = data[i] == '\n' || (data[i] == '\r' && c->line.len > 0);
+
+		if (!end) {
+			if (c->line.len < LINE_MAX_KEPT && data[i] != '\r')
 				buf_addc(&c->line, data[i]);
 			continue;
 		}

@@ -23,7 +23,7 @@ struct process {
 	int log_fd;	    /* a copy of both goes here when > 0 */
 	int64_t timeout_ms; /* killed after it, ERR_FAILED "timed out"; 0: no limit */
 
-	/* Called for each line of output, without its newline; NULL: not. */
+	/* Called for each line of output, without its newline (or what redraws it, \r); NULL: not. */
 	void (*line)(void *arg, const char *line);
 	void *line_arg;
 	const bool

@@ -9,8 +9,8 @@
 #include "buf.h"
 #include "chroot.h"
 #include "error.h"
+#include "fstab.h"
 #include "grub.h"
-#include "layout.h"
 #include "rootfd.h"
 
 #include <ctype.h>
@@ -169,45 +169,15 @@ static int make_core(const char *path, int root, struct error *e)
 	return r < 0 ? r : put(root, GRUB_BIOS "/core.img", &core, e);
 }
 
-/* True when a line of the table names this mount point. */
-static bool fstab_has(const char *table, const char *where)
-{
-	for (const char *line = table; *line;
-		line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
-		const char *p = line + strspn(line, " \t");
-		size_t len;
-
-		if (*p == '#' || *p == '\n' || *p == '\0')
-			continue;
-		p += strcspn(p, " \t\n");
-		p += strspn(p, " \t");
-		len = strcspn(p, " \t\n");
-		if (len == strlen(where) && strncmp(p, where, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* What the definition wrote there stays; what it did not say about / and the ESP is added. */
 static int write_fstab(int root, struct error *e)
 {
-	static const struct {
-		const char *where, *line;
-	} lines[] = {
-		{ "/", "LABEL=" LABEL_ROOT " / ext4 discard,errors=remount-ro 0 1\n" },
-		{ "/boot/efi", "LABEL=" LABEL_ESP " /boot/efi vfat umask=0077,nofail 0 0\n" },
-	};
 	_buf_ old = BUF_INIT;
 	_buf_ new = BUF_INIT;
 	int r = rootfd_read(root, "etc/fstab", FSTAB_MAX, &old);
 
 	if (r < 0 && r != -ENOENT)
 		return error_errno(e, r, "cannot read /etc/fstab of the tree");
-	if (strncmp(buf_str(&old), "# UNCONFIGURED", 14) != 0)
-		buf_adds(&new, buf_str(&old));
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		if (!fstab_has(buf_str(&old), lines[i].where))
-			buf_adds(&new, lines[i].line);
+	fstab_complete(buf_str(&old), &new);
 	r = rootfd_mkdir(root, "boot/efi", 0700);
 	if (r < 0)
 		return error_errno(e, r, "cannot make /boot/efi in the tree");

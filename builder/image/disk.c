@@ -1,7 +1,7 @@
 /*
  * The disk, in the order it is made: look at the tree, lay out, table, boot loaders, root. The
- * file has no name (O_TMPFILE) or a temporary one until it is whole and synced, so whatever
- * happens on the way, there is nothing half-made at path.
+ * file has a temporary name until it is whole and synced, so whatever happens on the way, there
+ * is nothing half-made at path.
  */
 #include "disk.h"
 
@@ -15,6 +15,7 @@
 #include "fd.h"
 #include "gpt.h"
 #include "grub.h"
+#include "interrupt.h"
 #include "inventory.h"
 #include "layout.h"
 #include "progress.h"
@@ -23,7 +24,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define ROUND_TO (64 * MIB)
+#define ROUND_TO     (64 * MIB)
+#define SETTLE_CHUNK (64 * MIB)
 
 struct making {
 	const struct disk *d;
@@ -107,15 +109,17 @@ static int write_root(struct making *m, struct error *e)
 		.path = d->root,
 		.progress = d->progress,
 	};
+	/* Extent trees and attributes are not counted file by file. */
+	uint64_t needed = m->inv.blocks + m->inv.blocks / 256 + 64;
 	int r;
 
 	blockout_init(&out, m->fd, o.offset);
 	r = ext4_format(&fs, &o, e);
 	if (r < 0)
 		return r;
-	if (ext4_free_blocks(fs) < m->inv.blocks)
-		return too_small(d,
-			d->size + (m->inv.blocks - ext4_free_blocks(fs)) * EXT4_BLOCK * 17 / 16, e);
+	if (ext4_free_blocks(fs) < needed)
+		return too_small(
+			d, d->size + (needed - ext4_free_blocks(fs)) * EXT4_BLOCK * 17 / 16, e);
 	p.fs = fs;
 	r = ext4_populate(&p, e);
 	return r < 0 ? r : ext4_finish(fs, e);
@@ -147,6 +151,20 @@ static int look_at_tree(struct making *m, struct arena *a, struct error *e)
 	return inventory_read(&m->inv, a, &q, e);
 }
 
+/* Brings the data to the disk in pieces, because an fsync of it all could not be interrupted. */
+static int settle(const struct making *m, struct error *e)
+{
+	for (uint64_t at = 0; at < m->d->size; at += SETTLE_CHUNK) {
+		if (interrupted())
+			return error_errno(e, ECANCELED, "cannot write");
+		/* A file system that does not know this call leaves it all to the fsync. */
+		sync_file_range(m->fd, (off_t)at, SETTLE_CHUNK,
+			SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				SYNC_FILE_RANGE_WAIT_AFTER);
+	}
+	return 0;
+}
+
 static int make(struct making *m, const char *path, struct error *e)
 {
 	_cleanup_(atomic_abort) struct atomic f = ATOMIC_INIT;
@@ -157,6 +175,8 @@ static int make(struct making *m, const char *path, struct error *e)
 	m->fd = f.fd;
 	m->file = f.tmp;
 	r = write_all(m, e);
+	if (r == 0)
+		r = settle(m, e);
 	if (r < 0)
 		return error_prefix(e, "%s", path);
 	r = atomic_commit(&f);

@@ -43,6 +43,14 @@ static int fail(struct writer *w, int err, const char *what)
 	return error_errno(w->e, err, "cannot %s '%s%s'", what, w->p->path, buf_str(&w->path));
 }
 
+static int changed(struct writer *w)
+{
+	return error_set(w->e, ERR_FAILED,
+		"'%s%s' became shorter while it was read: is something "
+		"still running in the tree?",
+		w->p->path, buf_str(&w->path));
+}
+
 static int put_data(struct writer *w, uint64_t logical, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
@@ -146,7 +154,7 @@ static int put_file(struct writer *w, int fd, const struct inv_inode *in)
 		len = (size_t)MIN(CHUNK, in->size - at);
 		r = read_at(fd, w->chunk, len, at);
 		if (r < 0)
-			return fail(w, r, "read");
+			return r == -ESTALE ? changed(w) : fail(w, r, "read");
 		r = put_chunk(w, at, w->chunk, len);
 		if (r < 0)
 			return r;

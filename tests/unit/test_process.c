@@ -146,6 +146,18 @@ static void a_signal_is_128_and_its_number(void)
 	check_str(e.msg, "sh was ended by signal 9 (Killed)");
 }
 
+static void redrawn_lines_are_told_one_by_one(void)
+{
+	struct error e = {};
+	_buf_ got = BUF_INIT;
+	struct process p = {
+		.argv = SH("printf '  10%%\r  20%%\r\n'"), .line = collect, .line_arg = &got
+	};
+
+	check_int(process_run(&p, &e), 0);
+	check_str(buf_str(&got), "<  10%><  20%><>");
+}
+
 static void a_failure_shows_the_last_twenty_lines(void)
 {
 	_buf_ want = BUF_INIT;
@@ -382,6 +394,7 @@ int main(void)
 	run(too_much_output_is_an_error);
 	run(of_standard_error_the_end_is_kept);
 	run(lines_are_told_as_they_come);
+	run(redrawn_lines_are_told_one_by_one);
 	run(the_log_gets_both_streams);
 	run(a_signal_is_128_and_its_number);
 	run(a_failure_shows_the_last_twenty_lines);
