@@ -72,6 +72,8 @@ int store_open(struct store **ret, const char *cache_dir, struct error *e)
 
 void store_close(struct store *s)
 {
+	if (!s)
+		return;
 	if (s->pool)
 		pool_free(s->pool);
 	if (s->fd >= 0)
