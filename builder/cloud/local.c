@@ -13,7 +13,6 @@
 #include "preflight.h"
 #include "progress.h"
 #include "provider.h"
-#include "qmp.h"
 #include "readiness.h"
 
 #include <errno.h>
@@ -25,7 +24,6 @@
 
 #define CONSOLE	    "console.log"
 #define CONSOLE_MAX (4 * MIB) /* a portion; also how far back a status is looked for */
-#define QMP_MS	    5000
 
 /* Up to CONSOLE_MAX bytes from *offset on, which moves behind them. */
 static int read_console(const struct local_dir *d, uint64_t *offset, struct buf *ret)
@@ -210,7 +208,7 @@ static int start(const struct cloud *c, const char *name, struct error *e)
 			"the launch of '%s' was cut off before it was made: launch it again, or "
 			"'kbuild destroy %s'",
 			name, name);
-	if (qemu_alive(&d))
+	if (qemu_serves(&d))
 		return CLOUD_UNCHANGED;
 	all = arena_alloc(a, (rec.n_forwards + 1) * sizeof *all);
 	all[0] = (struct port_forward){ (unsigned)rec.ssh_port, 22, false, "127.0.0.1" };
@@ -246,13 +244,10 @@ static int stop(
 			(void)unlinkat(d.fd, "qemu.pid", 0); /* it was asked for: no crash */
 		return r;
 	}
-	r = qmp_command(d.fd, "qmp.sock", "system_powerdown", QMP_MS, e);
-	if (r < 0)
-		return error_prefix(e, "stopping '%s'", name);
-	r = qemu_wait(&d, timeout);
-	if (r == -ETIMEDOUT)
+	r = qemu_power_down(&d, timeout, e);
+	if (r == QEMU_RUNS_ON)
 		return CLOUD_TIMEOUT;
-	return r < 0 ? error_errno(e, r, "stopping '%s'", name) : 0;
+	return r < 0 ? error_prefix(e, "stopping '%s'", name) : 0;
 }
 
 static int destroy(const struct cloud *c, const char *name, struct error *e)

@@ -5,10 +5,7 @@
  */
 #include "local_launch.h"
 
-#include "alloc.h"
 #include "arena.h"
-#include "buf.h"
-#include "configdrive.h"
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
@@ -16,12 +13,10 @@
 #include "local_qemu.h"
 #include "local_state.h"
 #include "preflight.h"
-#include "process.h"
 #include "progress.h"
 #include "provider.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,20 +26,7 @@
 
 #define SPACE_MIN                                                                                  \
 	(64 * MIB) /* for the first writes of the guest; what it really takes is its own */
-
-struct launch {
-	const struct cloud *c;
-	const struct launch_request *q;
-	struct arena *a;
-	struct local_record rec;
-	struct stat image;
-	uint64_t disk_size;
-};
-
-static bool has_keys(const struct launch_request *q)
-{
-	return q->ssh_keys && q->ssh_keys[0];
-}
+#define SSH_PORT_TRIES 5
 
 /* Requests with equal digests mean the same server. */
 static const char *intent_of(const struct launch_request *q, const struct stat *st, struct arena *a)
@@ -58,7 +40,7 @@ static const char *intent_of(const struct launch_request *q, const struct stat *
 	sha256_adds(h, q->user_data ? q->user_data : "");
 	sha256_adds(h, q->accel ? q->accel : "");
 	sha256_add(h, numbers, sizeof numbers);
-	for (size_t i = 0; has_keys(q) && q->ssh_keys[i]; i++)
+	for (size_t i = 0; launch_has_keys(q) && q->ssh_keys[i]; i++)
 		sha256_adds(h, q->ssh_keys[i]);
 	for (size_t i = 0; i < q->n_forwards; i++) {
 		const struct port_forward *f = &q->forwards[i];
@@ -113,9 +95,11 @@ static int check_existing(
 			"'kbuild destroy %s' removes it",
 			name, why.msg, name);
 	if (old.phase == PHASE_BOOTING && !local_has_answered(d)) {
-		if (strcmp(old.intent, intent) == 0 && qemu_alive(d))
+		bool serves = qemu_serves(d);
+
+		if (serves && strcmp(old.intent, intent) == 0)
 			return CLOUD_CONTINUED;
-		if (qemu_alive(d))
+		if (serves)
 			return error_set(e, ERR_FAILED,
 				"the server '%s' is still starting, from another launch than this: "
 				"'kbuild destroy %s' removes it",
@@ -220,102 +204,30 @@ static int need_programs(const struct launch_request *q, struct error *e)
 
 	if (r == 0)
 		r = need_program(QEMU_IMG, "qemu-utils", e);
-	if (r == 0 && !has_keys(q))
+	if (r == 0 && !launch_has_keys(q))
 		r = need_program("ssh-keygen", "openssh-client", e);
 	return r;
 }
 
-/* The image under its own name here, so that building anew never pulls it away. */
-static int pin_image(const struct launch *l, const struct local_dir *d, struct error *e)
+/* Between asking for a free port and listening on it somebody else may have taken it. */
+static int first_start(struct launch *l, const struct local_dir *d, struct error *e)
 {
-	_close_ int from = open(l->q->disk, O_RDONLY | O_CLOEXEC);
-	_close_ int to = -1;
+	struct error again = {};
+	unsigned port;
 	int r;
 
-	if (from < 0)
-		return error_errno(e, errno, "opening the image '%s'", l->q->disk);
-	if (l->q->disk_immutable &&
-		linkat(AT_FDCWD, l->q->disk, d->fd, "base.raw", AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	to = openat(d->fd, "base.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	if (to < 0)
-		return error_errno(e, errno, "writing '%s/base.raw'", d->path);
-	progress_begin(l->c->progress, "copying the image", NULL, 0);
-	r = fd_copy(from, to);
-	if (r < 0)
-		return error_errno(e, r, "copying the image to '%s/base.raw'", d->path);
-	progress_end(l->c->progress, NULL);
-	return 0;
-}
-
-static int make_disks(const struct launch *l, const struct local_dir *d, struct error *e)
-{
-	const char *size = arena_printf(l->a, "%" PRIu64, l->disk_size);
-	struct process p = {
-		.argv = (const char *[]){ QEMU_IMG, "create", "-q", "-f", "qcow2", "-F", "raw",
-			"-b", "base.raw", "root.qcow2", size, NULL },
-		.cwd = d->path,
-		.timeout_ms = 60000,
-	};
-	_close_ int volume = -1;
-	int r = process_check(&p, e);
-
-	if (r < 0 || !l->q->volume_size)
-		return r;
-	volume = openat(d->fd, "volume.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (volume < 0 || ftruncate(volume, (off_t)l->q->volume_size) < 0)
-		return error_errno(e, errno, "writing '%s/volume.raw'", d->path);
-	return 0;
-}
-
-static int make_key(
-	const struct launch *l, const struct local_dir *d, const char **ret, struct error *e)
-{
-	struct process p = {
-		.argv = (const char *[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C",
-			arena_printf(l->a, "kbuild-%s", l->q->name), "-f", "id_ed25519", NULL },
-		.cwd = d->path,
-		.timeout_ms = 60000,
-	};
-	_buf_ text = BUF_INIT;
-	int r = process_check(&p, e);
-
-	if (r < 0)
-		return r;
-	r = file_read(d->fd, "id_ed25519.pub", 64 * KIB, &text);
-	if (r < 0)
-		return error_errno(e, r, "reading '%s/id_ed25519.pub'", d->path);
-	while (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
-	*ret = arena_strdup(l->a, buf_str(&text));
-	return 0;
-}
-
-static int make_config(struct launch *l, const struct local_dir *d, struct error *e)
-{
-	const char *own[2] = { NULL, NULL };
-	struct config_drive drive = {
-		.uuid = l->rec.uuid,
-		.hostname = l->q->name,
-		.ssh_keys = has_keys(l->q) ? (const char *const *)l->q->ssh_keys : own,
-		.user_data = l->q->user_data,
-		.mac = l->rec.mac,
-		.definition = l->q->definition,
-		.image = l->q->image_digest,
-		.created = l->rec.created,
-	};
-	_close_ int fd = openat(d->fd, "config.iso", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = 0;
-
-	if (fd < 0)
-		return error_errno(e, errno, "writing '%s/config.iso'", d->path);
-	if (!has_keys(l->q)) {
-		r = make_key(l, d, &own[0], e);
-		if (r < 0)
+	l->rec.phase = PHASE_BOOTING;
+	for (int i = 0;; i++) {
+		r = local_record_write(d, &l->rec, e);
+		if (r == 0)
+			r = qemu_start(d, l->q->name, &l->rec, e);
+		if (r == 0 || i == SSH_PORT_TRIES ||
+			port_probe("127.0.0.1", (unsigned)l->rec.ssh_port, false) != -EADDRINUSE)
 			return r;
-		l->rec.identity = arena_printf(l->a, "%s/id_ed25519", d->path);
+		if (free_port(taken_ports(l), l->q->forwards, l->q->n_forwards, &port, &again) < 0)
+			return r;
+		l->rec.ssh_port = port;
 	}
-	return config_drive_write(&drive, fd, e);
 }
 
 static int make_server(struct launch *l, struct local_dir *d, struct error *e)
@@ -323,16 +235,8 @@ static int make_server(struct launch *l, struct local_dir *d, struct error *e)
 	int r = local_record_write(d, &l->rec, e);
 
 	if (r == 0)
-		r = pin_image(l, d, e);
-	if (r == 0)
-		r = make_disks(l, d, e);
-	if (r == 0)
-		r = make_config(l, d, e);
-	if (r < 0)
-		return r;
-	l->rec.phase = PHASE_BOOTING;
-	r = local_record_write(d, &l->rec, e);
-	return r < 0 ? r : qemu_start(d, l->q->name, &l->rec, e);
+		r = launch_make_files(l, d, e);
+	return r < 0 ? r : first_start(l, d, e);
 }
 
 static void fill_record(struct launch *l, const char *intent)

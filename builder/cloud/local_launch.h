@@ -1,17 +1,32 @@
 /* Making a local server: the launch of provider_local. See provider.h for its contract. */
 #pragma once
 
-#include "base.h"
+#include "local_state.h"
+
+#include <sys/stat.h>
 
 struct arena;
 struct cloud;
 struct error;
 struct launch_request;
 
+/* A launch on its way. */
+struct launch {
+	const struct cloud *c;
+	const struct launch_request *q;
+	struct arena *a;
+	struct local_record rec;
+	struct stat image;
+	uint64_t disk_size;
+};
+
 /* 0 or CLOUD_CONTINUED; the caller then asks for the server by its name. */
 int local_launch(
 	const struct cloud *c, const struct launch_request *q, struct arena *a, struct error *e);
 
 /* True when the console holds an answer: then the server is in use, whatever its phase says. */
-struct local_dir;
 bool local_has_answered(const struct local_dir *d);
+
+/* The disks, the key and the config drive; fills in rec.identity when the key is the server's own. */
+int launch_make_files(struct launch *l, const struct local_dir *d, struct error *e);
+bool launch_has_keys(const struct launch_request *q);

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "local_qemu.h"
 #include "local_state.h"
+#include "qmp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,9 @@
 #include <sys/syscall.h>
 
 #define KILL_MS	   10000 /* a killed QEMU is gone when the kernel has written back its files */
-#define PIDFILE_MS 5000	 /* it takes its lock first and writes its number a moment later */
+#define QMP_MS	   5000
+#define PRESS_MS   3000
+#define PIDFILE_MS 5000 /* it takes its lock first and writes its number a moment later */
 
 bool qemu_alive(const struct local_dir *d)
 {
@@ -31,7 +34,8 @@ bool qemu_was_killed(const struct local_dir *d)
 	return !qemu_alive(d) && faccessat(d->fd, "qemu.pid", F_OK, 0) == 0;
 }
 
-int qemu_wait(const struct local_dir *d, int64_t timeout_ms)
+/* 0 when it ended, -ETIMEDOUT, or -ECANCELED when interrupted. */
+static int wait_end(const struct local_dir *d, int64_t timeout_ms)
 {
 	int64_t deadline = clock_now_ms(&clock_real) + timeout_ms;
 
@@ -43,6 +47,42 @@ int qemu_wait(const struct local_dir *d, int64_t timeout_ms)
 		poll(NULL, 0, 50);
 	}
 	return 0;
+}
+
+bool qemu_serves(const struct local_dir *d)
+{
+	struct error ignored = {};
+
+	if (!qemu_alive(d))
+		return false;
+	if (qmp_command(d->fd, "qmp.sock", "query-status", QMP_MS, &ignored) == 0)
+		return true;
+	(void)wait_end(d, QMP_MS);
+	return false;
+}
+
+int qemu_power_down(const struct local_dir *d, int64_t timeout_ms, struct error *e)
+{
+	int64_t deadline = clock_now_ms(&clock_real) + timeout_ms;
+
+	for (;;) {
+		int64_t left = deadline - clock_now_ms(&clock_real);
+		struct error why = {};
+		int r;
+
+		if (left <= 0)
+			return QEMU_RUNS_ON;
+		r = qmp_command(d->fd, "qmp.sock", "system_powerdown", MIN(left, QMP_MS), &why);
+		if (r < 0 && qemu_alive(d)) {
+			*e = why;
+			return r;
+		}
+		r = wait_end(d, MIN(left, PRESS_MS));
+		if (r == 0)
+			return 0;
+		if (r == -ECANCELED)
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+	}
 }
 
 static bool has_word(const struct buf *cmdline, const char *word)

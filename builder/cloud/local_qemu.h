@@ -37,10 +37,16 @@ int qemu_start(
 
 /* Lives, or is being started. */
 bool qemu_alive(const struct local_dir *d);
+/*
+ * Lives and serves. One that lives and does not (its start was cut off, so it is about to end) is
+ * waited for, bounded.
+ */
+bool qemu_serves(const struct local_dir *d);
+/* Presses the power button again and again (a system that boots does not see it) until it ends. */
+#define QEMU_RUNS_ON 1 /* it had not ended in that time */
+int qemu_power_down(const struct local_dir *d, int64_t timeout_ms, struct error *e);
 /* It was ended by force (it removes its pid file when it ends by itself). */
 bool qemu_was_killed(const struct local_dir *d);
-/* Waits for its end: 0, -ETIMEDOUT, or -ECANCELED when interrupted. */
-int qemu_wait(const struct local_dir *d, int64_t timeout_ms);
 /*
  * Ends it at once and waits until it is gone; 0 also when there is none. Works when interrupted.
  * uuid: as in its record; NULL when that cannot be read.
