@@ -24,6 +24,10 @@
 #define FILE_MAX     (16 * MIB)
 #define FSTAB_MAX    (1 * MIB)
 
+#define MKIMAGE_DIRECTORY "--directory=/" MODULES_FROM
+/* Prefix without a disk: the one that the BIOS booted from. */
+#define MKIMAGE_PREFIX "--prefix=(,gpt1)/" GRUB_DIR
+
 struct names {
 	char **v;
 	size_t n, cap;
@@ -155,12 +159,11 @@ static int copy_modules(int root, struct error *e)
 
 static int make_core(const char *path, int root, struct error *e)
 {
-	/* Prefix without a disk: the one that the BIOS booted from. What reads it is built in. */
-	static const char *const argv[] = { "grub-mkimage", "--format=i386-pc",
-		"--directory=/" MODULES_FROM, "--prefix=(,gpt1)/" GRUB_DIR, "biosdisk", "part_gpt",
-		"ext2", "normal", "configfile", "search", "search_label", "search_fs_uuid", "linux",
-		"serial", "terminal", "test", "echo", "ls", "cat", "minicmd", "reboot", "halt",
-		NULL };
+	/* The modules that it takes to read the rest from the disk, and those every boot needs. */
+	static const char *const argv[] = { "grub-mkimage", "--format=i386-pc", MKIMAGE_DIRECTORY,
+		MKIMAGE_PREFIX, "biosdisk", "part_gpt", "ext2", "normal", "configfile", "search",
+		"search_label", "search_fs_uuid", "linux", "serial", "terminal", "test", "echo",
+		"ls", "cat", "minicmd", "reboot", "halt", NULL };
 	/* The image comes on standard output: no log, which would get a copy. */
 	_buf_ core = BUF_INIT;
 	struct chroot_run run = { .root = path, .argv = argv, .out = &core };

@@ -14,6 +14,7 @@
 #define ENTRY	  12
 #define TOP_MAX	  4
 #define BLOCK_MAX ((EXT4_BLOCK - ENTRY) / ENTRY)
+#define TAIL_AT	  ((size_t)(ENTRY * (1 + BLOCK_MAX)))
 
 void extents_add(struct extents *x, uint32_t logical, uint64_t start, uint32_t len)
 {
@@ -67,7 +68,7 @@ static int put_block(struct ext4 *fs, struct blockout *out, uint32_t ino, const 
 	if (ext4_alloc(fs, 1, &at) == 0)
 		return error_set(e, ERR_FAILED, "the root file system is full");
 	put_node(block, v, n, BLOCK_MAX, depth);
-	put32(block + ENTRY * (1 + BLOCK_MAX), ext4_csum(fs, ino, block, ENTRY * (1 + BLOCK_MAX)));
+	put32(block + TAIL_AT, ext4_csum(fs, ino, block, TAIL_AT));
 	*ret_block = at;
 	return blockout_put(out, at, block, sizeof block, e);
 }

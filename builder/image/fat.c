@@ -207,7 +207,7 @@ static int write_dir(const struct maker *m, const struct node *dir)
 		if (r < 0)
 			return r;
 	}
-	return write_at(m, cluster_sector(m, dir->cluster), data, dir->clusters * SECTOR);
+	return write_at(m, cluster_sector(m, dir->cluster), data, (size_t)dir->clusters * SECTOR);
 }
 
 static int write_node(const struct maker *m, const struct node *n)

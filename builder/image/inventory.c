@@ -193,7 +193,7 @@ static int list(int fd, bool top, struct names *ret)
 
 static void count_dir(struct reader *r, struct inv_node *node, bool top)
 {
-	uint64_t size = 2 * RECORD_HEAD, dirs = 0;
+	uint64_t size = UINT64_C(2) * RECORD_HEAD, dirs = 0;
 
 	for (size_t i = 0; i < node->n; i++) {
 		size += RECORD_HEAD + strlen(node->child[i].name);
