@@ -24,9 +24,9 @@
 #define FILE_MAX     (16 * MIB)
 #define FSTAB_MAX    (1 * MIB)
 
-#define MKIMAGE_DIRECTORY "--directory=/" MODULES_FROM
+#define MKIMAGE_DIRECTORY "--directory=/usr/lib/grub/i386-pc"
 /* Prefix without a disk: the one that the BIOS booted from. */
-#define MKIMAGE_PREFIX "--prefix=(,gpt1)/" GRUB_DIR
+#define MKIMAGE_PREFIX "--prefix=(,gpt1)/boot/grub"
 
 struct names {
 	char **v;
