@@ -11,6 +11,7 @@
 #include "mark.h"
 #include "node.h"
 #include "provider.h"
+#include "readiness.h"
 #include "verb.h"
 
 #include <inttypes.h>
@@ -99,8 +100,9 @@ void server_status_text(const struct server *s, struct buf *out)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct error ignored = {};
-	struct node *doc, *reasons;
+	struct node *doc;
 	const char *state;
+	size_t len;
 
 	/* What a stopped server said last is no longer so. */
 	if (!s->status || (s->state != SERVER_RUNNING && s->state != SERVER_BOOTING) ||
@@ -108,13 +110,13 @@ void server_status_text(const struct server *s, struct buf *out)
 		return;
 	state = node_str(node_get(doc, "state"));
 	buf_adds(out, state ? state : "unknown");
-	reasons = node_get(doc, "reasons");
-	for (size_t i = 0; reasons && reasons->kind == NODE_LIST && i < reasons->n; i++) {
-		const char *text = node_str(reasons->items[i]);
-
-		if (text)
-			buf_printf(out, "%s%s", i ? "; " : ": ", text);
-	}
+	if (state && strcmp(state, "ready") == 0)
+		return;
+	buf_adds(out, ": ");
+	len = out->len;
+	status_reasons(doc, out);
+	if (out->len == len)
+		buf_adds(out, "it gave no reason");
 }
 
 static void describe_ports(const struct server *s, struct buf *out)

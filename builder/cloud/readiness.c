@@ -101,17 +101,43 @@ void console_clean(const char *line, size_t len, struct buf *out)
 		out->data[--out->len] = '\0';
 }
 
-static char *join_reasons(const struct node *list)
+/* One reason more, while there is room. */
+static void add_reason(struct buf *out, size_t start, const char *what, const char *state)
 {
-	_buf_ b = BUF_INIT;
+	if (!what || out->len - start + strlen(what) + strlen(state) > REASONS_CAP)
+		return;
+	buf_printf(out, "%s%s%s", out->len > start ? "; " : "", what, state);
+}
 
-	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
-		const char *s = node_str(list->items[i]);
+static void add_list(struct buf *out, size_t start, const struct node *list, const char *state)
+{
+	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++)
+		add_reason(out, start, node_str(list->items[i]), state);
+}
 
-		if (s && b.len + strlen(s) < REASONS_CAP)
-			buf_printf(&b, "%s%s", b.len ? "; " : "", s);
+void status_reasons(const struct node *status, struct buf *out)
+{
+	static const char *const services[] = { "docker", "ufw", "fail2ban" };
+	const char *cloud_init = node_str(node_get(status, "cloud_init"));
+	size_t start = out->len;
+
+	add_list(out, start, node_get(status, "reasons"), "");
+	if (cloud_init && strcmp(cloud_init, "done") != 0 && strcmp(cloud_init, "disabled") != 0 &&
+		strcmp(cloud_init, "absent") != 0) {
+		add_reason(out, start, "cloud-init: ", "");
+		buf_printf(out, "%.32s", cloud_init);
 	}
-	return b.len ? buf_detach(&b) : NULL;
+	add_list(out, start, node_get(status, "failed_units"), " failed");
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		const char *state = node_str(node_get(status, services[i]));
+
+		/* A failed one is among the failed units; an inactive one may be meant so. */
+		if (state && strcmp(state, "active") != 0 && strcmp(state, "absent") != 0 &&
+			strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0) {
+			add_reason(out, start, services[i], " is ");
+			buf_printf(out, "%.32s", state);
+		}
+	}
 }
 
 /* The text behind the marker. What is no such object is as if it had not been said. */
@@ -119,8 +145,9 @@ static void read_status(struct readiness_watch *w, const char *text)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct error ignored = {};
-	struct node *doc, *reasons;
+	struct node *doc;
 	_buf_ compact = BUF_INIT;
+	_buf_ reasons = BUF_INIT;
 	const char *state;
 
 	if (json_parse(&doc, a, "the status of the server", text, strlen(text), &ignored) < 0 ||
@@ -130,13 +157,13 @@ static void read_status(struct readiness_watch *w, const char *text)
 	for (size_t i = 0; state && i < ARRAY_SIZE(words); i++) {
 		if (strcmp(state, words[i].word) != 0)
 			continue;
-		reasons = node_get(doc, "reasons");
+		status_reasons(doc, &reasons);
 		node_write_json(doc, 0, &compact);
 		while (compact.len && compact.data[compact.len - 1] == '\n')
 			compact.data[--compact.len] = '\0';
 		w->state = words[i].state;
 		replace(&w->status, buf_detach(&compact));
-		replace(&w->reasons, join_reasons(reasons));
+		replace(&w->reasons, reasons.len ? buf_detach(&reasons) : NULL);
 		return;
 	}
 }

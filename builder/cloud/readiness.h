@@ -3,9 +3,10 @@
  * codes, "kbuild-status: {…}" is the server's own word, and some lines mean that it will never say
  * one (a kernel panic, the emergency shell). Bytes of a console are foreign: nothing is trusted.
  *
- * The status line, one JSON object of at most 64 KiB, written by our unit at the end of each boot:
- *   {"version": 1, "state": "ready" | "degraded" | "failed", "reasons": ["…"], …}
- * Other members are kept as they are; "done" and "running" are read as "ready", "error" as "failed".
+ * The status line, one JSON object of at most 64 KiB, is written by our unit at the end of each boot
+ * (units/console-status): {"v": 1, "state": "ready" | "degraded" | "failed", "cloud_init": "done",
+ * "failed_units": ["x.service"], "docker": "active", "reasons": ["…"], …}. Only state must be there;
+ * the others tell why. Members that are not known are kept as they are.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "buf.h"
 
 struct error;
+struct node;
 
 enum readiness {
 	READINESS_WAITING,
@@ -27,7 +29,7 @@ enum readiness {
 struct readiness_watch {
 	enum readiness state;
 	char *status;  /* the last status object as it came, one line; NULL: none yet */
-	char *reasons; /* its reasons, joined by "; "; NULL: none */
+	char *reasons; /* what status_reasons() says of it; NULL: nothing */
 	char *cause;   /* READINESS_DEAD: what happened, in plain words */
 	char *detail;  /* the last line worth showing */
 	char *tail[READINESS_TAIL]; /* a ring of cleaned, not empty lines */
@@ -46,6 +48,12 @@ void readiness_feed(struct readiness_watch *w, const char *data, size_t len);
 void readiness_reset(struct readiness_watch *w);
 /* The last lines, each behind "  | ", for messages. */
 void readiness_tail(const struct readiness_watch *w, struct buf *out);
+
+/*
+ * Why a status is not "ready", in words, joined by "; ": its reasons, failed units, services that are
+ * not active, cloud-init. Nothing appended when it does not say. status may be any node.
+ */
+void status_reasons(const struct node *status, struct buf *out);
 
 /* Appends line without escape sequences, control characters and white space at its ends. */
 void console_clean(const char *line, size_t len, struct buf *out);

@@ -26,6 +26,14 @@ static void the_status_line_is_the_answer(void)
 			NULL },
 		{ "kbuild-status: {\"state\":\"error\",\"reasons\":\"x\"}\n", READINESS_FAILED,
 			NULL },
+		{ "kbuild-status: {\"v\":1,\"state\":\"failed\",\"cloud_init\":\"error\","
+		  "\"failed_units\":[\"a.service\",\"b.mount\"],\"docker\":\"failed\","
+		  "\"ufw\":\"activating\",\"fail2ban\":\"active\"}\n",
+			READINESS_FAILED,
+			"cloud-init: error; a.service failed; b.mount failed; ufw is activating" },
+		{ "kbuild-status: {\"v\":1,\"state\":\"ready\",\"cloud_init\":\"done\","
+		  "\"failed_units\":[],\"docker\":\"active\",\"ufw\":\"inactive\"}\n",
+			READINESS_READY, NULL },
 		/* Not an answer: cut off, no JSON, no object, no known word, not yet ended. */
 		{ "kbuild-status: {\"state\": \"rea\n", READINESS_WAITING, NULL },
 		{ "kbuild-status: ready\n", READINESS_WAITING, NULL },
