@@ -48,16 +48,31 @@ struct build {
 	int tree_lock;
 	char *root; /* the overlay, once mounted */
 	int root_fd;
-	char *image; /* STAGING/image, the new output directory */
+	int outside, cwd; /* our mount namespace and directory before that, -1: not left */
+	char *image;	  /* STAGING/image, the new output directory */
 	char inputs[SHA256_HEX];
 	int64_t epoch;
 };
+
+/*
+ * Back to where we came from. Who is started afterwards (a server that outlives kbuild) must not
+ * live in our namespace: it would keep everything busy that is unmounted outside.
+ */
+static void leave_namespace(struct build *b)
+{
+	/* setns() fails only where unshare() failed: then we never left. It moves us to "/". */
+	if (b->outside >= 0 && setns(b->outside, CLONE_NEWNS) == 0 && fchdir(b->cwd) < 0)
+		abort(); /* its fd is good */
+	closep(&b->outside);
+	closep(&b->cwd);
+}
 
 static void build_close(struct build *b)
 {
 	closep(&b->root_fd);
 	if (b->root)
 		(void)umount2(b->root, MNT_DETACH);
+	leave_namespace(b);
 	closep(&b->tree_lock);
 	closep(&b->log_fd);
 	work_close(&b->scratch);
@@ -171,7 +186,10 @@ static int mount_overlay(struct build *b, struct error *e)
 		if (mkdirat(b->scratch.fd, dirs[i], 0755) < 0)
 			return error_errno(e, errno, "making %s/%s", b->scratch.path, dirs[i]);
 	}
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	b->cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	b->outside = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (b->cwd < 0 || b->outside < 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(e, errno, "making a mount namespace");
 	b->root = xasprintf("%s/root", b->scratch.path);
 	options = xasprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", b->tree,
@@ -445,6 +463,8 @@ int build_run(
 		.log_fd = -1,
 		.tree_lock = -1,
 		.root_fd = -1,
+		.outside = -1,
+		.cwd = -1,
 	};
 	int r;
 
