@@ -1,0 +1,80 @@
+/*
+ * The seam to servers: one call, request in, response out. Real code is given a struct http; tests
+ * give one whose replies are scripted (tests/fake_http.h).
+ *
+ * Any answer of the server is success here, whatever its status: what a status means is known only
+ * to who asked.
+ */
+#pragma once
+
+#include "base.h"
+#include "buf.h"
+
+struct error;
+
+struct http_header {
+	const char *name, *value;
+};
+
+struct http_request {
+	const char *method;		   /* "GET"; any word */
+	const char *url;		   /* http:// or https:// */
+	const struct http_header *headers; /* ended by {}; NULL: none */
+	const void *body;		   /* borrowed; NULL: none */
+	size_t body_len;
+	int body_fd;	    /* > 0: the body is this file's body_len bytes from its offset on */
+	int64_t timeout_ms; /* for the whole exchange; 0: 60 s, or none when body_fd is given */
+	size_t max;	    /* of the response's body; 0: 16 MiB */
+	bool redirects;	    /* follow them, GET only; at most 5, never from https to http */
+	/* Called as bytes of the body go out; NULL: not. */
+	void (*sent)(void *arg, uint64_t n);
+	void *sent_arg;
+};
+
+struct http_response {
+	long status;
+	struct buf body;
+	struct http_header *headers; /* owned; names in lower case */
+	size_t n_headers, cap_headers;
+};
+#define HTTP_RESPONSE_INIT                                                                         \
+	{                                                                                          \
+	}
+void http_response_free(struct http_response *r); /* leaves HTTP_RESPONSE_INIT; for _cleanup_ */
+
+/* The first header of this name (any case), or NULL; borrowed. */
+const char *http_response_header(const struct http_response *r, const char *name);
+/* For implementations: adds a header, copied. */
+void http_response_add(struct http_response *r, const char *name, const char *value);
+/* What Retry-After asks for in milliseconds, 0: nothing (or a date, which no cloud sends). */
+int64_t http_response_retry_after_ms(const struct http_response *r);
+
+/* How a request that got no answer failed. Tells whether it may be repeated. */
+enum http_failure {
+	HTTP_NOT_SENT = 1, /* the server never saw it: may be repeated, whatever it asks */
+	HTTP_MAYBE_SENT,   /* it may have been carried out: repeat only what is harmless twice */
+	HTTP_IMPOSSIBLE,   /* wrong URL, certificate not trusted: repeating changes nothing */
+};
+
+struct http {
+	/*
+	 * 0: ret is filled (give it HTTP_RESPONSE_INIT; caller frees). Negative: no answer, ERR_NETWORK
+	 * or ERR_INTERRUPTED; *ret_failure says how, when it is not NULL.
+	 */
+	int (*send)(void *arg, const struct http_request *q, struct http_response *ret,
+		enum http_failure *ret_failure, struct error *e);
+	void *arg;
+};
+
+static inline int http_send(const struct http *h, const struct http_request *q,
+	struct http_response *ret, enum http_failure *ret_failure, struct error *e)
+{
+	return h->send(h->arg, q, ret, ret_failure, e);
+}
+
+/* By libcurl. One at a time; keeps its connections. Returns new. */
+struct http_curl;
+struct http_curl *http_curl_new(void);
+void http_curl_free(struct http_curl *c);
+DEFINE_CLEANUP(struct http_curl *, http_curl_free);
+struct http http_curl_seam(struct http_curl *c);
