@@ -156,6 +156,8 @@ static int enter(struct includer *in, const char *path, struct error *e)
 		return error_set(e, ERR_FAILED, "more than %d files", INCLUDE_FILES_MAX);
 	if (stat(path, st) < 0)
 		return 0; /* reading it says why */
+	if (in->depth > 0 && !S_ISREG(st->st_mode))
+		return error_set(e, ERR_FAILED, "%s is no file", path);
 	for (unsigned i = 0; i < in->depth; i++) {
 		if (in->open[i].st_dev == st->st_dev && in->open[i].st_ino == st->st_ino)
 			return error_set(e, ERR_FAILED, "%s includes itself", path);
