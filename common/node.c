@@ -64,10 +64,10 @@ void node_add(struct arena *a, struct node *map, struct node *key, struct node *
 	map->items[map->n++] = value;
 }
 
-/* The index of a key, or map->n. */
+/* The index of a key, or map->n; in what is no map there is none. */
 static size_t find(const struct node *map, const char *key)
 {
-	for (size_t i = 0; i < map->n; i++) {
+	for (size_t i = 0; map->kind == NODE_MAP && i < map->n; i++) {
 		if (strcmp(map->keys[i]->str, key) == 0)
 			return i;
 	}

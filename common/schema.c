@@ -31,28 +31,56 @@ static const struct field *field_find(const struct field *fields, const char *ke
 	return NULL;
 }
 
-static void unknown_key(const struct schema *s, const struct node *key, const struct field *fields)
+/* The key of the table that an unknown one was meant to be, or NULL. */
+static const char *meant(
+	const struct schema *s, const struct node *key, const struct field *fields, size_t n)
 {
-	const char **names;
-	const char *near, *hint;
+	const char **names = arena_alloc(s->arena, (n + 1) * sizeof *names);
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = fields[i].key;
+	return nearest_word(key->str, names);
+}
+
+static size_t count_fields(const struct field *fields)
+{
 	size_t n = 0;
 
 	while (fields[n].key)
 		n++;
-	names = arena_alloc(s->arena, (n + 1) * sizeof *names);
-	for (size_t i = 0; i < n; i++)
-		names[i] = fields[i].key;
-	near = nearest_word(key->str, names);
+	return n;
+}
+
+static void unknown_key(const struct schema *s, const struct node *key, const struct field *fields)
+{
+	size_t n = count_fields(fields);
+	const char *near = meant(s, key, fields, n), *hint;
+
 	hint = near ? arena_printf(s->arena, "did you mean '%s'?", near) : NULL;
 	if (!hint && n <= 16) {
 		_buf_ all = BUF_INIT;
 
 		for (size_t i = 0; i < n; i++)
-			buf_printf(&all, "%s%s", i ? ", " : "known here: ", names[i]);
+			buf_printf(&all, "%s%s", i ? ", " : "known here: ", fields[i].key);
 		hint = arena_strdup(s->arena, buf_str(&all));
 	}
 	diag_add(s->diags, DIAG_ERROR, &key->at, "unknown-key", hint, "unknown key '%s'%s%s%s",
 		key->str, s->where ? " in '" : "", s->where ? s->where : "", s->where ? "'" : "");
+}
+
+/* Whether an unknown key of the map was complained about as meant to be this one. */
+static bool misspelt(const struct schema *s, const struct node *map, const struct field *fields,
+	const char *wanted)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		const char *near = NULL;
+
+		if (!field_find(fields, map->keys[i]->str))
+			near = meant(s, map->keys[i], fields, count_fields(fields));
+		if (near && strcmp(near, wanted) == 0)
+			return true;
+	}
+	return false;
 }
 
 void schema_read(
@@ -75,7 +103,8 @@ void schema_read(
 			f->parse(s, f, map->items[i], (char *)out + f->offset);
 	}
 	for (const struct field *f = fields; f->key; f++) {
-		if ((f->flags & FIELD_REQUIRED) && !node_get(map, f->key))
+		if ((f->flags & FIELD_REQUIRED) && !node_get(map, f->key) &&
+			!misspelt(s, map, fields, f->key))
 			diag_add(s->diags, DIAG_ERROR, &map->at, "missing-key", NULL,
 				"'%s' is missing", schema_name(s, f->key));
 	}

@@ -102,6 +102,13 @@ static void syntax_error(struct reader *r)
 			hint = advice[i].hint;
 	}
 	r->broken = true;
+	/* Where the file ends is of no use: what was begun there is. */
+	if (p->context && strstr(problem, "unexpected end of stream")) {
+		at = mark_of(r, &p->context_mark);
+		diag_add(r->diags, DIAG_ERROR, &at, "yaml-syntax", hint,
+			"not YAML: the file ends %s", p->context);
+		return;
+	}
 	if (p->context && p->error != YAML_READER_ERROR && p->context_mark.line + 1 != at.line)
 		diag_add(r->diags, DIAG_ERROR, &at, "yaml-syntax", hint,
 			"not YAML: %s (%s that begins in line %zu)", problem, p->context,

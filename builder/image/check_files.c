@@ -72,7 +72,8 @@ static void field_target(
 				node->str, lost[i]);
 	}
 	if (node->str[node->len - 1] == '/')
-		schema_wrong(s, f, node, "a file's path, not a directory's");
+		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL,
+			"'%s' is a directory's path; a file is written", node->str);
 }
 
 static const struct field source_fields[] = {

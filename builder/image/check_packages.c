@@ -30,7 +30,7 @@ static void check_package(const struct schema *s, const struct node *n)
 {
 	const char *text = node_str(n);
 
-	if (!text)
+	if (!text || node_is_int(n, NULL))
 		cloud_wrong(s, n, shape_package.wanted);
 	else if (!shape_fits(&shape_package, text) || text[strlen(text) - 1] == '-')
 		diag_add(s->diags, DIAG_ERROR, &n->at, "wrong-value", package_hint(text),

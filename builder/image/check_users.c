@@ -17,8 +17,14 @@ static void check_names(const struct schema *s, const struct field *f, const str
 {
 	char *copy = arena_strdup(s->arena, n->str), *save = NULL;
 
-	for (char *w = strtok_r(copy, ", ", &save); w; w = strtok_r(NULL, ", ", &save)) {
-		if (!shape_fits(shape, w))
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		size_t len;
+
+		w += strspn(w, " ");
+		len = strlen(w);
+		while (len > 0 && w[len - 1] == ' ')
+			w[--len] = '\0';
+		if (len > 0 && !shape_fits(shape, w))
 			diag_add(s->diags, DIAG_ERROR, &n->at, "wrong-value", NULL,
 				"'%s' must be %s, not '%.100s'", schema_name(s, f->key),
 				shape->wanted, w);
@@ -60,7 +66,7 @@ static void field_uid(
 
 	plain.quoted = false; /* cloud-init takes "1000" as well */
 	if (!node_is_int(&plain, &uid) || uid < 0 || uid > 4294967293)
-		schema_wrong(s, f, node, "a user id");
+		schema_wrong(s, f, node, "a user id from 0 to 4294967293");
 }
 
 static void field_days(

@@ -9,9 +9,7 @@
 static const char gone[] =
 	"its cloud-init module is for other distributions than Debian and Ubuntu";
 static const char raspberry[] = "it sets up a Raspberry Pi, which a cloud server is not";
-static const char old_apt[] =
-	"the spelling of 2014; write it below 'apt:', as 'kbuild help' and "
-	"cloud-init's documentation of apt say";
+static const char old_apt[] = "an old spelling; write it below 'apt:'";
 static const char stages[] =
 	"it changes the order of cloud-init's own stages, which run at first boot";
 static const char registers[] = "the instance registers itself with its server at first boot";

@@ -128,7 +128,9 @@ static void put_defaults(const struct definition *def, struct node *kbuild)
 	put(a, kbuild, "base", "bootable", yes_no(def->bootable));
 	put(a, kbuild, "base", "recommends", yes_no(def->recommends));
 	put(a, kbuild, "disk", "size",
-		arena_printf(a, "%lluM", (unsigned long long)(def->disk_size / MIB)));
+		def->disk_size % GIB == 0
+			? arena_printf(a, "%lluG", (unsigned long long)(def->disk_size / GIB))
+			: arena_printf(a, "%lluM", (unsigned long long)(def->disk_size / MIB)));
 	put(a, kbuild, "firewall", "enabled", yes_no(def->firewall.enabled));
 	put(a, kbuild, "fail2ban", "enabled", yes_no(def->fail2ban.enabled));
 	if (def->fail2ban.enabled) {

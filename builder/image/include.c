@@ -20,6 +20,7 @@ struct includer {
 	size_t n;
 	struct stat open[INCLUDE_DEPTH_MAX]; /* the chain of files that include each other */
 	unsigned depth;
+	bool failed; /* a file could not be read: what it lacks is not worth a complaint */
 };
 
 static const char *const ways[] = { "append", "prepend", "replace", NULL };
@@ -112,6 +113,7 @@ static int read_includes(struct includer *in, struct node **ret, const struct no
 		}
 		r = read_one(in, &tree, beside(in->arena, item->at.file, item->str), e);
 		if (r < 0) {
+			in->failed = true;
 			if (r != -ERR_INVALID)
 				diag_add(in->diags, DIAG_ERROR, &item->at, "include", NULL, "%s",
 					e->msg);
@@ -215,6 +217,8 @@ int include_read(struct node **ret, const char ***ret_files, struct arena *a, co
 	r = read_one(&in, ret, path, e);
 	if (r < 0)
 		return r;
+	if (in.failed)
+		return diags_result(d, path, e);
 	files = arena_alloc(a, (in.n + 1) * sizeof *files);
 	memcpy(files, in.files, in.n * sizeof *files);
 	*ret_files = files;

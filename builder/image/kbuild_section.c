@@ -180,9 +180,9 @@ static void check_release(const struct schema *s, struct definition *def, const 
 		def->distribution, def->release, names[0], names[1]);
 }
 
-/* Rules between fields. */
+/* Rules between fields; wrong: some field is, which would only be said again. */
 static void check_parts(
-	const struct schema *s, const struct definition *def, const struct node *kbuild)
+	const struct schema *s, const struct definition *def, const struct node *kbuild, bool wrong)
 {
 	const struct node *size = node_path(kbuild, "disk.size");
 	const struct node *firewall = node_get(kbuild, "firewall");
@@ -192,7 +192,7 @@ static void check_parts(
 	for (size_t i = 0; i < def->firewall.n; i++)
 		ssh = ssh ||
 		      (def->firewall.allow[i].port <= 22 && def->firewall.allow[i].last_port >= 22);
-	if (def->firewall.enabled && !ssh)
+	if (def->firewall.enabled && !ssh && !wrong)
 		diag_add(s->diags, DIAG_WARNING, &firewall->at, "no-ssh",
 			"add 22/tcp to 'kbuild.firewall.allow', unless sshd listens elsewhere",
 			"the firewall lets no ssh in: only the console will reach the server");
@@ -257,11 +257,14 @@ void kbuild_section_read(const struct schema *s, struct definition *def, const s
 		{},
 	};
 
+	size_t errors;
+
 	schema_read(s, kbuild, fields, def);
 	if (kbuild->kind != NODE_MAP)
 		return;
 	read_base(s, def, kbuild);
+	errors = s->diags->errors;
 	read_parts(s, def, kbuild);
-	check_parts(s, def, kbuild);
+	check_parts(s, def, kbuild, s->diags->errors > errors);
 	kbuild_server_check(s, kbuild);
 }

@@ -20,8 +20,12 @@ static void field_interval(
 	const char *text = node_str(node);
 	uint64_t seconds;
 
-	if (!text || !parse_duration(text, &seconds) || seconds < 60 || seconds > 604800)
+	if (!text)
 		schema_wrong(s, f, node, "a duration from 1m to 7d such as 3m");
+	else if (!parse_duration(text, &seconds) || seconds < 60 || seconds > 604800)
+		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL,
+			"'%s' must be a duration from 1m to 7d such as 3m, not '%.100s'",
+			schema_name(s, f->key), text);
 }
 
 static const char *const images[] = { "pull", "bake", NULL };

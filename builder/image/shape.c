@@ -105,7 +105,7 @@ const struct shape shape_owner = { "USER or USER:GROUP",
 	"[A-Za-z0-9_][A-Za-z0-9_.-]*\\$?"
 	"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?" };
 const struct shape shape_package = { "a package's name, NAME=VERSION or [NAME, VERSION]",
-	"[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[0-9][A-Za-z0-9.+~:-]*)?" };
+	"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[0-9][A-Za-z0-9.+~:-]*)?" };
 const struct shape shape_path = { "an absolute path without '..'", "/[^[:cntrl:]]*", path_ok };
 const struct shape shape_port = { "a port such as 22/tcp or a range such as 8000:8010/udp",
 	"[0-9]{1,5}(:[0-9]{1,5})?/(tcp|udp)", port_ok };
