@@ -24,7 +24,8 @@
 struct anchor {
 	const char *name;
 	struct node *node;
-	size_t size; /* nodes in it; 0 while it is still being read */
+	size_t size;	 /* nodes in it; 0 while it is still being read */
+	unsigned height; /* levels in it */
 };
 
 struct reader {
@@ -33,8 +34,8 @@ struct reader {
 	struct diags *diags;
 	const char *file, *text;
 	size_t len;
-	size_t nodes; /* made so far, against YAML_NODES_MAX */
-	unsigned depth;
+	size_t nodes;		 /* made so far, against YAML_NODES_MAX */
+	unsigned depth, deepest; /* deepest: since the anchor in question began */
 	struct anchor *anchors;
 	size_t n_anchors, cap_anchors;
 	bool broken; /* reading cannot go on */
@@ -139,6 +140,18 @@ static bool count_nodes(struct reader *r, const struct mark *at, size_t n)
 	return false;
 }
 
+/* Whether that many levels may follow here; complains when not. */
+static bool allow_depth(struct reader *r, const struct mark *at, unsigned levels)
+{
+	r->deepest = MAX(r->deepest, r->depth + levels);
+	if (r->depth + levels <= YAML_DEPTH_MAX)
+		return true;
+	diag_add(r->diags, DIAG_ERROR, at, "too-deep", NULL, "nested more than %d levels deep",
+		YAML_DEPTH_MAX);
+	r->broken = true;
+	return false;
+}
+
 static struct anchor *anchor_find(struct reader *r, const char *name)
 {
 	for (size_t i = r->n_anchors; i > 0; i--) {
@@ -166,12 +179,14 @@ static size_t anchor_begin(struct reader *r, const yaml_char_t *name, const stru
 }
 
 /* What an anchor names is complete; before is the count of nodes when it began. */
-static void anchor_end(struct reader *r, size_t index, struct node *n, size_t before)
+static void anchor_end(
+	struct reader *r, size_t index, struct node *n, size_t before, unsigned height)
 {
 	if (index == 0 || !n)
 		return;
 	r->anchors[index - 1].node = n;
 	r->anchors[index - 1].size = r->nodes - before;
+	r->anchors[index - 1].height = height;
 }
 
 static struct node *nothing(struct reader *r, const struct mark *at)
@@ -200,7 +215,7 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *ev)
 			"'*%s' stands inside what it names", name);
 		return nothing(r, &at);
 	}
-	if (!count_nodes(r, &at, a->size))
+	if (!count_nodes(r, &at, a->size) || !allow_depth(r, &at, a->height))
 		return NULL;
 	return node_copy(r->arena, a->node);
 }
@@ -326,12 +341,8 @@ static struct node *read_collection(struct reader *r, const yaml_event_t *ev, bo
 
 	if (tag && strcmp(tag, "!") != 0 && strcmp(tag, list ? CORE "seq" : CORE "map") != 0)
 		unknown_tag(r, tag, &at);
-	if (r->depth == YAML_DEPTH_MAX) {
-		diag_add(r->diags, DIAG_ERROR, &at, "too-deep", NULL,
-			"nested more than %d levels deep", YAML_DEPTH_MAX);
-		r->broken = true;
+	if (!allow_depth(r, &at, 1))
 		return NULL;
-	}
 	r->depth++;
 	n = list ? read_list(r, &at) : read_map(r, &at);
 	r->depth--;
@@ -343,12 +354,14 @@ static struct node *read_node(struct reader *r, const yaml_event_t *ev)
 {
 	struct mark at = mark_of(r, &ev->start_mark);
 	size_t before = r->nodes, anchor;
+	unsigned outside = r->deepest;
 	struct node *n;
 
 	if (ev->type == YAML_ALIAS_EVENT)
 		return read_alias(r, ev);
 	if (!count_nodes(r, &at, 1))
 		return NULL;
+	r->deepest = r->depth;
 	if (ev->type == YAML_SCALAR_EVENT) {
 		anchor = anchor_begin(r, ev->data.scalar.anchor, &at);
 		n = read_scalar(r, ev);
@@ -359,7 +372,8 @@ static struct node *read_node(struct reader *r, const yaml_event_t *ev)
 			list ? ev->data.sequence_start.anchor : ev->data.mapping_start.anchor, &at);
 		n = r->broken ? NULL : read_collection(r, ev, list);
 	}
-	anchor_end(r, anchor, n, before);
+	anchor_end(r, anchor, n, before, r->deepest - r->depth);
+	r->deepest = MAX(r->deepest, outside);
 	return r->broken ? NULL : n;
 }
 

@@ -168,6 +168,26 @@ static void depth_size_and_anchors_are_bounded(void)
 	check_str(c.diags.v[0].id, "too-large");
 }
 
+static void aliases_do_not_deepen_beyond_the_bound(void)
+{
+	_buf_ text = BUF_INIT;
+
+	/* 40 levels, twice 40 by an alias below 40: each is allowed, both together are not. */
+	for (int k = 0; k < 2; k++) {
+		buf_printf(&text, "%c: &%c ", 'a' + k, 'a' + k);
+		for (int i = 0; i < 40; i++)
+			buf_addc(&text, '[');
+		buf_adds(&text, k ? "*a" : "x");
+		for (int i = 0; i < 40; i++)
+			buf_addc(&text, ']');
+		buf_addc(&text, '\n');
+	}
+	_trial_ t = try(buf_str(&text));
+	check_int(t.diags.n, 1);
+	check_str(t.diags.v[0].id, "too-deep");
+	check_int(t.diags.v[0].at.line, 2);
+}
+
 static void a_hundred_thousand_keys_are_read_in_no_quadratic_time(void)
 {
 	_buf_ text = BUF_INIT;
@@ -247,6 +267,7 @@ int main(void)
 	run(complaints_point_at_the_place);
 	run(the_alias_bomb_is_refused_before_it_is_built);
 	run(depth_size_and_anchors_are_bounded);
+	run(aliases_do_not_deepen_beyond_the_bound);
 	run(a_hundred_thousand_keys_are_read_in_no_quadratic_time);
 	run(keys_and_values_know_their_place);
 	run(syntax_errors_come_with_advice);
