@@ -121,7 +121,7 @@ static void complaints_point_at_the_place(void)
 		{ "a: !python/object x\nb: !!set {x}\n", "1:4 unknown-tag, 2:4 unknown-tag" },
 		{ "a: !!binary '***'", "1:4 bad-base64" },
 		{ "a: 1\n---\nb: 2\n", "2:1 second-document" },
-		{ "a: 'x\n", "2:1 yaml-syntax" },
+		{ "a: 'x\n", "1:4 yaml-syntax" },
 		{ "a:\n\tb: 1\n", "2:1 yaml-syntax" },
 		{ "a: b: c\n", "1:5 yaml-syntax" },
 		{ "a: [1, 2\nb: 3\n", "2:2 yaml-syntax" },
