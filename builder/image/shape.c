@@ -114,7 +114,6 @@ const struct shape shape_record = { "a record's name below the zone: @, www, *.a
 const struct shape shape_relative = { "a path inside the repository", "[^/[:cntrl:]][^[:cntrl:]]*",
 	relative_ok };
 const struct shape shape_s3_bucket = { "a bucket's name", "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]" };
-const struct shape shape_text = { "text", NULL };
 const struct shape shape_url = { "a URL", "[a-z][a-z0-9+.-]*:[^[:space:]]+" };
 const struct shape shape_user = { "a user's name (a-z, 0-9, '_', '-')", USER };
 const struct shape shape_variable = { "a variable's name such as DATABASE_URL",
