@@ -132,7 +132,7 @@ static int write_config(int root, const char *distribution, struct error *e)
 		return r;
 	title[0] = (char)toupper((unsigned char)title[0]);
 	grub_config((const char *const *)kernels.v, kernels.n, title, &config);
-	grub_defaults(&defaults);
+	grub_defaults(title, &defaults);
 	r = put(root, GRUB_DIR "/grub.cfg", &config, e);
 	return r < 0 ? r : put(root, "etc/default/grub.d/50-kbuild.cfg", &defaults, e);
 }

@@ -53,18 +53,20 @@ void grub_esp_config(struct buf *out)
 		      "configfile $prefix/grub.cfg\n");
 }
 
-void grub_defaults(struct buf *out)
+void grub_defaults(const char *title, struct buf *out)
 {
-	buf_adds(out,
+	buf_printf(out,
 		"# Written by kbuild: a server has a serial console and nobody at a menu.\n"
+		"GRUB_DISTRIBUTOR=\"%s\"\n"
+		"GRUB_DEFAULT=0\n"
 		"GRUB_TIMEOUT=0\n"
 		"GRUB_RECORDFAIL_TIMEOUT=0\n"
 		"GRUB_CMDLINE_LINUX_DEFAULT=\"\"\n"
-		"GRUB_CMDLINE_LINUX=\"" GRUB_CONSOLE
-		"\"\n"
+		"GRUB_CMDLINE_LINUX=\"%s\"\n"
 		"GRUB_TERMINAL=\"console serial\"\n"
 		"GRUB_SERIAL_COMMAND=\"serial --unit=0 --speed=115200\"\n"
-		"GRUB_DISABLE_OS_PROBER=true\n");
+		"GRUB_DISABLE_OS_PROBER=true\n",
+		title, GRUB_CONSOLE);
 }
 
 int grub_patch(uint8_t *boot, size_t boot_len, uint8_t *core, size_t core_len, uint64_t sector)

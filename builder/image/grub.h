@@ -23,7 +23,7 @@ void grub_config(const char *const *kernels, size_t n, const char *title, struct
 void grub_esp_config(struct buf *out);
 
 /* /etc/default/grub.d: so that update-grub on the server writes an equal configuration. */
-void grub_defaults(struct buf *out);
+void grub_defaults(const char *title, struct buf *out);
 
 #define GRUB_BOOT_IMG 512 /* size of boot.img */
 
