@@ -41,7 +41,7 @@ void node_add(struct arena *a, struct node *map, struct node *key, struct node *
 /* Sets a key, replacing the value of an equal one in place. key is copied. */
 void node_set(struct arena *a, struct node *map, const struct mark *at, const char *key,
 	struct node *value);
-void node_remove(struct node *map, const char *key); /* absent, or no map: nothing */
+void node_remove(struct node *map, const char *key);	       /* absent, or no map: nothing */
 struct node *node_copy(struct arena *a, const struct node *n); /* deep */
 
 /* The value of a key, or NULL: when absent, when n is NULL, when n is no map. */

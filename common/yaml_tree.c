@@ -7,13 +7,13 @@
 
 #include "alloc.h"
 #include "arena.h"
-#include "base64.h"
 #include "buf.h"
 #include "error.h"
 #include "fd.h"
 #include "mark.h"
 #include "node.h"
 #include "yaml_merge.h"
+#include "yaml_scalar.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -220,54 +220,17 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *ev)
 	return node_copy(r->arena, a->node);
 }
 
-static struct node *read_binary(
-	struct reader *r, const struct mark *at, const char *text, size_t len)
-{
-	_buf_ bytes = BUF_INIT;
-
-	if (!base64_decode(text, len, &bytes))
-		diag_add(r->diags, DIAG_ERROR, at, "bad-base64", NULL,
-			"the '!!binary' value is not base64");
-	return node_scalar(r->arena, at, buf_str(&bytes), bytes.len);
-}
-
-#define CORE "tag:yaml.org,2002:"
-
-static void unknown_tag(struct reader *r, const char *tag, const struct mark *at)
-{
-	bool core = strncmp(tag, CORE, strlen(CORE)) == 0;
-
-	diag_add(r->diags, DIAG_ERROR, at, "unknown-tag", "cloud-init reads plain YAML only",
-		"the tag '%s%s' is not understood", core ? "!!" : "",
-		core ? tag + strlen(CORE) : tag);
-}
-
 static struct node *read_scalar(struct reader *r, const yaml_event_t *ev)
 {
-	const char *tag = (const char *)ev->data.scalar.tag,
-		   *text = (const char *)ev->data.scalar.value;
-	static const char *const typed[] = { CORE "null", CORE "bool", CORE "int", CORE "float",
-		CORE "timestamp" };
-	struct mark at = mark_of(r, &ev->start_mark);
-	size_t len = ev->data.scalar.length;
-	struct node *n;
+	const struct yaml_scalar scalar = {
+		.at = mark_of(r, &ev->start_mark),
+		.tag = (const char *)ev->data.scalar.tag,
+		.text = (const char *)ev->data.scalar.value,
+		.len = ev->data.scalar.length,
+		.plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
+	};
 
-	if (tag && strcmp(tag, CORE "binary") == 0)
-		return read_binary(r, &at, text, len);
-	n = node_scalar(r->arena, &at, text, len);
-	if (!tag) {
-		n->quoted = ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-		return n;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(typed); i++) {
-		if (strcmp(tag, typed[i]) == 0) {
-			n->quoted = false;
-			return n;
-		}
-	}
-	if (strcmp(tag, CORE "str") != 0 && strcmp(tag, "!") != 0)
-		unknown_tag(r, tag, &at);
-	return n;
+	return yaml_scalar_node(r->arena, &scalar, r->diags);
 }
 
 static struct node *read_node(struct reader *r, const yaml_event_t *ev);
@@ -339,8 +302,9 @@ static struct node *read_collection(struct reader *r, const yaml_event_t *ev, bo
 	struct mark at = mark_of(r, &ev->start_mark);
 	struct node *n;
 
-	if (tag && strcmp(tag, "!") != 0 && strcmp(tag, list ? CORE "seq" : CORE "map") != 0)
-		unknown_tag(r, tag, &at);
+	if (tag && strcmp(tag, "!") != 0 &&
+		strcmp(tag, list ? YAML_CORE "seq" : YAML_CORE "map") != 0)
+		yaml_unknown_tag(tag, &at, r->diags);
 	if (!allow_depth(r, &at, 1))
 		return NULL;
 	r->depth++;
