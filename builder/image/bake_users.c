@@ -18,7 +18,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SUDOERS	      "/etc/sudoers.d/90-cloud-init-users"
+#define SUDOERS_DIR   "/etc/sudoers.d"
+#define SUDOERS	      SUDOERS_DIR "/90-cloud-init-users"
 #define ARGUMENTS_MAX 48
 
 /* cloud-init's useradd_opts and useradd_flags. */
@@ -193,6 +194,8 @@ static int add_sudo(
 		buf_adds(&text, "# Created by kbuild, as cloud-init does at first boot.\n");
 	sudo_rules(name, rules, &text);
 	r = rootfd_append(b->root_fd, SUDOERS, text.data, text.len, 0440);
+	if (r == 0)
+		r = rootfd_chmod(b->root_fd, SUDOERS_DIR, 0750);
 	if (r < 0)
 		return error_errno(e, r, "cannot write %s in the image", SUDOERS);
 	if (!bake_has(b, "/usr/sbin/visudo"))

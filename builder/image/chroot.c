@@ -191,6 +191,9 @@ static _noreturn_ void serve(struct plan *p, pid_t program)
 {
 	int status;
 
+	/* Ours of the pipes would keep the program from ever seeing the end of its input. */
+	close(0);
+	syscall(SYS_close_range, 3, ~0U, 0);
 	for (;;) {
 		pid_t pid = waitpid(-1, &status, 0);
 

@@ -191,6 +191,15 @@ int rootfd_chown(int root, const char *path, uid_t uid, gid_t gid)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+int rootfd_chmod(int root, const char *path, mode_t mode)
+{
+	_close_ int fd = rootfd_open(root, path, O_RDONLY, 0);
+
+	if (fd < 0)
+		return TAKE_FD(fd);
+	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
 int rootfd_stat(int root, const char *path, struct stat *ret)
 {
 	_close_ int fd = open_in_root(root, path, O_PATH, 0);

@@ -36,6 +36,7 @@ int rootfd_remove(int root, const char *path);
 
 /* Follows symlinks. Uids and gids of -1 stay. */
 int rootfd_chown(int root, const char *path, uid_t uid, gid_t gid);
+int rootfd_chmod(int root, const char *path, mode_t mode);
 int rootfd_stat(int root, const char *path, struct stat *ret);
 
 /* Follows symlinks; a link whose target is missing does not exist. */
