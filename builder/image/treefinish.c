@@ -53,29 +53,46 @@ static int write_marks(const struct finish *f, struct error *e)
 			buf_printf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n",
 				l->packages[i].name, l->architecture);
 	}
-	if (!exists(f, "var/lib/apt"))
-		return 0;
-	r = file_replace(f->root_fd, "var/lib/apt/extended_states", buf_str(&text), text.len, 0644);
+	r = mkdir_all(f->root_fd, "var/lib/apt", 0755);
+	if (r == 0)
+		r = file_replace(
+			f->root_fd, "var/lib/apt/extended_states", buf_str(&text), text.len, 0644);
 	return r < 0 ? error_errno(e, r, "writing /var/lib/apt/extended_states") : 0;
 }
 
-/* During the work INITRD=No kept every hook from making it; now all that goes into it is there. */
-static int make_initrd(const struct finish *f, const char *version, struct error *e)
+/* A program of the tree, with its output in the log, free to think of an initrd again. */
+static int run_in_tree(const struct finish *f, const char *const *argv, struct error *e)
 {
 	static const char *const env[] = { "INITRD", NULL };
-	const char *const argv[] = { "update-initramfs", "-c", "-k", version, NULL };
-	struct chroot_run run = {
+	const struct chroot_run run = {
 		.root = f->root,
 		.argv = argv,
 		.env = env,
 		.log_fd = f->q->log_fd,
 	};
-	_free_ char *header = xasprintf("\n==== the initrd of %s\n", version);
+	_free_ char *header = xasprintf("\n==== %s\n", argv[0]);
 
 	if (f->q->log_fd > 0)
 		(void)fd_write(f->q->log_fd, header, strlen(header));
-	progress_detail(f->q->progress, "initrd of %s", version);
 	return chroot_check(&run, e);
+}
+
+/*
+ * During the work INITRD=No kept every hook from making it; now all that goes into it is there.
+ * The same word kept the kernel's postinst from making the links /initrd.img and /initrd.img.old.
+ */
+static int make_initrd(const struct finish *f, const char *version, struct error *e)
+{
+	_free_ char *image = xasprintf("/boot/vmlinuz-%s", version);
+	const char *const make[] = { "update-initramfs", "-c", "-k", version, NULL };
+	const char *const link[] = { "linux-update-symlinks", "upgrade", version, image, NULL };
+	int r;
+
+	progress_detail(f->q->progress, "initrd of %s", version);
+	r = run_in_tree(f, make, e);
+	if (r == 0 && exists(f, "usr/bin/linux-update-symlinks"))
+		r = run_in_tree(f, link, e);
+	return r;
 }
 
 static int make_initrds(const struct finish *f, struct error *e)
