@@ -6,11 +6,8 @@
 #include "order.h"
 
 #include "alloc.h"
-#include "buf.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 struct graph {
 	struct order_package *v;
@@ -157,33 +154,4 @@ unsigned order_packages(struct order_package *v, size_t n)
 	for (size_t i = 0; i < n; i++)
 		levels = MAX(levels, level_of(&g, i) + 1);
 	return levels;
-}
-
-char *control_field(const char *text, const char *field)
-{
-	size_t len = strlen(field);
-	_buf_ value = BUF_INIT;
-	bool in = false;
-
-	while (*text && *text != '\n') {
-		size_t line = strcspn(text, "\n");
-		const char *from = text;
-
-		if (*text != ' ' && *text != '\t') {
-			if (in)
-				break;
-			in = strncasecmp(text, field, len) == 0 && text[len] == ':';
-			from += in ? len + 1 : 0;
-		}
-		if (in) {
-			while (from < text + line && isspace((unsigned char)*from))
-				from++;
-			if (value.len > 0)
-				buf_addc(&value, ' ');
-			buf_add(&value, from, (size_t)(text + line - from));
-		}
-		text += line;
-		text += *text == '\n';
-	}
-	return in || value.len > 0 ? buf_detach(&value) : NULL;
 }

@@ -24,9 +24,3 @@ struct order_package {
  * packages that fit. A Pre-Depends on something that is not among them is left to dpkg's check.
  */
 unsigned order_packages(struct order_package *v, size_t n);
-
-/*
- * The value of a field of the first stanza of a control file, new, or NULL. Lines that continue it
- * are joined with a blank.
- */
-char *control_field(const char *text, const char *field);

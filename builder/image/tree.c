@@ -7,9 +7,11 @@
 #include "tree.h"
 
 #include "alloc.h"
+#include "arena.h"
 #include "buf.h"
 #include "chroot.h"
 #include "deb.h"
+#include "deb822.h"
 #include "digest.h"
 #include "dpkg.h"
 #include "error.h"
@@ -47,9 +49,9 @@
 
 struct job {
 	const struct tree_request *q;
-	struct order_package *order; /* of each locked package */
+	struct arena *arena;
+	struct order_package *order; /* of each locked package; in the arena */
 	unsigned levels;
-	char **controls;  /* the strings of order */
 	struct work work; /* WORK/entry/root is the tree */
 	char *root;
 	int root_fd;
@@ -77,41 +79,51 @@ void tree_digest(const struct lock *l, char ret_hex[SHA256_HEX])
 	sha256_end(h, ret_hex);
 }
 
-/* Packages with what dpkg needs to know of them, read from the control files in the store. */
+/* The control file of package i, in the arena. */
+static int read_control(struct job *j, size_t i, struct stanza *ret, struct error *e)
+{
+	const struct lock_package *p = &j->q->lock->packages[i];
+	_free_ char *path = store_path(j->q->store, p->sha256);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_buf_ text = BUF_INIT;
+	struct deb deb;
+	int r;
+
+	if (fd < 0)
+		return error_errno(e, errno, "opening %s in the store", p->name);
+	r = deb_open(&deb, fd, p->name, e);
+	if (r == 0)
+		r = deb_control(&deb, "control", &text, e);
+	if (r == DEB_ABSENT)
+		return error_set(e, ERR_LOCK, "%s has no control file", p->name);
+	if (r < 0)
+		return r;
+	ret->text = arena_strndup(j->arena, buf_str(&text), text.len);
+	ret->len = text.len;
+	return 0;
+}
+
+/* Packages with what dpkg needs to know of them. */
 static int read_order(struct job *j, struct error *e)
 {
 	const struct lock *l = j->q->lock;
-	static const char *const fields[] = { "Provides", "Pre-Depends", "Depends" };
 
-	j->order = xcalloc(l->n, sizeof *j->order);
-	j->controls = xcalloc(l->n * ARRAY_SIZE(fields) + 1, sizeof *j->controls);
+	j->arena = arena_new();
+	j->order = arena_alloc(j->arena, (l->n + 1) * sizeof *j->order);
 	for (size_t i = 0; i < l->n; i++) {
-		_free_ char *path = store_path(j->q->store, l->packages[i].sha256);
-		_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-		char **v = &j->controls[i * ARRAY_SIZE(fields)];
-		_buf_ control = BUF_INIT;
-		struct deb deb;
+		struct stanza s;
 		int r;
 
 		if (interrupted())
 			return error_set(e, ERR_INTERRUPTED, "interrupted");
-		if (fd < 0)
-			return error_errno(
-				e, errno, "opening %s in the store", l->packages[i].name);
-		r = deb_open(&deb, fd, l->packages[i].name, e);
-		if (r == 0)
-			r = deb_control(&deb, "control", &control, e);
-		if (r == DEB_ABSENT)
-			r = error_set(e, ERR_LOCK, "%s has no control file", deb.name);
+		r = read_control(j, i, &s, e);
 		if (r < 0)
 			return r;
-		for (size_t k = 0; k < ARRAY_SIZE(fields); k++)
-			v[k] = control_field(buf_str(&control), fields[k]);
 		j->order[i] = (struct order_package){
 			.name = l->packages[i].name,
-			.provides = v[0],
-			.pre_depends = v[1],
-			.depends = v[2],
+			.provides = stanza_dup(&s, "Provides", j->arena),
+			.pre_depends = stanza_dup(&s, "Pre-Depends", j->arena),
+			.depends = stanza_dup(&s, "Depends", j->arena),
 			.configured = l->packages[i].essential,
 		};
 	}
@@ -434,10 +446,7 @@ static void job_end(struct job *j)
 {
 	closep(&j->root_fd);
 	work_close(&j->work);
-	for (size_t i = 0; j->controls && i < 3 * j->q->lock->n; i++)
-		free(j->controls[i]);
-	free(j->controls);
-	free(j->order);
+	arena_free(j->arena);
 	free(j->root);
 	free(j->plain);
 }

@@ -2,12 +2,13 @@
 #include "treefinish.h"
 
 #include "alloc.h"
+#include "arena.h"
 #include "buf.h"
 #include "chroot.h"
+#include "deb822.h"
 #include "error.h"
 #include "fd.h"
 #include "lock.h"
-#include "order.h"
 #include "progress.h"
 #include "tree.h"
 
@@ -16,8 +17,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define STATUS_MAX (64 * MIB)
 
 struct finish {
 	const struct tree_request *q;
@@ -151,7 +150,7 @@ static int remove_traces(const struct finish *f, struct error *e)
 
 static const struct lock_package *find_package(const struct lock *l, const char *name)
 {
-	for (size_t i = 0; i < l->n; i++) {
+	for (size_t i = 0; name && i < l->n; i++) {
 		if (strcmp(l->packages[i].name, name) == 0)
 			return &l->packages[i];
 	}
@@ -159,12 +158,13 @@ static const struct lock_package *find_package(const struct lock *l, const char 
 }
 
 /* One stanza of dpkg's status against the lock. */
-static int check_stanza(const struct lock *l, const char *stanza, struct error *e)
+static int check_stanza(
+	const struct lock *l, const struct stanza *s, struct arena *a, struct error *e)
 {
-	_free_ char *name = control_field(stanza, "Package");
-	_free_ char *status = control_field(stanza, "Status");
-	_free_ char *version = control_field(stanza, "Version");
-	const struct lock_package *p = name ? find_package(l, name) : NULL;
+	const char *name = stanza_dup(s, "Package", a);
+	const char *status = stanza_dup(s, "Status", a);
+	const char *version = stanza_dup(s, "Version", a);
+	const struct lock_package *p = find_package(l, name);
 
 	if (!name || !status || !version)
 		return error_set(e, ERR_FAILED, "dpkg's status file in the tree is damaged");
@@ -182,22 +182,24 @@ static int check_stanza(const struct lock *l, const char *stanza, struct error *
 /* The tree has the locked packages, all of them, configured, and no other. */
 static int check_status(const struct finish *f, struct error *e)
 {
-	_buf_ text = BUF_INIT;
+	_cleanup_(deb822_freep) struct deb822 *d = NULL;
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_free_ char *path = xasprintf("%s/var/lib/dpkg/status", f->root);
+	struct stanza s;
 	size_t n = 0;
-	int r = file_read(f->root_fd, "var/lib/dpkg/status", STATUS_MAX, &text);
+	int r;
 
-	if (r < 0)
-		return error_errno(e, r, "reading /var/lib/dpkg/status");
-	for (const char *s = buf_str(&text); *s; n++) {
-		const char *end = strstr(s, "\n\n");
-
-		r = check_stanza(f->q->lock, s, e);
+	r = deb822_open(&d, path);
+	for (; r >= 0; n++) {
+		r = deb822_next(d, &s);
+		if (r <= 0)
+			break;
+		r = check_stanza(f->q->lock, &s, a, e);
 		if (r < 0)
 			return r;
-		if (!end)
-			break;
-		s = end + 2;
 	}
+	if (r < 0)
+		return error_errno(e, r, "reading /var/lib/dpkg/status of the tree");
 	if (n != f->q->lock->n)
 		return error_set(
 			e, ERR_FAILED, "the tree has %zu packages, the lock %zu", n, f->q->lock->n);

@@ -1,52 +1,6 @@
-/* Levels of packages, and the fields of control files they are computed from. */
+/* Levels of packages. */
 #include "check.h"
 #include "order.h"
-
-static const char control[] =
-	"Package: python3\n"
-	"Version: 3.13.5-1\n"
-	"Pre-Depends: python3-minimal (= 3.13.5-1)\n"
-	"Depends: python3.13 (>= 3.13.5-1~),\n"
-	" libpython3-stdlib (= 3.13.5-1)\n"
-	"Description: interactive\n"
-	" high-level language\n"
-	" .\n"
-	" Version: of nothing\n"
-	"\n"
-	"Homepage: of another stanza\n";
-
-static void fields_are_found_and_joined(void)
-{
-	static const struct {
-		const char *field, *value;
-	} rows[] = {
-		{ "Package", "python3" },
-		{ "pre-depends", "python3-minimal (= 3.13.5-1)" },
-		{ "Depends", "python3.13 (>= 3.13.5-1~), libpython3-stdlib (= 3.13.5-1)" },
-		{ "Version", "3.13.5-1" },
-		{ "Pre", NULL },
-		{ "Homepage", NULL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_free_ char *v = control_field(control, rows[i].field);
-
-		check_str(v, rows[i].value);
-	}
-}
-
-static void fields_of_odd_texts(void)
-{
-	_free_ char *none = control_field("", "A");
-	_free_ char *cut = control_field("A", "A");
-	_free_ char *open = control_field("A: b", "A");
-	_free_ char *empty = control_field("A:\nB: c\n", "A");
-
-	check_str(none, NULL);
-	check_str(cut, NULL);
-	check_str(open, "b");
-	check_str(empty, "");
-}
 
 static void without_pre_depends_there_is_one_level(void)
 {
@@ -111,8 +65,6 @@ static void cycles_end(void)
 
 int main(void)
 {
-	run(fields_are_found_and_joined);
-	run(fields_of_odd_texts);
 	run(without_pre_depends_there_is_one_level);
 	run(what_is_pre_depended_on_comes_with_its_dependencies);
 	run(a_configured_alternative_is_enough);
