@@ -6,6 +6,7 @@
 #include "order.h"
 
 #include "alloc.h"
+#include "depend.h"
 
 #include <string.h>
 
@@ -16,86 +17,69 @@ struct graph {
 	bool *known; /* its level is computed */
 };
 
-/* A relation's package name: the first of "name:any (>= 1) [amd64] | …" */
-static size_t word_len(const char *s)
+static bool is_word(const struct relation *r, const char *name)
 {
-	return strcspn(s, " \t\n(|,:[<");
+	return strlen(name) == r->name_len && strncmp(r->name, name, r->name_len) == 0;
 }
 
-static bool is_word(const char *s, size_t len, const char *name)
+static bool provides(const struct order_package *p, const struct relation *wanted)
 {
-	return strlen(name) == len && strncmp(s, name, len) == 0;
-}
+	const char *list = p->provides;
+	struct relation r;
 
-static const char *skip_blanks(const char *s)
-{
-	return s + strspn(s, " \t\n");
-}
-
-/* True when the list "a, b (= 1)" names the word. */
-static bool lists(const char *list, const char *word, size_t len)
-{
-	while (list && *list) {
-		list = skip_blanks(list);
-		if (word_len(list) == len && strncmp(list, word, len) == 0)
+	while (list && relation_next(&list, &r)) {
+		if (r.name_len == wanted->name_len &&
+			strncmp(r.name, wanted->name, r.name_len) == 0)
 			return true;
-		list += strcspn(list, ",");
-		list += *list == ',';
 	}
 	return false;
 }
 
 /* The package of this name, else one that provides it: a configured one before others. -1: none. */
-static ssize_t find(const struct graph *g, const char *word, size_t len)
+static ssize_t find(const struct graph *g, const struct relation *r)
 {
 	ssize_t provider = -1;
 
-	if (len == 0)
-		return -1;
 	for (size_t i = 0; i < g->n; i++) {
-		if (is_word(word, len, g->v[i].name))
+		if (is_word(r, g->v[i].name))
 			return (ssize_t)i;
-		if (lists(g->v[i].provides, word, len) &&
-			(provider < 0 || (g->v[i].configured && !g->v[provider].configured)))
+		if ((provider < 0 || (g->v[i].configured && !g->v[provider].configured)) &&
+			provides(&g->v[i], r))
 			provider = (ssize_t)i;
 	}
 	return provider;
 }
 
-/* The package that answers one relation "a | b": a configured one, else the first there is. */
-static ssize_t answer(const struct graph *g, const char *relation, size_t len)
+/*
+ * The package that answers the next dependency "a | b": a configured one, else the first there is.
+ * -1: none. False at the end of the field.
+ */
+static bool next_answer(const struct graph *g, const char **field, ssize_t *ret)
 {
-	const char *end = relation + len;
-	ssize_t first = -1;
+	struct relation r;
 
-	while (relation < end) {
-		ssize_t i;
+	*ret = -1;
+	if (!*field || !relation_next(field, &r))
+		return false;
+	for (;;) {
+		ssize_t i = find(g, &r);
 
-		relation = skip_blanks(relation);
-		i = find(g, relation, word_len(relation));
-		if (i >= 0 && g->v[i].configured)
-			return i;
-		if (first < 0)
-			first = i;
-		while (relation < end && *relation != '|')
-			relation++;
-		relation++;
+		if (i >= 0 && (*ret < 0 || (g->v[i].configured && !g->v[*ret].configured)))
+			*ret = i;
+		if (!r.more || !relation_next(field, &r))
+			return true;
 	}
-	return first;
 }
 
 /* Calls each with the packages that a dependency field asks for and that are not yet configured. */
 static void walk(
-	const struct graph *g, const char *list, void (*each)(void *arg, size_t i), void *arg)
+	const struct graph *g, const char *field, void (*each)(void *arg, size_t i), void *arg)
 {
-	while (list && *list) {
-		size_t len = strcspn(list, ",");
-		ssize_t i = answer(g, list, len);
+	ssize_t i;
 
+	while (next_answer(g, &field, &i)) {
 		if (i >= 0 && !g->v[i].configured)
 			each(arg, (size_t)i);
-		list += len;
-		list += *list == ',';
 	}
 }
 
