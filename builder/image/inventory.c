@@ -278,9 +278,10 @@ int inventory_read(
 	if (fstat(q->fd, &st) < 0)
 		return fail(&r, errno);
 	r.dev = st.st_dev;
+	/* The root itself was made by the build, under whatever umask; what is in it came with packages. */
 	inv->root.inode = arena_alloc(a, sizeof *inv->root.inode);
-	fill(&r, inv->root.inode, &st);
-	inv->root.inode->ino = q->root_ino;
+	*inv->root.inode =
+		(struct inv_inode){ .ino = q->root_ino, .mode = S_IFDIR | 0755, .mtime = q->epoch };
 	err = read_dir(&r, &inv->root, q->fd);
 	buf_free(&r.path);
 	free(r.seen);

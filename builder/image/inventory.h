@@ -37,7 +37,8 @@ struct inventory {
 
 /*
  * Reads the tree below the directory fd. Inode numbers: root gets root_ino, the rest first_ino
- * and up. A top-level lost+found is replaced by an empty one, made when absent. Lives in a.
+ * and up. A top-level lost+found is replaced by an empty one, made when absent; the root directory
+ * itself is 0755, of root, at the epoch. Lives in a.
  */
 struct inventory_request {
 	int fd;

@@ -165,6 +165,7 @@ def set_times(root):
             when = special.get(name, 1600000000 + len(name))
             os.utime(os.path.join(at, name), ns=(0, when * 10 ** 9 + 123456789), follow_symlinks=False)
     os.utime(root, ns=(0, 1600000000 * 10 ** 9))
+    os.chmod(root, 0o700)  # as a umask made it: not the image's business
 
 
 @contextlib.contextmanager
@@ -239,10 +240,13 @@ def picture(root, epoch=None):
             if not stat.S_ISDIR(st.st_mode) and st.st_nlink > 1:
                 group = groups.setdefault(st.st_ino, rel)
             mtime = st.st_mtime_ns if epoch is None else min(st.st_mtime_ns, epoch * 10 ** 9)
+            mode = st.st_mode
+            if rel == '.' and epoch is not None:
+                mode, mtime = stat.S_IFDIR | 0o755, epoch * 10 ** 9
             nlink = st.st_nlink if not stat.S_ISDIR(st.st_mode) else 0
             size = st.st_size if not stat.S_ISDIR(st.st_mode) else 0
             rdev = st.st_rdev if stat.S_IFMT(st.st_mode) in (stat.S_IFCHR, stat.S_IFBLK) else 0
-            result[rel] = (st.st_mode, st.st_uid, st.st_gid, size, nlink, rdev, mtime, content(path, st), xattrs(path))
+            result[rel] = (mode, st.st_uid, st.st_gid, size, nlink, rdev, mtime, content(path, st), xattrs(path))
         dirs[:] = [d for d in dirs if not (at == root and d == 'lost+found')]
     # Which names share an inode, without depending on the order of the walk.
     shared = {}
@@ -381,6 +385,33 @@ def test_used(tmp, raw):
         code, out = run('e2fsck', '-fn', device)
         check(code == 0, 'e2fsck finds nothing after that', out)
     os.unlink(copy)
+
+
+def test_overlay(tmp):
+    """As the pipeline does it: the tree is an overlay, with changes in its upper layer."""
+    top, raw = tmp + '/overlay', tmp + '/overlay.raw'
+    for n in ('upper', 'work', 'merged'):
+        os.makedirs(top + '/' + n)
+    at = top + '/merged'
+    must('mount', '-t', 'overlay', '-o', 'lowerdir=%s,upperdir=%s/upper,workdir=%s/work' % (tmp + '/kinds', top, top), 'none', at)
+    try:
+        os.unlink(at + '/many/a-somewhat-long-name-0007')
+        shutil.rmtree(at + '/sizes')
+        put(at + '/sizes/new', b'new')  # an opaque directory
+        os.chmod(at + '/owners/0', 0o700)
+        os.link(at + '/names/x', at + '/names/x2')
+        os.setxattr(at + '/xattrs/cap', 'user.added', b'later')
+        code, out = write(at, raw)
+        check(code == 0, 'an overlay is written', out)
+        want = picture(at, EPOCH)
+    finally:
+        must('umount', at)
+    code, out = fsck(raw, 512)
+    check(code == 0, 'e2fsck finds nothing there', out)
+    with looped(raw, root_size(512)) as device, mounted(device, 'ro,noload') as at:
+        got = picture(at)
+        check(want == got, 'it is as it was seen merged', differences(want, got))
+    os.unlink(raw)
 
 
 def test_same(tmp):
@@ -528,7 +559,7 @@ def main():
         return 0
     tmp = tempfile.mkdtemp(prefix='kbuild-disk-')
     try:
-        for test in (test_kinds, test_same, test_releases, test_many, test_failures, test_signals):
+        for test in (test_kinds, test_overlay, test_same, test_releases, test_many, test_failures, test_signals):
             try:
                 test(tmp)
             except Exception as e:  # a tool that fails is a failed test, and the others still run
