@@ -101,13 +101,6 @@ static void field_hash(
 			"'%s' is no hash: it would let nobody in", schema_name(s, f->key));
 }
 
-static void field_refused(
-	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
-{
-	diag_add(s->diags, DIAG_ERROR, &node->at, "refused-key", NULL, "'%s' is refused: %s",
-		schema_name(s, f->key), (const char *)f->arg);
-}
-
 static const struct field user_fields[] = {
 	{ "name", field_shape, .arg = &shape_user },
 	{ "expiredate", field_shape, .arg = &shape_date },

@@ -28,6 +28,8 @@ CLOUD_CHECK(check_ca_certs);
 
 /* check_packages.c */
 CLOUD_CHECK(check_packages);
+
+/* check_apt.c */
 CLOUD_CHECK(check_apt);
 
 /* check_users.c */

@@ -187,6 +187,13 @@ void field_shapes(const struct schema *s, const struct field *f, const struct no
 	*(const char ***)out = v;
 }
 
+void field_refused(
+	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
+{
+	diag_add(s->diags, DIAG_ERROR, &node->at, "refused-key", NULL, "'%s' is refused: %s",
+		schema_name(s, f->key), (const char *)f->arg);
+}
+
 void schema_check(const struct schema *s, const struct node *map, const struct field *fields)
 {
 	/* Every parser stores at most 16 bytes at its offset, and a table used so has offsets of 0. */

@@ -41,5 +41,9 @@ void field_maps(const struct schema *s, const struct field *f, const struct node
 void field_submap(
 	const struct schema *s, const struct field *f, const struct node *node, void *out);
 
+/* A key that others take and we do not: an error. arg: the reason, const char *. */
+void field_refused(
+	const struct schema *s, const struct field *f, const struct node *node, void *out);
+
 /* Reads a map by a table only to check it: nothing is stored, whatever the offsets. */
 void schema_check(const struct schema *s, const struct node *map, const struct field *fields);
