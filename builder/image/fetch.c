@@ -132,6 +132,8 @@ static void explain_code(struct job *j, CURLcode code)
 		{ CURLE_PEER_FAILED_VERIFICATION, USELESS, NULL },
 		{ CURLE_TOO_MANY_REDIRECTS, USELESS, "the server redirects for ever" },
 		{ CURLE_RANGE_ERROR, ZERO, "the server has no such range" },
+		{ CURLE_OPERATION_TIMEDOUT, AGAIN, "the server does not answer" },
+		{ CURLE_RECV_ERROR, AGAIN, "the connection broke" },
 		{ CURLE_GOT_NOTHING, AGAIN, "the server closed the connection without an answer" },
 		{ CURLE_PARTIAL_FILE, AGAIN, "the server closed the connection half-way" },
 	};
