@@ -17,15 +17,18 @@
 #include "interrupt.h"
 #include "store_parts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#define TMP_DIR	    "plain/tmp"
 #define WORKERS_MAX 16
 #define WAIT_MS	    200 /* how often a waiting thread asks whether it was interrupted */
 
@@ -53,23 +56,67 @@ static bool is_whole_plain(struct store *s, const char *name)
 	return fd >= 0 && deb_open(&d, fd, name, &ignored) == 0 && deb_is_plain(&d);
 }
 
-/* The bytes are about to be read anyway: compare them first. */
-static int check_stored(struct store *s, const char *sha256, int fd, struct error *e)
+/*
+ * A temporary file, locked for as long as it is written: sweep() removes those that nobody locks. It
+ * may come between open and lock; a file without a name then says so.
+ */
+static int open_temporary(struct store *s, const char *sha256, struct atomic *out)
 {
-	char hex[SHA256_HEX];
-	int r = sha256_fd(fd, hex, NULL);
+	_free_ char *name = xasprintf(TMP_DIR "/%s", sha256);
 
+	for (;;) {
+		struct stat st;
+		int r = atomic_open(out, s->fd, name, 0644);
+
+		if (r < 0)
+			return r;
+		if (flock(out->fd, LOCK_EX | LOCK_NB) == 0 && fstat(out->fd, &st) == 0 &&
+			st.st_nlink > 0)
+			return 0;
+		atomic_abort(out);
+	}
+}
+
+/* Removes what killed kbuilds left half-made. */
+static void sweep(struct store *s)
+{
+	int fd = openat(s->fd, TMP_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+
+	if (!d)
+		return;
+	while ((ent = readdir(d))) {
+		_close_ int file = openat(fd, ent->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(fd, ent->d_name, 0);
+	}
+	closedir(d);
+}
+
+/* The bytes are about to be read anyway: compare them first. */
+static int open_stored(struct store *s, const char *sha256, struct error *e)
+{
+	_free_ char *name = store_name(sha256);
+	const char *label = store_label(s, sha256);
+	_close_ int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char hex[SHA256_HEX];
+	int r;
+
+	if (fd < 0)
+		return error_errno(e, errno, "%s: opening %s/%s", label, s->dir, name);
+	r = sha256_fd(fd, hex, NULL);
 	if (r < 0)
-		return error_errno(e, r, "reading %s from the store", sha256);
-	if (strcmp(hex, sha256) == 0)
-		return 0;
-	return store_verify(s, sha256, sha256, e); /* removes it and says so */
+		return error_errno(e, r, "%s: reading %s/%s", label, s->dir, name);
+	if (strcmp(hex, sha256) != 0)
+		return store_damaged(s, sha256, e);
+	return TAKE_FD(fd);
 }
 
 static int make_plain(struct store *s, const char *sha256, struct error *e)
 {
 	_cleanup_(atomic_abort) struct atomic out = ATOMIC_INIT;
-	_free_ char *from = store_name(sha256);
 	_free_ char *to = plain_name(sha256);
 	_free_ char *dir = xstrndup(to, (size_t)(strrchr(to, '/') - to));
 	_close_ int fd = -1;
@@ -78,18 +125,15 @@ static int make_plain(struct store *s, const char *sha256, struct error *e)
 
 	if (is_whole_plain(s, to))
 		return 0;
-	fd = openat(s->fd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_stored(s, sha256, e);
 	if (fd < 0)
-		return error_errno(e, errno, "opening %s/%s", s->dir, from);
-	r = check_stored(s, sha256, fd, e);
-	if (r < 0)
-		return r;
-	r = deb_open(&d, fd, from, e);
+		return fd;
+	r = deb_open(&d, fd, store_label(s, sha256), e);
 	if (r < 0)
 		return r;
 	r = mkdir_all(s->fd, dir, 0755);
 	if (r == 0)
-		r = atomic_open(&out, s->fd, to, 0644);
+		r = open_temporary(s, sha256, &out);
 	if (r < 0)
 		return error_errno(e, r, "creating %s/%s", s->dir, to);
 	r = deb_write_plain(&d, out.fd, e);
@@ -171,6 +215,7 @@ int store_plain_start(struct store *s, const char *const *sha256, size_t n, stru
 
 	if (s->pool)
 		pool_free(TAKE(s->pool));
+	sweep(s);
 	p = xcalloc(1, sizeof *p);
 	p->store = s;
 	p->n = n;

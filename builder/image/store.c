@@ -63,7 +63,7 @@ int store_open(struct store **ret, const char *cache_dir, struct error *e)
 		return error_errno(e, errno, "opening the cache directory %s", s->dir);
 	r = mkdir_all(s->fd, "store/partial", 0755);
 	if (r == 0)
-		r = mkdir_all(s->fd, "plain", 0755);
+		r = mkdir_all(s->fd, "plain/tmp", 0755);
 	if (r < 0)
 		return error_errno(e, r, "making the store in %s", s->dir);
 	*ret = TAKE(s);
@@ -72,6 +72,9 @@ int store_open(struct store **ret, const char *cache_dir, struct error *e)
 
 void store_close(struct store *s)
 {
+	for (size_t i = 0; i < s->n_labels; i++)
+		free(s->labels[i].name);
+	free(s->labels);
 	if (!s)
 		return;
 	if (s->pool)
@@ -87,6 +90,24 @@ char *store_path(const struct store *s, const char *sha256)
 	_free_ char *name = store_name(sha256);
 
 	return xasprintf("%s/%s", s->dir, name);
+}
+
+const char *store_label(const struct store *s, const char *sha256)
+{
+	for (size_t i = 0; i < s->n_labels; i++)
+		if (strcmp(s->labels[i].sha256, sha256) == 0)
+			return s->labels[i].name;
+	return sha256;
+}
+
+static void add_label(struct store *s, const struct store_item *item)
+{
+	struct store_label *l;
+
+	s->labels = grow(s->labels, s->n_labels, &s->cap_labels, sizeof *s->labels);
+	l = &s->labels[s->n_labels++];
+	memcpy(l->sha256, item->sha256, SHA256_HEX);
+	l->name = xstrdup(item->name);
 }
 
 static int say_offline(const struct store_item *const *missing, size_t n, struct error *e)
@@ -138,6 +159,7 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
 		if (!sha256_valid(items[i].sha256))
 			return error_set(e, ERR_LOCK, "%s: '%s' is no SHA-256", items[i].name,
 				items[i].sha256);
+		add_label(s, &items[i]);
 		if (store_has(s, items[i].sha256, items[i].size))
 			continue;
 		missing[count++] = &items[i];
@@ -159,25 +181,42 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
 	return 0;
 }
 
-int store_verify(struct store *s, const char *sha256, const char *name, struct error *e)
+int store_damaged(struct store *s, const char *sha256, struct error *e)
 {
 	_free_ char *file = store_name(sha256);
+	const char *label = store_label(s, sha256);
+
+	if (unlinkat(s->fd, file, 0) < 0 && errno != ENOENT)
+		return error_errno(e, errno, "%s: removing the damaged %s/%s", label, s->dir, file);
+	return error_set(e, ERR_LOCK,
+		"%s: the stored copy was damaged (its bytes do not match their hash) and has been "
+		"removed\nrun the same command again to load it anew; a disk that does this often "
+		"is failing",
+		label);
+}
+
+int store_verify(struct store *s, const char *sha256, struct error *e)
+{
+	_free_ char *file = store_name(sha256);
+	const char *label = store_label(s, sha256);
 	_close_ int fd = openat(s->fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char hex[SHA256_HEX];
 	int r;
 
 	if (fd < 0)
-		return error_errno(e, errno, "%s: opening %s/%s", name, s->dir, file);
+		return error_errno(e, errno, "%s: opening %s/%s", label, s->dir, file);
 	r = sha256_fd(fd, hex, NULL);
 	if (r < 0)
-		return error_errno(e, r, "%s: reading %s/%s", name, s->dir, file);
-	if (strcmp(hex, sha256) == 0)
-		return 0;
-	if (unlinkat(s->fd, file, 0) < 0 && errno != ENOENT)
-		return error_errno(e, errno, "%s: removing the damaged %s/%s", name, s->dir, file);
-	return error_set(e, ERR_LOCK,
-		"%s: the stored copy was damaged (its bytes do not match their hash) and has been "
-		"removed\nrun the same command again to load it anew; a disk that does this often "
-		"is failing",
-		name);
+		return error_errno(e, r, "%s: reading %s/%s", label, s->dir, file);
+	return strcmp(hex, sha256) == 0 ? 0 : store_damaged(s, sha256, e);
+}
+
+int store_blame(struct store *s, const char *sha256, struct error *e)
+{
+	struct error found = {};
+
+	if (e->code == ERR_INTERRUPTED || store_verify(s, sha256, &found) == 0)
+		return -e->code;
+	*e = found;
+	return -e->code;
 }

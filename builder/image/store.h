@@ -37,10 +37,16 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
 	struct progress *p, struct error *e);
 
 /*
- * Reads the stored file again and compares: for --verify, and when dpkg or libarchive fails on it. A
- * damaged one is removed; ERR_LOCK then says to run again. name: for people.
+ * Reads a stored file again and compares, for --verify. A damaged one is removed; ERR_LOCK then says
+ * to run again.
  */
-int store_verify(struct store *s, const char *sha256, const char *name, struct error *e);
+int store_verify(struct store *s, const char *sha256, struct error *e);
+
+/*
+ * Reading a stored package failed with e: when its bytes are damaged, that is the better message, and
+ * the file is removed. Returns negative in any case.
+ */
+int store_blame(struct store *s, const char *sha256, struct error *e);
 
 /* The path of a file in the store; returns new. It may not exist. */
 char *store_path(const struct store *s, const char *sha256);

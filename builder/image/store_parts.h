@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base.h"
+#include "digest.h"
 
 struct error;
 struct pool;
@@ -9,15 +10,28 @@ struct progress;
 struct sha256;
 struct store_item;
 
+struct store_label {
+	char sha256[SHA256_HEX];
+	char *name;
+};
+
 struct store {
-	char *dir;	   /* the cache directory, absolute */
-	int fd;		   /* the same */
-	struct pool *pool; /* workers of store_plain_start(), or NULL */
+	char *dir;		    /* the cache directory, absolute */
+	int fd;			    /* the same */
+	struct pool *pool;	    /* workers of store_plain_start(), or NULL */
+	struct store_label *labels; /* what people call the files, since store_fetch() */
+	size_t n_labels, cap_labels;
 };
 
 /* "store/ab/abcd….deb" and "plain/…", below store.fd; return new. */
 char *store_name(const char *sha256);
 char *plain_name(const char *sha256);
+
+/* What people call the file: its name of store_fetch(), else its digest. Borrowed. */
+const char *store_label(const struct store *s, const char *sha256);
+
+/* Removes a file whose bytes do not match; returns ERR_LOCK, saying so. */
+int store_damaged(struct store *s, const char *sha256, struct error *e);
 
 /* True when the store has it, of this size. One of another size is removed. */
 bool store_has(struct store *s, const char *sha256, uint64_t size);

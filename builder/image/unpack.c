@@ -48,7 +48,7 @@ static int read_control(struct job *j, size_t i, struct stanza *ret, struct erro
 	if (r == DEB_ABSENT)
 		return error_set(e, ERR_LOCK, "%s has no control file", p->name);
 	if (r < 0)
-		return r;
+		return store_blame(j->q->store, p->sha256, e);
 	ret->text = arena_strndup(j->arena, buf_str(&text), text.len);
 	ret->len = text.len;
 	return 0;

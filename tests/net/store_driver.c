@@ -79,7 +79,7 @@ static int drive(const char *cache, const struct list *l, char **flags, struct e
 	if (r == 0)
 		r = store_fetch(s, l->items, l->n, offline, p, e);
 	for (size_t i = 0; verify && r == 0 && i < l->n; i++)
-		r = store_verify(s, l->sha256[i], l->items[i].name, e);
+		r = store_verify(s, l->sha256[i], e);
 	if (plain && r == 0)
 		r = make_plain(s, l, e);
 	if (r < 0)
