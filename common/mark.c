@@ -26,12 +26,23 @@ void diags_free(struct diags *d)
 	*d = (struct diags)DIAGS_INIT;
 }
 
+bool diags_full(const struct diags *d)
+{
+	return d->n >= DIAGS_MAX;
+}
+
 void diag_add(struct diags *d, enum diag_level level, const struct mark *at, const char *id,
 	const char *hint, const char *fmt, ...)
 {
 	struct diag *x;
 	va_list ap;
 
+	if (level == DIAG_ERROR)
+		d->errors++;
+	if (diags_full(d)) {
+		d->dropped++;
+		return;
+	}
 	d->v = grow(d->v, d->n, &d->cap, sizeof *d->v);
 	x = &d->v[d->n++];
 	*x = (struct diag){
@@ -45,8 +56,6 @@ void diag_add(struct diags *d, enum diag_level level, const struct mark *at, con
 	va_start(ap, fmt);
 	x->message = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (level == DIAG_ERROR)
-		d->errors++;
 }
 
 int diags_result(const struct diags *d, const char *file, struct error *e)
@@ -155,6 +164,8 @@ void diags_render(const struct diags *d, bool color, struct buf *out)
 		}
 		render_one(order[i], &text, color, out);
 	}
+	if (d->dropped > 0)
+		buf_printf(out, "%zu more complaints are not shown\n", d->dropped);
 }
 
 /* Optimal string alignment distance, bounded: words longer than 63 bytes are never near. */

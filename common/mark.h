@@ -32,8 +32,11 @@ struct diag {
 
 struct diags {
 	struct diag *v;
-	size_t n, cap, errors;
+	size_t n, cap, errors; /* n: kept, at most DIAGS_MAX; errors: all of them */
+	size_t dropped;
 };
+
+#define DIAGS_MAX 200 /* nobody reads more, and a hostile file could have a hundred thousand */
 
 #define DIAGS_INIT                                                                                 \
 	{                                                                                          \
@@ -43,6 +46,9 @@ void diags_free(struct diags *d);
 /* Adds an error (or warning). id is borrowed until the call returns, as is everything. hint may be NULL. */
 void diag_add(struct diags *d, enum diag_level level, const struct mark *at, const char *id,
 	const char *hint, const char *fmt, ...) _printf_(6, 7);
+
+/* Whether more complaints would only be counted: then they need no hints. */
+bool diags_full(const struct diags *d);
 
 /* 0 when there were no errors, else sets ERR_INVALID "FILE has N errors" and returns negative. */
 int diags_result(const struct diags *d, const char *file, struct error *e);

@@ -39,7 +39,7 @@ static const char *meant(
 
 	for (size_t i = 0; i < n; i++)
 		names[i] = fields[i].key;
-	return nearest_word(key->str, names);
+	return diags_full(s->diags) ? NULL : nearest_word(key->str, names);
 }
 
 static size_t count_fields(const struct field *fields)

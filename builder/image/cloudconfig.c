@@ -101,7 +101,7 @@ static void unknown_key(
 		if (strcmp(ours[i], key->str) == 0)
 			hint = arena_printf(s->arena, "it belongs below 'kbuild:'");
 	}
-	near = nearest_word(key->str, names);
+	near = diags_full(s->diags) ? NULL : nearest_word(key->str, names);
 	if (!hint && near)
 		hint = arena_printf(s->arena, "did you mean '%s'?", near);
 	diag_add(s->diags, DIAG_ERROR, &key->at, "unknown-key",

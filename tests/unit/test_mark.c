@@ -159,8 +159,26 @@ static void the_nearest_word_is_near(void)
 	check_str(nearest_word(big, words), NULL);
 }
 
+static void complaints_beyond_the_bound_are_counted(void)
+{
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	const struct mark at = { "nowhere", 0, 0 };
+	struct error e = { 0 };
+	_buf_ out = BUF_INIT;
+
+	for (int i = 0; i < DIAGS_MAX + 5; i++)
+		diag_add(&d, DIAG_ERROR, &at, "x", NULL, "no %d", i);
+	check_int(d.n, DIAGS_MAX);
+	check(diags_full(&d));
+	diags_render(&d, false, &out);
+	check(strstr(buf_str(&out), "no 199\n5 more complaints are not shown\n"));
+	check(diags_result(&d, "f", &e) < 0);
+	check_str(e.msg, "f has 205 errors");
+}
+
 int main(void)
 {
+	run(complaints_beyond_the_bound_are_counted);
 	run(a_complaint_shows_place_line_caret_and_hint);
 	run(complaints_are_sorted_by_place_and_keep_their_order_there);
 	run(the_caret_counts_characters);
