@@ -8,16 +8,6 @@
 #include "progress.h"
 #include "provider.h"
 
-struct cloud ctx_cloud(const struct ctx *c)
-{
-	return (struct cloud){
-		.state_dir = c->state_dir,
-		.cache_dir = c->cache_dir,
-		.clock = c->clock,
-		.progress = c->progress,
-	};
-}
-
 /* Fills what the request leaves open from the image of the definition, building it when needed. */
 static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
 	struct arena *a, struct error *e)
@@ -65,7 +55,6 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 {
 	struct launch_request q = *o->request;
 	struct cloud cloud = ctx_cloud(c);
-	struct error ignored = {};
 	int r = 0;
 
 	if (o->definition)
@@ -81,9 +70,6 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 		r = server_wait(c, o->provider, q.name, o->timeout_ms, e);
 		if (r < 0 && e->code == ERR_INTERRUPTED)
 			return take_back(o, &cloud, q.name, e);
-		if (r < 0 && e->code == ERR_TEST)
-			/* When it did answer, find() knows, and it is no longer its launch's. */
-			(void)o->provider->find(&cloud, q.name, a, ret, &ignored);
 		if (r < 0)
 			return r;
 	}

@@ -86,6 +86,10 @@ int server_ssh(struct ctx *c, const struct provider *p, const struct server *s, 
 	argv[n++] = arena_printf(a, "UserKnownHostsFile=\"%s\"", path);
 	argv[n++] = "-o";
 	argv[n++] = arena_printf(a, "HostKeyAlias=kbuild-%s", s->name);
+	if (!known) { /* or ssh would tell each time that it has learned a key */
+		argv[n++] = "-o";
+		argv[n++] = "LogLevel=ERROR";
+	}
 	argv[n++] = "-o";
 	argv[n++] = known ? "StrictHostKeyChecking=yes" : "StrictHostKeyChecking=accept-new";
 	argv[n++] = s->user ? arena_printf(a, "%s@%s", s->user, s->address) : s->address;

@@ -16,6 +16,16 @@
 #define ALIVE_MS 2000 /* how often to ask the cloud whether it still runs */
 #define LAST_MS	 1500 /* after a panic: let it finish its last words */
 
+struct cloud ctx_cloud(const struct ctx *c)
+{
+	return (struct cloud){
+		.state_dir = c->state_dir,
+		.cache_dir = c->cache_dir,
+		.clock = c->clock,
+		.progress = c->progress,
+	};
+}
+
 struct wait {
 	struct ctx *c;
 	const struct provider *p;

@@ -15,6 +15,7 @@
 #include "progress.h"
 #include "provider.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -89,6 +90,10 @@ int kvm_works(const struct cloud *c, const char *disk, bool *ret, struct error *
 	int r;
 
 	*ret = false;
+	if (dev < 0 && errno == EACCES)
+		progress_note(c->progress,
+			"this user may not use /dev/kvm, so the server is emulated, which is slow: "
+			"add the user to the group kvm");
 	if (dev < 0)
 		return 0;
 	key = verdict_key();

@@ -181,6 +181,7 @@ static int choose_accel(struct launch *l, struct error *e)
 static int check_host(struct launch *l, struct error *e)
 {
 	const struct launch_request *q = l->q;
+	bool link = q->disk_immutable && on_device(l->c->state_dir, l->image.st_dev);
 	unsigned ssh_port = 0;
 	int r;
 
@@ -194,8 +195,8 @@ static int check_host(struct launch *l, struct error *e)
 	r = need_memory(q->memory, e);
 	if (r < 0)
 		return r;
-	return need_space(l->c->state_dir,
-		SPACE_MIN + (q->disk_immutable ? 0 : (uint64_t)l->image.st_blocks * 512), e);
+	return need_space(
+		l->c->state_dir, SPACE_MIN + (link ? 0 : (uint64_t)l->image.st_blocks * 512), e);
 }
 
 static int need_programs(const struct launch_request *q, struct error *e)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define SSH_PORT_FIRST 2222
@@ -145,19 +146,32 @@ int need_memory(uint64_t bytes, struct error *e)
 		bytes / MIB, have / MIB);
 }
 
+/* The nearest parent that exists; returns new. */
+static char *nearest_dir(const char *dir)
+{
+	char *path = xstrdup(dir);
+
+	while (access(path, F_OK) < 0 && strrchr(path, '/') > path)
+		*strrchr(path, '/') = '\0';
+	return path;
+}
+
+bool on_device(const char *dir, dev_t device)
+{
+	_free_ char *path = nearest_dir(dir);
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == device;
+}
+
 int need_space(const char *dir, uint64_t bytes, struct error *e)
 {
-	_free_ char *path = xstrdup(dir);
+	_free_ char *path = nearest_dir(dir);
 	struct statvfs vfs;
 	uint64_t have;
 
-	while (statvfs(path, &vfs) < 0) {
-		char *slash = strrchr(path, '/');
-
-		if (errno != ENOENT || !slash || slash == path)
-			return error_errno(e, errno, "asking for the free space of '%s'", dir);
-		*slash = '\0';
-	}
+	if (statvfs(path, &vfs) < 0)
+		return error_errno(e, errno, "asking for the free space of '%s'", path);
 	have = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	if (have >= bytes)
 		return 0;

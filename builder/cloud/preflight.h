@@ -22,6 +22,8 @@ int free_port(const unsigned *taken, const struct port_forward *f, size_t n, uns
 
 /* bytes of memory are available on this machine. */
 int need_memory(uint64_t bytes, struct error *e);
+/* dir (or its nearest parent that exists) is on this device. */
+bool on_device(const char *dir, dev_t device);
 /* bytes can be written below dir (or its nearest parent that exists). */
 int need_space(const char *dir, uint64_t bytes, struct error *e);
 

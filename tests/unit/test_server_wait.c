@@ -1,0 +1,146 @@
+/* Waiting for a server, on a cloud and a clock that do as they are told. */
+#include "check.h"
+
+#include "buf.h"
+#include "clock.h"
+#include "ctx.h"
+#include "error.h"
+#include "launch.h"
+#include "provider.h"
+
+#include <errno.h>
+
+/* What the console says from which second on, and from when on the server has ended. */
+struct script {
+	struct {
+		int64_t at;
+		const char *text;
+	} lines[8];
+	int64_t ends, destroyed, interrupted; /* ms; 0: never */
+};
+
+static const struct script *now_playing;
+static int64_t now;
+
+static int64_t fake_now(_unused_ void *arg)
+{
+	return now;
+}
+
+static int fake_sleep(_unused_ void *arg, int64_t ms)
+{
+	now += ms;
+	return now_playing->interrupted && now >= now_playing->interrupted ? -ECANCELED : 0;
+}
+
+static const struct clock fake_clock = { .now_ms = fake_now, .sleep_ms = fake_sleep };
+
+static int fake_find(_unused_ const struct cloud *c, const char *name, _unused_ struct arena *a,
+	struct server *ret, _unused_ struct error *e)
+{
+	if (now_playing->destroyed && now >= now_playing->destroyed)
+		return CLOUD_ABSENT;
+	*ret = (struct server){ .name = name };
+	ret->state =
+		now_playing->ends && now >= now_playing->ends ? SERVER_STOPPED : SERVER_BOOTING;
+	return 0;
+}
+
+static int fake_console(_unused_ const struct cloud *c, _unused_ const char *name, uint64_t offset,
+	struct buf *ret, uint64_t *ret_offset, _unused_ struct error *e)
+{
+	_buf_ all = BUF_INIT;
+
+	if (now_playing->destroyed && now >= now_playing->destroyed)
+		return CLOUD_ABSENT;
+	for (size_t i = 0; i < ARRAY_SIZE(now_playing->lines); i++) {
+		if (now_playing->lines[i].text && now >= now_playing->lines[i].at)
+			buf_adds(&all, now_playing->lines[i].text);
+	}
+	buf_adds(ret, buf_str(&all) + MIN(offset, all.len));
+	*ret_offset = all.len;
+	return 0;
+}
+
+static const struct provider fake = { .name = "fake", .find = fake_find, .console = fake_console };
+
+#define MINUTE 60000
+
+static int play(const struct script *s, struct error *e)
+{
+	struct ctx c = { .clock = &fake_clock, .state_dir = "/nowhere", .cache_dir = "/nowhere" };
+
+	now_playing = s;
+	now = 1;
+	return server_wait(&c, &fake, "web", 10 * MINUTE, e);
+}
+
+static void an_answer_ends_the_wait(void)
+{
+	static const struct script s = {
+		.lines = { { 1000, "[ 1.0] Linux version\r\n" },
+			{ 3 * MINUTE, "kbuild-status: {\"state\"" },
+			{ 3 * MINUTE + 100, ":\"ready\"}\r\n" } },
+	};
+	struct error e = {};
+
+	check_int(play(&s, &e), 0);
+	check(now >= 3 * MINUTE + 100 && now < 3 * MINUTE + 1000);
+}
+
+static void what_ends_otherwise_is_an_error(void)
+{
+	static const struct {
+		struct script s;
+		int code;
+		const char *says;
+		int64_t until;
+	} rows[] = {
+		{ { .lines = { { 1, "login:\r\n" } } }, ERR_TEST, "no answer within 600 s",
+			10 * MINUTE },
+		{ { .lines = { { 1, "bye\r\n" } }, .ends = 5000 }, ERR_FAILED,
+			"it ended before it had answered\n  | bye", 8000 },
+		/* What it said with its last breath counts. */
+		{ { .lines = { { 4900, "Kernel panic - not syncing: x\r\n" } }, .ends = 5000 },
+			ERR_TEST, "the kernel panicked", 8000 },
+		{ { .lines = { { 1000, "Kernel panic - not syncing: x\r\n" },
+			    { 2000, "Call Trace:\r\n" } } },
+			ERR_TEST, "  | Call Trace:", 4000 },
+		{ { .lines = { { 1,
+			    "kbuild-status: {\"state\":\"failed\",\"reasons\":[\"r\"]}\n" } } },
+			ERR_TEST, "did not get ready: r", 1000 },
+		{ { .lines = { { 1, "kbuild-status: {\"state\":\"degraded\"}\n" } } }, ERR_TEST,
+			"not as it should be: it gave no reason", 1000 },
+		{ { .destroyed = 4000 }, ERR_FAILED, "was destroyed while it started", 7000 },
+		{ { .interrupted = 4000 }, ERR_INTERRUPTED, "interrupted", 4500 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error e = {};
+
+		check(play(&rows[i].s, &e) < 0);
+		check_int(e.code, rows[i].code);
+		if (!strstr(e.msg, rows[i].says))
+			check_fail("row %zu: '%s' is not in '%s'", i, rows[i].says, e.msg);
+		check(now <= rows[i].until + 1000);
+	}
+}
+
+static void an_answer_of_a_server_that_then_ends_still_counts(void)
+{
+	static const struct script s = {
+		.lines = { { 1000, "kbuild-status: {\"state\":\"ready\"}\r\n" } },
+		.ends = 1000,
+	};
+	struct error e = {};
+
+	check_int(play(&s, &e), 0);
+}
+
+int main(void)
+{
+	run(an_answer_ends_the_wait);
+	run(what_ends_otherwise_is_an_error);
+	run(an_answer_of_a_server_that_then_ends_still_counts);
+	return done();
+}
