@@ -79,8 +79,10 @@ static void report(const struct ctx *c, const struct outcome *o)
 		printf("%s answers the definition: unchanged (%zu packages; --update looks for "
 		       "newer ones)\n",
 			o->path, o->new->n);
-	else if (n == 0)
+	else if (o->current)
 		printf("%s: nothing newer, unchanged\n", o->path);
+	else if (n == 0)
+		printf("wrote %s: the same packages for the changed definition\n", o->path);
 	else
 		printf("wrote %s: %zu change%s\n", o->path, n, n == 1 ? "" : "s");
 }

@@ -202,17 +202,14 @@ void aptdir_close(struct aptdir *d)
 	*d = (struct aptdir)APTDIR_INIT;
 }
 
-#define PROXIES 8
-
-/* The whole environment of apt. */
-static void environment(struct aptdir *d, const char **env)
+const char **aptdir_environment(struct aptdir *d)
 {
 	static const char *const passed[] = { "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY",
 		"HTTPS_PROXY", "NO_PROXY", "TMPDIR" };
+	const char **env = arena_alloc(d->arena, (ARRAY_SIZE(passed) + 5) * sizeof *env);
 	const char *path = getenv("PATH");
 	size_t n = 0;
 
-	_Static_assert(ARRAY_SIZE(passed) < PROXIES, "room for all");
 	env[n++] = arena_printf(d->arena, "APT_CONFIG=%s/apt.conf", d->path);
 	env[n++] = arena_printf(d->arena, "PATH=%s",
 		path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -224,7 +221,7 @@ static void environment(struct aptdir *d, const char **env)
 		if (v)
 			env[n++] = arena_printf(d->arena, "%s=%s", passed[i], v);
 	}
-	env[n] = NULL;
+	return env;
 }
 
 struct watch {
@@ -242,7 +239,6 @@ static void on_line(void *arg, const char *line)
 
 static int run(struct aptdir *d, const char *const *args, struct process *p, struct error *e)
 {
-	const char *env[5 + PROXIES];
 	const char **argv;
 	size_t n = 0;
 
@@ -251,9 +247,8 @@ static int run(struct aptdir *d, const char *const *args, struct process *p, str
 	argv = arena_alloc(d->arena, (n + 2) * sizeof *argv);
 	argv[0] = "apt-get";
 	memcpy(argv + 1, args, n * sizeof *args);
-	environment(d, env);
 	p->argv = argv;
-	p->env = env;
+	p->env = aptdir_environment(d);
 	return process_run(p, e);
 }
 

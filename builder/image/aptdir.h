@@ -54,5 +54,14 @@ int aptdir_indexes(struct aptdir *d, struct error *e);
 int aptdir_run(struct aptdir *d, const char *const *args, struct buf *out, struct buf *err,
 	struct error *e);
 
+/* The whole environment of programs run in it, NULL-terminated, in its arena. */
+const char **aptdir_environment(struct aptdir *d);
+
 /* Writes a file below it, when its text differs. */
 int aptdir_write(struct aptdir *d, const char *path, const char *text, size_t len, struct error *e);
+
+/*
+ * What the definition tells apt besides sources: the preferences of write_files, and of apt.conf
+ * the settings that change a resolution. ERR_INVALID when apt cannot read apt.conf.
+ */
+int aptdir_steer(struct aptdir *d, const struct definition *def, struct error *e);

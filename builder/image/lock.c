@@ -122,17 +122,6 @@ int lock_check(const struct lock *l, const struct definition *def, struct error 
 	return check_inputs(l, def, &in, e);
 }
 
-/* What write_files puts into apt's preferences counts here as it will in the image. */
-static int write_preferences(struct aptdir *d, const struct definition *def, struct error *e)
-{
-	_buf_ all = BUF_INIT;
-	const char *path, *text;
-
-	for (size_t i = 0; lock_preferences(def, i, &path, &text); i++)
-		buf_printf(&all, "%s\n\n", text);
-	return aptdir_write(d, "etc/preferences.d/50-definition", buf_str(&all), all.len, e);
-}
-
 /* Indexes that are there, current (unless offline) and proven. */
 static int get_indexes(
 	struct aptdir *d, const struct lock_request *q, struct lock *l, struct error *e)
@@ -163,7 +152,7 @@ static int get_packages(
 	int r;
 
 	progress_begin(q->progress, "Resolving", NULL, 0);
-	r = write_preferences(d, q->def, e);
+	r = aptdir_steer(d, q->def, e);
 	if (r < 0)
 		return r;
 	r = phased_pins(d, e);

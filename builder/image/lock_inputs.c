@@ -66,7 +66,7 @@ int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct defi
 
 	for (const char **f = def->fingerprints; f && *f; f++)
 		keys++;
-	v = arena_alloc(a, (sources->n + pins + keys + 3) * sizeof *v);
+	v = arena_alloc(a, (sources->n + pins + keys + 4) * sizeof *v);
 	for (size_t i = 0; i < sources->n; i++)
 		v[n++] = apt_source_line(&sources->v[i], a);
 	for (size_t i = 0; i < keys; i++)
@@ -76,6 +76,13 @@ int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct defi
 
 		sha256_bytes(text, strlen(text), hex);
 		v[n++] = arena_printf(a, "preferences %s sha256:%s", path, hex);
+	}
+	text = node_str(node_path(def->root, "apt.conf"));
+	if (text) {
+		char hex[SHA256_HEX];
+
+		sha256_bytes(text, strlen(text), hex);
+		v[n++] = arena_printf(a, "apt.conf sha256:%s", hex);
 	}
 	if (def->keyring)
 		v[n++] = arena_printf(a, "keyring %s", def->keyring);

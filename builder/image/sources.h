@@ -46,6 +46,9 @@ int apt_sources_place(struct apt_sources *s, struct arena *a, const struct defin
 int apt_sources_check_keyrings(
 	const struct apt_sources *s, const struct definition *def, struct error *e);
 
+/* False when it holds what would end a word or a line of the files that sources are written to. */
+bool apt_word_is_safe(const char *s);
+
 /* "key sha256:…" and the like: one line that names all of a source but its mirror. In the arena. */
 const char *apt_source_line(const struct apt_source *s, struct arena *a);
 

@@ -154,6 +154,21 @@ def preferences_of_write_files_count():
     same(w.version("aa"), "1")
 
 
+def the_definitions_apt_conf_counts_and_runs_nothing_here():
+    w = World()
+    w.archive.debian([package("tree", "2", Recommends="tree-doc"), package("tree-doc", "2")])
+    touched = w.dir / "touched"
+    hook = f'APT::Update::Pre-Invoke {{"touch {touched}"; }}; Dir "/nowhere";'
+    w.define(["tree"], more=f"apt:\n  conf: |\n    {hook}\n    APT::Install-Recommends \"1\";\n")
+    w.run()
+    assert "tree-doc" in w.packages()
+    assert not touched.exists()
+    w.run("--check")
+    w.define(["tree"], more="apt:\n  conf: |\n    hello world\n")
+    w.run("--check", want=4).says("apt.conf sha256:")
+    w.run(want=3).says("apt.conf of the definition", "Syntax error")
+
+
 def phased_updates_below_all_are_not_taken():
     w = World("ubuntu", "noble")
     w.archive.ubuntu(
