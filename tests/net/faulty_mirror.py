@@ -101,6 +101,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def body(self):
         path = urllib.parse.unquote(self.path.split("?")[0]).lstrip("/")
+        self.server.mirror.fill(path)
         full = os.path.realpath(os.path.join(self.server.mirror.directory, path))
         if not full.startswith(os.path.realpath(self.server.mirror.directory) + os.sep):
             return None
@@ -232,6 +233,9 @@ class Mirror:
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.mirror = self
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
+
+    def fill(self, path):
+        """Called before a file is read; a caching mirror fetches it here when it is not there."""
 
     def take_fault(self, path):
         with self.lock:

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""What goes wrong outside must not go wrong inside: test_faults.py KBUILD [NAME]...     (TAP; root)
+
+Whole builds of a small real definition (no kernel: seconds each) against a mirror on loopback that
+fails on demand, with kills, full disks and Ctrl-C. After each fault: the documented exit status and
+one clear sentence, nothing wrong in the store, nothing mounted, no process left, and the next run
+succeeds.
+"""
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from caching_mirror import CachingMirror, faulty_mirror  # noqa: E402
+from kbtest import Kbuild, Tap, mounts, processes, wait_for  # noqa: E402
+
+Fault = faulty_mirror.Fault
+DEFINITION = """#cloud-config
+packages: [hello]
+kbuild:
+  name: faults
+  base: {distribution: debian, release: trixie, bootable: false}
+  disk: {size: 1G}
+"""
+# Pauses and patience in miniature: what is tested is what happens then, not how long it takes.
+QUICK = {"KBUILD_RETRY_PAUSE_MS": "10", "KBUILD_STALL_SECONDS": "2"}
+BUILD = 300  # seconds that a build may take on a busy machine
+
+
+class World:
+    """One machine for all cases: the mirror, a warm store, a definition with its lock."""
+
+    def __init__(self, program):
+        shared = os.environ.get("KBUILD_CACHE")
+        self.top = Path(tempfile.mkdtemp(prefix="kbuild-faults-"))
+        self.mirror = CachingMirror(Path(shared or self.top) / "mirror")
+        self.program = program
+        self.tap = Tap()
+        self.warm = Kbuild(program, self.top / "warm", cache=self.top / "warm-cache")
+        self.warm.scratch.mkdir()
+        self.file = self.top / "faults.yaml"
+        self.file.write_text(DEFINITION)
+        self.count = 0
+
+    def kbuild(self, warm=True):
+        """A kbuild of its own: a fresh cache, with the warm one's packages when asked."""
+        self.count += 1
+        scratch = self.top / f"case{self.count}"
+        scratch.mkdir()
+        k = Kbuild(self.program, scratch, cache=scratch / "cache")
+        k.env.update(QUICK)
+        shutil.copy(self.file, scratch)
+        if warm:
+            shutil.copy(f"{self.file}.lock", scratch)
+            for name in ("store", "plain", "apt"):
+                subprocess.run(["cp", "-al", self.warm.cache / name, k.cache / name], check=False) \
+                    if k.cache.mkdir(exist_ok=True) is None else None
+        return k
+
+    def run(self, k, *args, timeout=BUILD):
+        return k.run(*args, "--mirror", f"{self.mirror.url}/debian", timeout=timeout)
+
+    def build(self, k, *more, **options):
+        return self.run(k, "build", k.scratch / "faults.yaml", *more, **options)
+
+    @contextlib.contextmanager
+    def faults(self, *texts):
+        self.mirror.faults[:] = [Fault.parse(text) for text in texts]
+        try:
+            yield
+        finally:
+            self.mirror.faults.clear()
+
+    def prepare(self):
+        """The lock and the packages that all cases begin with."""
+        done = self.run(self.warm, "build", "--until", "fetch", self.file)
+        return self.tap.check(done.returncode == 0, "a lock and its packages", done.stderr)
+
+    def check_clean(self, k, name):
+        """Nothing wrong in the store, nothing mounted, no process."""
+        left = wait_for(lambda: not processes(str(k.scratch)), 10) or processes(str(k.scratch))
+        self.tap.check(left is True, f"{name}: no process is left", left)
+        self.tap.equal(mounts(str(k.scratch)), [], f"{name}: nothing is mounted")
+        self.tap.equal(wrong_files(k.cache / "store"), [], f"{name}: every stored file is right")
+
+    def check_recovers(self, k, name):
+        done = self.build(k)
+        image = k.scratch / "out/faults/disk.raw"
+        self.tap.check(done.returncode == 0 and image.exists(), f"{name}: the next run succeeds",
+                       done.stderr)
+        left = [str(p) for p in (k.cache / "work", k.scratch / "out") if p.is_dir()
+                for p in p.iterdir() if p.name not in ("faults", ".lock")]
+        self.tap.equal(left, [], f"{name}: and has swept what the broken one left")
+
+    def check_failed(self, done, status, words, name):
+        """The documented exit status and a sentence that names what it is about."""
+        text = done.stderr
+        self.tap.check(done.returncode == status and all(w in text for w in words),
+                       f"{name}: exit status {status}, and says {words}",
+                       f"exit status {done.returncode}\n{text}")
+
+    def remove(self):
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def wrong_files(store):
+    """Files of the store whose content is not what their name says."""
+    wrong = []
+    for path in store.glob("[0-9a-f][0-9a-f]/*"):
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.name.split(".")[0]:
+            wrong.append(str(path))
+    return wrong
+
+
+# --- the mirror ---------------------------------------------------------------------------------
+
+# fault of the packages | exit status | words that must be said
+PACKAGE_FAULTS = (
+    ("404", 5, ["hello", "404"]),
+    ("500", 5, ["hello", "500"]),
+    ("html", 5, ["hello"]),
+    ("stall", 5, ["hello"]),
+    ("half", 5, ["hello"]),
+    ("reset", 5, ["hello"]),
+    ("truncated", 5, ["hello"]),
+    ("flip", 4, ["hello"]),
+)
+# fault of the indexes | exit status | words
+INDEX_FAULTS = (
+    ("*dists/*Release* 404", 5, ["404"]),
+    ("*InRelease 500", 5, []),
+    ("*InRelease html", 5, ["login page"]),
+    ("*InRelease half", 5, []),
+    ("*InRelease flip", 4, ["signature"]),
+    ("*Packages* truncated", 4, []),
+    ("*Packages* flip", 4, []),
+)
+
+
+def case_packages(w):
+    """One package is missing from the store, and the mirror fails just for that."""
+    for kind, status, words in PACKAGE_FAULTS:
+        name = f"a package with fault '{kind}'"
+        k = w.kbuild()
+        drop(k, "hello")
+        with w.faults(f"*/hello_* {kind}"):
+            done = w.build(k, "--until", "fetch")
+        w.check_failed(done, status, words, name)
+        w.check_clean(k, name)
+        done = w.build(k, "--until", "fetch")
+        w.tap.check(done.returncode == 0, f"{name}: the next run succeeds", done.stderr)
+
+
+def drop(k, package):
+    """Takes a package out of the store (not out of the shared one: the names are hard links)."""
+    for line in (k.scratch / "faults.yaml.lock").read_text().splitlines():
+        words = line.split()
+        if words[:2] == ["package", package]:
+            digest = next(word for word in words if len(word) == 64)
+            for path in k.cache.glob(f"*/{digest[:2]}/{digest}*"):
+                path.unlink()
+            return
+    raise AssertionError(f"no package {package} in the lock")
+
+
+def case_indexes(w):
+    for fault, status, words in INDEX_FAULTS:
+        name = f"indexes with fault '{fault}'"
+        k = w.kbuild(warm=False)
+        with w.faults(fault):
+            done = w.run(k, "lock", k.scratch / "faults.yaml")
+        w.check_failed(done, status, words, name)
+        w.tap.check(not Path(f"{k.scratch}/faults.yaml.lock").exists(), f"{name}: no lock is written")
+        w.check_clean(k, name)
+        done = w.run(k, "lock", k.scratch / "faults.yaml")
+        w.tap.check(done.returncode == 0, f"{name}: the next run succeeds", done.stderr)
+
+
+# --- kills --------------------------------------------------------------------------------------
+
+def case_kill(w):
+    """kill -9 at ten moments, spread over the time that an undisturbed build takes."""
+    k = w.kbuild()
+    started = time.monotonic()
+    done = w.build(k)
+    whole = time.monotonic() - started
+    if not w.tap.check(done.returncode == 0, f"an undisturbed build ({whole:.1f} s)", done.stderr):
+        return
+    for i in range(10):
+        at = whole * (i + 0.5) / 10
+        name = f"killed {i + 0.5:.1f} tenths through"
+        shutil.rmtree(k.cache / "trees", ignore_errors=True)
+        shutil.rmtree(k.scratch / "out", ignore_errors=True)
+        child = k.start("build", k.scratch / "faults.yaml", "--mirror", f"{w.mirror.url}/debian")
+        time.sleep(at)
+        child.kill()
+        child.communicate()
+        w.check_clean(k, name)
+    w.check_recovers(k, "after ten kills")
+
+
+def case_interrupt(w):
+    """Ctrl-C (to kbuild alone, the harder case) during each kind of work."""
+    k = w.kbuild()
+    moments = [("while packages are unpacked and configured", k, (), "build.log", 3.0),
+               ("at once", k, (), None, 0.05)]
+    for name, k, faults, _, at in moments:
+        interrupt(w, k, name, faults, at, "build")
+    cold = w.kbuild()
+    drop(cold, "hello")
+    interrupt(w, cold, "while the mirror stalls", ("*/hello_* stall0",), 1.0, "build")
+    fresh = w.kbuild(warm=False)
+    interrupt(w, fresh, "while indexes are slow", ("*InRelease stall0",), 1.0, "lock")
+    w.check_recovers(k, "after an interrupt")
+
+
+def interrupt(w, k, name, faults, at, verb):
+    with w.faults(*faults):
+        child = k.start(verb, k.scratch / "faults.yaml", "--mirror", f"{w.mirror.url}/debian")
+        time.sleep(at)
+        child.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, err = child.communicate()
+        took = time.monotonic() - started
+    w.tap.check(child.returncode == 130, f"Ctrl-C {name}: exit status 130", (child.returncode, err))
+    w.tap.check(took < 2, f"Ctrl-C {name}: ends within two seconds ({took:.2f} s)")
+    w.check_clean(k, f"Ctrl-C {name}")
+
+
+# --- full disks ---------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def small_disk(path, size):
+    path.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def case_full(w):
+    for name, at, size in (("the cache, while fetching", "cache", "20m"),
+                           ("the cache, while unpacking", "cache", "150m"),
+                           ("the output", "out", "60m")):
+        k = w.kbuild(warm=at != "cache")
+        shutil.copy(f"{w.file}.lock", k.scratch)
+        with small_disk(k.scratch / at, size):
+            done = w.build(k)
+            w.check_failed(done, 1, ["No space left"], f"no space in {name}")
+            w.tap.equal([p for p in processes(str(k.scratch))], [],
+                        f"no space in {name}: no process is left")
+            w.tap.equal(len(mounts(str(k.scratch))), 1, f"no space in {name}: nothing is mounted")
+            w.tap.equal(wrong_files(k.cache / "store"), [],
+                        f"no space in {name}: every stored file is right")
+        w.check_recovers(k, f"after no space in {name}")
+
+
+CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith("case_")}
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    w = World(sys.argv[1])
+    with w.mirror:
+        try:
+            if w.prepare():
+                for name in sys.argv[2:] or CASES:
+                    CASES[name](w)
+        finally:
+            w.remove()
+    return w.tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""A mirror on loopback that keeps what it once fetched: caching_mirror.py DIRECTORY [PORT]
+
+Passes requests on to the mirror that this machine's own apt uses, keeps each file below DIRECTORY and
+serves it from there ever after, so that downloads are out of timings and a mirror that moves on does
+not change a test half-way. As a module: a faulty_mirror.Mirror whose missing files come from there.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "net"))
+import faulty_mirror  # noqa: E402
+
+
+def host_mirror():
+    """The base of the host's own Debian mirror, without the last part: URL, with URL/debian below."""
+    lines = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)",
+                            "Created-By: Packages"], check=True, capture_output=True, text=True)
+    for uri in lines.stdout.split():
+        if uri.rstrip("/").endswith("/debian"):
+            return uri.rstrip("/")[:-len("/debian")]
+    return None
+
+
+class CachingMirror(faulty_mirror.Mirror):
+    """Serves DIRECTORY/debian and DIRECTORY/debian-security, filling them from the host's mirror."""
+
+    def __init__(self, directory, *args, upstream=None, **more):
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        super().__init__(str(directory), *args, **more)
+        self.upstream = upstream or host_mirror()
+        self.fetch_lock = threading.Lock()
+        self.absent = set()
+
+    def fill(self, path):
+        target = Path(self.directory, path)
+        if target.exists() or path in self.absent or ".." in path:
+            return
+        with self.fetch_lock:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fd, part = tempfile.mkstemp(dir=target.parent)
+            try:
+                with urllib.request.urlopen(f"{self.upstream}/{path}", timeout=60) as reply, \
+                        os.fdopen(fd, "wb") as out:
+                    while block := reply.read(1 << 20):
+                        out.write(block)
+                os.rename(part, target)
+            except urllib.error.HTTPError:
+                self.absent.add(path)
+                os.unlink(part)
+            except OSError:
+                os.unlink(part)
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    with CachingMirror(sys.argv[1]) as mirror:
+        print(mirror.url, flush=True)
+        while True:
+            time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main()
