@@ -53,6 +53,20 @@ static const struct mount_point dev_mount_points[] = {
 };
 
 /* Numbers: Documentation/admin-guide/devices.txt of the kernel. */
+/*
+ * What root may write to in /proc is the kernel of the host: who made the namespaces is the same
+ * root. Absent ones are passed over.
+ */
+static const char *const read_only[] = {
+	"/proc/sys",
+	"/proc/sysrq-trigger",
+	"/proc/irq",
+	"/proc/bus",
+	"/proc/fs",
+	"/proc/acpi",
+	"/proc/scsi",
+};
+
 static const struct {
 	const char *path;
 	unsigned major, minor;
@@ -83,6 +97,25 @@ static int mount_all(const struct mount_point *v, size_t n, const char **what)
 			return -errno;
 		if (mount(v[i].type, v[i].to, v[i].type, v[i].flags, v[i].data) < 0 &&
 			!v[i].optional)
+			return -errno;
+	}
+	return 0;
+}
+
+static int protect_kernel(const char **what)
+{
+	const unsigned long flags = MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++) {
+		const char *path = read_only[i];
+
+		*what = path;
+		if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0) {
+			if (errno == ENOENT)
+				continue;
+			return -errno;
+		}
+		if (mount(NULL, path, NULL, flags | MS_REMOUNT | MS_RDONLY, NULL) < 0)
 			return -errno;
 	}
 	return 0;
@@ -217,6 +250,8 @@ int chroot_mounts_enter(struct chroot_mounts *m, const char **what)
 		return r;
 	umask(0);
 	r = mount_all(mount_points, ARRAY_SIZE(mount_points), what);
+	if (r == 0)
+		r = protect_kernel(what);
 	if (r == 0)
 		r = make_devices(what);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
+#include "interrupt.h"
 #include "lock.h"
 #include "store.h"
 #include "treecache.h"
@@ -77,6 +78,9 @@ static int open_work(struct job *j, struct error *e)
 static void job_end(struct job *j)
 {
 	closep(&j->root_fd);
+	/* Whoever presses Ctrl-C is not made to wait for that: the next run sweeps it. */
+	if (interrupted())
+		free(TAKE(j->work.path));
 	work_close(&j->work);
 	arena_free(j->arena);
 	free(j->root);
