@@ -121,7 +121,7 @@ def the_reference_has_every_key_of_kbuild(_):
     text = (SOURCE / "docs/reference.md").read_text()
     keys = set()
     for name in ("kbuild_section.c", "kbuild_server.c"):
-        source = (SOURCE / "builder/image" / name).read_text()
+        source = (SOURCE / "builder/image/definition" / name).read_text()
         keys |= set(re.findall(r'^\s+\{ "([a-z0-9_]+)"[,}]', source, re.M))
     missing = [key for key in sorted(keys) if not re.search(r"`(\w+\.)*%s`" % key, text)]
     assert len(keys) > 60 and not missing, "docs/reference.md lacks " + ", ".join(missing)
