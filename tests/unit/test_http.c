@@ -234,9 +234,9 @@ static void failures_tell_whether_to_repeat(void)
 		enum http_failure failure;
 		const char *message;
 	} cases[] = {
-		{ NULL, 0, HTTP_MAYBE_SENT, "Server returned nothing (no headers, no data)" },
+		{ NULL, 0, HTTP_MAYBE_SENT, "the server closed the connection without an answer" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", 0, HTTP_MAYBE_SENT,
-			"Transferred a partial file" },
+			"the server closed the connection half-way" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlarge", 4, HTTP_MAYBE_SENT,
 			"the answer is too large" },
 	};

@@ -1,5 +1,5 @@
 /*
- * Private to fetch.c (libcurl) and fetch_job.c (what is done with its answers). A job is one file on
+ * Private to fetch.c (connections) and fetch_job.c (what their answers are worth). A job is one file on
  * its way: its URLs in turn, each a few times where trying again can help.
  */
 #pragma once
@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "retry.h"
 #include "store_parts.h"
+#include "transfer.h"
 
 #define WRONG_MAX     2		  /* a wrong answer may be a passing one; twice it is not */
 #define PROGRESS_MIN  (256 * KIB) /* a connection that brought this much was worth repeating */
@@ -36,7 +37,7 @@ struct answer {
 struct fetch {
 	struct store *store;
 	struct progress *progress;
-	void *multi; /* libcurl's */
+	struct transfers *transfers;
 	struct job *jobs;
 	size_t n, active, done;
 	uint64_t bytes; /* loaded, of all */
@@ -48,7 +49,7 @@ struct job {
 	const struct store_item *item;
 	struct fetch *f;
 	struct partial part;
-	void *easy; /* libcurl's, while loading */
+	struct transfer transfer;
 	enum job_state state;
 	size_t url;	      /* index in item->urls */
 	unsigned tries;	      /* failed ones, of this URL */

@@ -1,0 +1,249 @@
+/* libcurl's multi interface: the only one that Ctrl-C can wake, and that does many things at once. */
+#include "transfer.h"
+
+#include "alloc.h"
+#include "http.h"
+#include "interrupt.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct transfers {
+	CURLM *multi;
+};
+
+struct transfers *transfers_new(unsigned connections)
+{
+	struct transfers *ts = xcalloc(1, sizeof *ts);
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		abort(); /* only when out of memory or built wrong */
+	ts->multi = curl_multi_init();
+	if (!ts->multi)
+		abort(); /* out of memory */
+	curl_multi_setopt(ts->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)connections);
+	return ts;
+}
+
+void transfers_free(struct transfers *ts)
+{
+	curl_multi_cleanup(ts->multi);
+	free(ts);
+}
+
+static void read_answer(struct transfer *t)
+{
+	curl_off_t length = -1, retry_after_s = 0;
+	char *type = NULL;
+
+	curl_easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &t->status);
+	curl_easy_getinfo(t->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	curl_easy_getinfo(t->handle, CURLINFO_CONTENT_TYPE, &type);
+	curl_easy_getinfo(t->handle, CURLINFO_RETRY_AFTER, &retry_after_s);
+	t->length = length;
+	t->type = type ? type : "";
+	t->retry_after_ms = retry_after_s * 1000;
+}
+
+static size_t on_data(char *data, size_t one, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	read_answer(t);
+	return t->data(t, data, one * n) ? one * n : 0;
+}
+
+static size_t on_header(char *data, size_t one, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	_free_ char *line = xstrndup(data, one * n);
+
+	line[strcspn(line, "\r\n")] = '\0';
+	if (t->header)
+		t->header(t, line);
+	return one * n;
+}
+
+static size_t on_read(char *to, size_t one, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	ssize_t got = t->read(t, to, one * n);
+
+	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static void add_line(struct transfer *t, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(t->lines, line);
+
+	if (!longer)
+		abort(); /* out of memory */
+	t->lines = longer;
+}
+
+static void set_headers(struct transfer *t)
+{
+	for (const struct http_header *h = t->headers; h && h->name; h++) {
+		/* An empty value needs ';', else libcurl takes it as "do not send". */
+		_free_ char *line = *h->value ? xasprintf("%s: %s", h->name, h->value)
+					      : xasprintf("%s;", h->name);
+
+		add_line(t, line);
+	}
+	add_line(t, "Expect:"); /* a second's wait on servers that do not know 100-continue */
+	curl_easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->lines);
+}
+
+static void set_schemes(struct transfer *t)
+{
+	bool safe = strncasecmp(t->url, "https:", 6) == 0;
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(
+		t->handle, CURLOPT_PROTOCOLS_STR, t->files ? "http,https,file" : "http,https");
+	curl_easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS_STR, safe ? "https" : "http,https");
+#else
+	curl_easy_setopt(t->handle, CURLOPT_PROTOCOLS,
+		(long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | (t->files ? CURLPROTO_FILE : 0)));
+	curl_easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS,
+		(long)(CURLPROTO_HTTPS | (safe ? 0 : CURLPROTO_HTTP)));
+#endif
+	curl_easy_setopt(t->handle, CURLOPT_FOLLOWLOCATION, (long)t->redirects);
+	curl_easy_setopt(t->handle, CURLOPT_MAXREDIRS, 5L);
+}
+
+static void set_limits(struct transfer *t)
+{
+	curl_easy_setopt(t->handle, CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
+	curl_easy_setopt(t->handle, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	curl_easy_setopt(t->handle, CURLOPT_LOW_SPEED_LIMIT, (long)t->stall_bytes);
+	curl_easy_setopt(t->handle, CURLOPT_LOW_SPEED_TIME, (long)t->stall_s);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(t->handle, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name server */
+#endif
+}
+
+static void set_body(struct transfer *t)
+{
+	if (t->has_body) {
+		curl_easy_setopt(t->handle, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(t->handle, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(t->handle, CURLOPT_READDATA, t);
+		curl_easy_setopt(t->handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_len);
+	}
+	if (t->method && strcmp(t->method, "HEAD") == 0)
+		curl_easy_setopt(t->handle, CURLOPT_NOBODY, 1L);
+	if (t->method)
+		curl_easy_setopt(t->handle, CURLOPT_CUSTOMREQUEST, t->method);
+	if (t->from > 0) {
+		char range[32];
+
+		snprintf(range, sizeof range, "%llu-", (unsigned long long)t->from);
+		curl_easy_setopt(t->handle, CURLOPT_RANGE, range);
+	}
+}
+
+void transfer_start(struct transfers *ts, struct transfer *t)
+{
+	t->handle = curl_easy_init();
+	if (!t->handle)
+		abort(); /* out of memory */
+	t->status = 0;
+	t->length = -1;
+	t->type = t->why = "";
+	curl_easy_setopt(t->handle, CURLOPT_URL, t->url);
+	curl_easy_setopt(t->handle, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(t->handle, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(t->handle, CURLOPT_USERAGENT, "kbuild/" KBUILD_VERSION);
+	curl_easy_setopt(t->handle, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(t->handle, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
+	set_headers(t);
+	set_schemes(t);
+	set_limits(t);
+	set_body(t);
+	curl_multi_add_handle(ts->multi, t->handle);
+}
+
+void transfer_stop(struct transfers *ts, struct transfer *t)
+{
+	if (!t->handle)
+		return;
+	curl_multi_remove_handle(ts->multi, t->handle);
+	curl_easy_cleanup(t->handle);
+	curl_slist_free_all(t->lines);
+	t->handle = t->lines = NULL;
+}
+
+int transfers_run(struct transfers *ts, int wait_ms)
+{
+	struct curl_waitfd wake = { .fd = interrupt_fd(), .events = CURL_WAIT_POLLIN };
+	int running;
+
+	curl_multi_perform(ts->multi, &running);
+	if (interrupted())
+		return -ECANCELED;
+	curl_multi_poll(ts->multi, &wake, wake.fd >= 0, wait_ms, NULL);
+	curl_multi_perform(ts->multi, &running);
+	return interrupted() ? -ECANCELED : 0;
+}
+
+/* How an exchange ended, with words of ours where libcurl's do not help. */
+static void set_end(struct transfer *t, CURLcode code)
+{
+	static const struct {
+		CURLcode code;
+		enum transfer_end end;
+		const char *why; /* NULL: libcurl's */
+	} rows[] = {
+		{ CURLE_OK, TRANSFER_DONE, "" },
+		{ CURLE_COULDNT_RESOLVE_HOST, TRANSFER_NOT_SENT, NULL },
+		{ CURLE_COULDNT_RESOLVE_PROXY, TRANSFER_NOT_SENT, NULL },
+		{ CURLE_COULDNT_CONNECT, TRANSFER_NOT_SENT, NULL },
+		{ CURLE_SSL_CONNECT_ERROR, TRANSFER_NOT_SENT, NULL },
+		{ CURLE_GOT_NOTHING, TRANSFER_SILENT,
+			"the server closed the connection without an answer" },
+		{ CURLE_PARTIAL_FILE, TRANSFER_CUT, "the server closed the connection half-way" },
+		{ CURLE_RECV_ERROR, TRANSFER_BROKEN, "the connection broke" },
+		{ CURLE_SEND_ERROR, TRANSFER_BROKEN, "the connection broke" },
+		{ CURLE_OPERATION_TIMEDOUT, TRANSFER_TIMEOUT, "the server does not answer" },
+		{ CURLE_RANGE_ERROR, TRANSFER_RANGE, "the server has no such range" },
+		{ CURLE_WRITE_ERROR, TRANSFER_STOPPED, "the answer was refused" },
+		{ CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_IMPOSSIBLE, NULL },
+		{ CURLE_URL_MALFORMAT, TRANSFER_IMPOSSIBLE, NULL },
+		{ CURLE_PEER_FAILED_VERIFICATION, TRANSFER_IMPOSSIBLE, NULL },
+		{ CURLE_SSL_CACERT_BADFILE, TRANSFER_IMPOSSIBLE, NULL },
+		{ CURLE_FILE_COULDNT_READ_FILE, TRANSFER_IMPOSSIBLE, "there is no such file" },
+		{ CURLE_TOO_MANY_REDIRECTS, TRANSFER_IMPOSSIBLE, "the server redirects for ever" },
+	};
+
+	t->end = TRANSFER_BROKEN;
+	t->why = curl_easy_strerror(code);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].code != code)
+			continue;
+		t->end = rows[i].end;
+		t->why = rows[i].why ? rows[i].why : t->why;
+	}
+}
+
+struct transfer *transfers_ended(struct transfers *ts)
+{
+	struct transfer *t;
+	CURLMsg *msg;
+	int left;
+
+	do
+		msg = curl_multi_info_read(ts->multi, &left);
+	while (msg && msg->msg != CURLMSG_DONE);
+	if (!msg)
+		return NULL;
+	curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+	read_answer(t);
+	set_end(t, msg->data.result);
+	return t;
+}
