@@ -67,6 +67,24 @@ int fd_write(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int fd_write_at(int fd, const void *data, size_t len, uint64_t offset)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int fsync_parent(int dirfd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -242,22 +260,6 @@ int remove_all(int dirfd, const char *path)
 	return remove_one(dirfd, path, 0);
 }
 
-static int write_at(int fd, const char *p, size_t len, off_t off)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		off += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* The part [off, end) by read and write, where the kernel cannot copy between the two files. */
 static int copy_plain(int from, int to, off_t off, off_t end)
 {
@@ -273,7 +275,7 @@ static int copy_plain(int from, int to, off_t off, off_t end)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
-		r = write_at(to, block, (size_t)n, off);
+		r = fd_write_at(to, block, (size_t)n, (uint64_t)off);
 		if (r < 0)
 			return r;
 		off += n;

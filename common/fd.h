@@ -16,6 +16,8 @@ int fd_read(int fd, size_t max, struct buf *ret);
 
 /* Writes all bytes, continuing after short writes and EINTR. */
 int fd_write(int fd, const void *data, size_t len);
+/* The same at an offset, leaving the fd's own where it is. */
+int fd_write_at(int fd, const void *data, size_t len, uint64_t offset);
 
 /*
  * Replaces a file durably: a temporary name beside it, written, fsynced, renamed over it, the

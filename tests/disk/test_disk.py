@@ -504,13 +504,17 @@ def test_failures(tmp):
     check(code == 0, 'and e2fsck finds nothing there', out)
     os.unlink(raw)
 
-    must('mount', '-t', 'tmpfs', '-o', 'size=20m', 'none', out_dir)
-    try:
-        code, out = write(tree, raw)
-        check(code == 1 and 'No space left on device' in out and not leftovers(out_dir),
-              'a full disk is a clear error and leaves nothing', out + str(leftovers(out_dir)))
-    finally:
-        must('umount', out_dir)
+    # Full at the table, the boot loaders, the format, the data, and at the end (105 MiB are needed).
+    wrong = []
+    for kib in (16, 64, 1100, 3300, 5000, 8000, 12000, 20000, 50000, 90000, 100000, 104000, 105000, 106000):
+        must('mount', '-t', 'tmpfs', '-o', 'size=%dk' % kib, 'none', out_dir)
+        try:
+            code, out = write(tree, raw)
+            if not (code == 1 and 'No space left on device' in out and not leftovers(out_dir)):
+                wrong.append((kib, code, out, leftovers(out_dir)))
+        finally:
+            must('umount', out_dir)
+    check(not [w for w in wrong if w[1] != 0 or w[0] < 100000], 'a full disk is a clear error and leaves nothing', wrong)
 
     for path in ('boot/grub/i386-pc/core.img', 'usr/lib/shim/shimx64.efi.signed'):
         os.rename(tree + '/' + path, tree + '/away')

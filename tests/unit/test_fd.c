@@ -266,8 +266,20 @@ static void a_copy_between_file_systems_is_equal(void)
 	check_str(c, "small");
 }
 
+static void writing_at_an_offset_leaves_the_position(void)
+{
+	_close_ int fd = openat(tmp_fd(), "at", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	_buf_ got = BUF_INIT;
+
+	check_int(fd_write_at(fd, "world", 5, 6), 0);
+	check_int(fd_write(fd, "hello ", 6), 0);
+	check_int(file_read(tmp_fd(), "at", 100, &got), 0);
+	check_str(buf_str(&got), "hello world");
+}
+
 int main(void)
 {
+	run(writing_at_an_offset_leaves_the_position);
 	run(reading_more_than_allowed_leaves_the_buffer_alone);
 	run(a_replaced_file_is_whole_with_its_mode_and_no_leftovers);
 	run(a_replacement_that_cannot_be_leaves_nothing);

@@ -4,8 +4,8 @@
 #include "alloc.h"
 #include "error.h"
 #include "ext4.h"
+#include "fd.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -23,26 +23,10 @@ void blockout_free(struct blockout *o)
 	o->data = NULL;
 }
 
-static int write_at(int fd, const uint8_t *data, size_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_out(
 	struct blockout *o, uint64_t block, const void *data, size_t len, struct error *e)
 {
-	int r = write_at(o->fd, data, len, o->offset + block * EXT4_BLOCK);
+	int r = fd_write_at(o->fd, data, len, o->offset + block * EXT4_BLOCK);
 
 	if (r < 0)
 		return error_errno(e, r, "cannot write the disk image");

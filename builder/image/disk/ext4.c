@@ -192,8 +192,10 @@ int ext4_finish(struct ext4 *fs, struct error *e)
 
 	if (!err)
 		err = ext2fs_close2(fs->fs, EXT2_FLAG_FLUSH_NO_SYNC);
+	if (err) /* then it is not freed yet */
+		return fail(e, err, "write the tables");
 	fs->fs = NULL;
-	return err ? fail(e, err, "write the tables") : 0;
+	return 0;
 }
 
 void ext4_free(struct ext4 *fs)

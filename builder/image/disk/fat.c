@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "fd.h"
 #include "le.h"
 
 #include <ctype.h>
@@ -47,21 +48,7 @@ struct maker {
 
 static int write_at(const struct maker *m, uint64_t sector, const void *data, size_t len)
 {
-	const char *p = data;
-	uint64_t at = m->f->offset + sector * SECTOR;
-
-	while (len > 0) {
-		ssize_t n = pwrite(m->f->fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fd_write_at(m->f->fd, data, len, m->f->offset + sector * SECTOR);
 }
 
 static uint64_t cluster_sector(const struct maker *m, uint32_t cluster)

@@ -8,12 +8,12 @@
 
 #include "buf.h"
 #include "error.h"
+#include "fd.h"
 #include "layout.h"
 #include "le.h"
 #include "rootfd.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #define CORE_SECTOR_AT 0x5c
 #define DRIVE_JUMP_AT  0x66
@@ -79,13 +79,6 @@ int grub_patch(uint8_t *boot, size_t boot_len, uint8_t *core, size_t core_len, u
 	return 0;
 }
 
-static int write_at(int fd, const struct buf *b, size_t len, uint64_t at)
-{
-	ssize_t n = pwrite(fd, b->data, len, (off_t)at);
-
-	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
-}
-
 static int read_image(int root, const char *path, struct buf *ret, struct error *e)
 {
 	int r = rootfd_read(root, path, FILE_MAX, ret);
@@ -109,8 +102,8 @@ int grub_embed(int fd, const struct layout *l, int root, struct error *e)
 			part->first) < 0)
 		return error_set(e, ERR_FAILED,
 			"boot.img or core.img in /" GRUB_BIOS " of the tree is not GRUB's");
-	r = write_at(fd, &core, core.len, partition_offset(part));
+	r = fd_write_at(fd, core.data, core.len, partition_offset(part));
 	if (r == 0)
-		r = write_at(fd, &boot, CODE_MAX, 0);
+		r = fd_write_at(fd, boot.data, CODE_MAX, 0);
 	return r < 0 ? error_errno(e, r, "cannot write GRUB to the disk image") : 0;
 }
