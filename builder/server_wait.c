@@ -75,6 +75,8 @@ static int check_alive(struct wait *w, struct error *e)
 		return gone(w, e);
 	if (r < 0)
 		return r;
+	if (s.stuck)
+		return give_up(w, ERR_FAILED, s.note, true, e);
 	return s.state == SERVER_STOPPED;
 }
 

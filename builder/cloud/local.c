@@ -49,25 +49,24 @@ static uint64_t console_size(const struct local_dir *d)
 	return fstatat(d->fd, CONSOLE, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* What the server said of itself since offset; returns new, or NULL. */
-static char *last_status(const struct local_dir *d, uint64_t offset)
+/* What the server said since offset. */
+static void watch_console(const struct local_dir *d, uint64_t offset, struct readiness_watch *w)
 {
-	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
 	uint64_t size = console_size(d);
 	_buf_ text = BUF_INIT;
 
 	if (size > CONSOLE_MAX && offset < size - CONSOLE_MAX)
 		offset = size - CONSOLE_MAX;
 	if (read_console(d, &offset, &text) == 0)
-		readiness_feed(&w, buf_str(&text), text.len);
-	return TAKE(w.status);
+		readiness_feed(w, buf_str(&text), text.len);
 }
 
 bool local_has_answered(const struct local_dir *d)
 {
-	_free_ char *status = last_status(d, 0);
+	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
 
-	return status != NULL;
+	watch_console(d, 0, &w);
+	return w.status != NULL;
 }
 
 static enum server_state state_of(
@@ -80,12 +79,23 @@ static enum server_state state_of(
 	return rec->phase == PHASE_BOOTING && !s->status ? SERVER_BOOTING : SERVER_RUNNING;
 }
 
-static const char *note_of(const struct local_dir *d, enum server_state state)
+/* detail: the last line of its console, or NULL. */
+static const char *note_of(const struct local_dir *d, const struct server *s, const char *detail)
 {
-	if (state == SERVER_CREATING)
+	switch (s->state) {
+	case SERVER_CREATING:
 		return "a launch is making it, or was cut off: launch it again, or destroy it";
-	if (state == SERVER_STOPPED && qemu_was_killed(d))
-		return "it did not shut down: its QEMU was killed";
+	case SERVER_STOPPED:
+		return qemu_was_killed(d) ? "it did not shut down: its QEMU was killed" : NULL;
+	case SERVER_BOOTING:
+	case SERVER_RUNNING:
+		if (s->stuck)
+			return "paused, as there is no space left on this machine: make room, then "
+			       "'kbuild start' goes on";
+		return s->state == SERVER_BOOTING ? detail : NULL;
+	case SERVER_BROKEN:
+		break;
+	}
 	return NULL;
 }
 
@@ -94,7 +104,8 @@ static void describe(const struct local_dir *d, const char *name, struct arena *
 {
 	struct local_record rec;
 	struct error why = {};
-	_free_ char *status = NULL;
+	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+	const char *note;
 
 	*s = (struct server){ .name = arena_strdup(a, name),
 		.directory = arena_strdup(a, d->path) };
@@ -117,10 +128,13 @@ static void describe(const struct local_dir *d, const char *name, struct arena *
 	s->forwards = rec.forwards;
 	s->n_forwards = rec.n_forwards;
 	s->console_offset = rec.console_offset;
-	status = last_status(d, rec.console_offset);
-	s->status = status ? arena_strdup(a, status) : NULL;
+	watch_console(d, rec.console_offset, &w);
+	s->status = w.status ? arena_strdup(a, w.status) : NULL;
 	s->state = state_of(d, &rec, s);
-	s->note = note_of(d, s->state);
+	if (s->state == SERVER_BOOTING || s->state == SERVER_RUNNING)
+		s->stuck = qemu_is_stuck(d);
+	note = note_of(d, s, w.detail);
+	s->note = note ? arena_strdup(a, note) : NULL;
 }
 
 static int find(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
@@ -209,7 +223,12 @@ static int start(const struct cloud *c, const char *name, struct error *e)
 			"'kbuild destroy %s'",
 			name, name);
 	if (qemu_serves(&d))
-		return CLOUD_UNCHANGED;
+		return qemu_is_stuck(&d) ? qemu_resume(&d, e) : CLOUD_UNCHANGED;
+	if (qemu_alive(&d))
+		return error_set(e, ERR_FAILED,
+			"the server '%s' runs, but its QEMU does not answer: 'kbuild stop --force "
+			"%s' ends it",
+			name, name);
 	all = arena_alloc(a, (rec.n_forwards + 1) * sizeof *all);
 	all[0] = (struct port_forward){ (unsigned)rec.ssh_port, 22, false, "127.0.0.1" };
 	for (size_t i = 0; i < rec.n_forwards; i++)

@@ -1,5 +1,6 @@
 /* Whether a server's QEMU lives, and how it is ended. See local_qemu.h for how it is recognised. */
 #include "alloc.h"
+#include "arena.h"
 #include "buf.h"
 #include "clock.h"
 #include "error.h"
@@ -17,10 +18,11 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 
-#define KILL_MS	   10000 /* a killed QEMU is gone when the kernel has written back its files */
-#define QMP_MS	   5000
-#define PRESS_MS   3000
-#define PIDFILE_MS 5000 /* it takes its lock first and writes its number a moment later */
+#define KILL_MS	     10000 /* a killed QEMU is gone when the kernel has written back its files */
+#define QMP_MS	     5000
+#define QMP_ASIDE_MS 1000 /* where its answer is only a detail of more */
+#define PRESS_MS     3000
+#define PIDFILE_MS   5000 /* it takes its lock first and writes its number a moment later */
 
 bool qemu_alive(const struct local_dir *d)
 {
@@ -49,16 +51,39 @@ static int wait_end(const struct local_dir *d, int64_t timeout_ms)
 	return 0;
 }
 
+static struct qmp_peer peer(const struct local_dir *d, int64_t timeout_ms)
+{
+	return (struct qmp_peer){ .dirfd = d->fd, .name = "qmp.sock", .timeout_ms = timeout_ms };
+}
+
 bool qemu_serves(const struct local_dir *d)
 {
+	struct qmp_peer p = peer(d, QMP_MS);
 	struct error ignored = {};
 
 	if (!qemu_alive(d))
 		return false;
-	if (qmp_command(d->fd, "qmp.sock", "query-status", QMP_MS, &ignored) == 0)
+	if (qmp_command(&p, "query-status", &ignored) == 0)
 		return true;
 	(void)wait_end(d, QMP_MS);
 	return false;
+}
+
+bool qemu_is_stuck(const struct local_dir *d)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct qmp_peer p = peer(d, QMP_ASIDE_MS);
+	struct error ignored = {};
+	const char *status;
+
+	return qmp_status(&p, a, &status, &ignored) == 0 && strcmp(status, "io-error") == 0;
+}
+
+int qemu_resume(const struct local_dir *d, struct error *e)
+{
+	struct qmp_peer p = peer(d, QMP_MS);
+
+	return qmp_command(&p, "cont", e);
 }
 
 int qemu_power_down(const struct local_dir *d, int64_t timeout_ms, struct error *e)
@@ -67,12 +92,13 @@ int qemu_power_down(const struct local_dir *d, int64_t timeout_ms, struct error 
 
 	for (;;) {
 		int64_t left = deadline - clock_now_ms(&clock_real);
+		struct qmp_peer p = peer(d, MIN(left, QMP_MS));
 		struct error why = {};
 		int r;
 
 		if (left <= 0)
 			return QEMU_RUNS_ON;
-		r = qmp_command(d->fd, "qmp.sock", "system_powerdown", MIN(left, QMP_MS), &why);
+		r = qmp_command(&p, "system_powerdown", &why);
 		if (r < 0 && qemu_alive(d)) {
 			*e = why;
 			return r;

@@ -42,6 +42,10 @@ bool qemu_alive(const struct local_dir *d);
  * waited for, bounded.
  */
 bool qemu_serves(const struct local_dir *d);
+/* It was paused by QEMU, because what it wrote to a disk could not be kept: no space left here. */
+bool qemu_is_stuck(const struct local_dir *d);
+/* Lets it write that again. */
+int qemu_resume(const struct local_dir *d, struct error *e);
 /* Presses the power button again and again (a system that boots does not see it) until it ends. */
 #define QEMU_RUNS_ON 1 /* it had not ended in that time */
 int qemu_power_down(const struct local_dir *d, int64_t timeout_ms, struct error *e);

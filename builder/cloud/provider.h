@@ -32,6 +32,7 @@ struct port_forward {
 struct server {
 	const char *name;
 	enum server_state state;
+	bool stuck;		/* runs, and gets nowhere until somebody helps: note says why */
 	const char *note;	/* why it is in this state, where that needs a word; or NULL */
 	const char *image;	/* digest of the disk it was made from, or NULL */
 	const char *definition; /* name, or NULL */

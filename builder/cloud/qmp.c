@@ -98,8 +98,8 @@ static int read_line(struct qmp *q, struct buf *ret)
 	}
 }
 
-/* Reads until an answer (events come in between). 0, or 1 when QEMU refused, with its words. */
-static int read_answer(struct qmp *q, struct arena *a, const char **ret_refusal, struct error *e)
+/* Reads until an answer (events come in between), which is in the arena. */
+static int read_answer(struct qmp *q, struct arena *a, struct node **ret, struct error *e)
 {
 	for (;;) {
 		_buf_ line = BUF_INIT;
@@ -111,52 +111,77 @@ static int read_answer(struct qmp *q, struct arena *a, const char **ret_refusal,
 		r = json_parse(&doc, a, "answer of QEMU", buf_str(&line), line.len, e);
 		if (r < 0)
 			return r;
-		if (node_get(doc, "return") || node_get(doc, "QMP"))
+		if (node_get(doc, "return") || node_get(doc, "QMP") || node_get(doc, "error")) {
+			*ret = doc;
 			return 0;
-		if (node_get(doc, "error")) {
-			*ret_refusal = node_str(node_path(doc, "error.desc"));
-			return 1;
 		}
 	}
 }
 
-static int exchange(struct qmp *q, const char *command, struct error *e)
+static int send_command(struct qmp *q, const char *command, struct error *e)
 {
-	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_free_ char *text = xasprintf("{\"execute\": \"%s\"}\n", command);
+	int r = fd_write(q->fd, text, strlen(text));
+
+	return r < 0 ? error_errno(e, r, "asking QEMU") : 0;
+}
+
+/* Its greeting comes unasked, then each command has its answer; ret: that of the last. */
+static int exchange(
+	struct qmp *q, const char *command, struct arena *a, struct node **ret, struct error *e)
+{
 	const char *const commands[] = { NULL, "qmp_capabilities", command };
-	const char *refusal = NULL;
 
-	/* Its greeting comes unasked, then each command has its answer. */
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		_free_ char *text = commands[i] ? xasprintf("{\"execute\": \"%s\"}\n", commands[i])
-						: xstrdup("");
-		int r = fd_write(q->fd, text, strlen(text));
+		int r = commands[i] ? send_command(q, commands[i], e) : 0;
+		const char *why;
 
-		if (r < 0)
-			return error_errno(e, r, "asking QEMU");
-		r = read_answer(q, a, &refusal, e);
+		if (r == 0)
+			r = read_answer(q, a, ret, e);
 		if (r < 0)
 			return r;
-		if (r > 0)
+		why = node_str(node_path(*ret, "error.desc"));
+		if (node_get(*ret, "error"))
 			return error_set(e, ERR_FAILED, "QEMU refused %s: %s", commands[i],
-				refusal ? refusal : "no reason given");
+				why ? why : "it gave no reason");
 	}
 	return 0;
 }
 
-int qmp_command(
-	int dirfd, const char *name, const char *command, int64_t timeout_ms, struct error *e)
+static int ask(const struct qmp_peer *p, const char *command, struct arena *a, struct node **ret,
+	struct error *e)
 {
 	_cleanup_(qmp_close) struct qmp q = {
 		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
-		.deadline = clock_now_ms(&clock_real) + timeout_ms,
+		.deadline = clock_now_ms(&clock_real) + p->timeout_ms,
 	};
 	struct sockaddr_un sa;
-	int r = address_of(dirfd, name, &sa);
+	int r = address_of(p->dirfd, p->name, &sa);
 
 	if (r < 0 || q.fd < 0)
 		return error_errno(e, r < 0 ? r : errno, "asking QEMU");
 	if (connect(q.fd, (struct sockaddr *)&sa, sizeof sa) < 0)
 		return error_errno(e, errno, "connecting to QEMU");
-	return exchange(&q, command, e);
+	return exchange(&q, command, a, ret, e);
+}
+
+int qmp_command(const struct qmp_peer *p, const char *command, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct node *reply;
+
+	return ask(p, command, a, &reply, e);
+}
+
+int qmp_status(const struct qmp_peer *p, struct arena *a, const char **ret, struct error *e)
+{
+	struct node *reply;
+	int r = ask(p, "query-status", a, &reply, e);
+	const char *status;
+
+	if (r < 0)
+		return r;
+	status = node_str(node_path(reply, "return.status"));
+	*ret = status ? status : "unknown";
+	return 0;
 }

@@ -6,7 +6,8 @@
  *   byte 0        flags: 1 obey the power button, 2 switch off after the text
  *   byte 1        boot counter, a digit; counted up and written back to the disk at each boot
  *   from byte 16  the text, ended by a zero byte; a byte 1 in it stands for the boot counter,
- *                 a byte 2 for a pause of about a second
+ *                 a byte 2 for a pause of about a second, a byte 3 writes to a place on the disk
+ *                 where nothing was written before
  */
 	.code16
 	.text
@@ -49,6 +50,8 @@ next:
 	je	counter
 	cmpb	$2, %al
 	je	pause
+	cmpb	$3, %al
+	je	far
 put:
 	movb	%al, %bl
 	movw	$COM1 + 5, %dx
@@ -69,6 +72,14 @@ pause:
 1:	hlt
 	cmpl	%ecx, BIOS_TICKS
 	jb	1b
+	jmp	next
+
+far:
+	pushw	%si
+	movl	$1024, packet + 8
+	movb	$0x43, %ah
+	call	disk
+	popw	%si
 	jmp	next
 
 ended:

@@ -369,6 +369,84 @@ def no_space_is_said_before_anything_is_made(p):
 
 
 @case
+def a_full_disk_pauses_the_server_and_start_goes_on(p):
+    if os.geteuid() != 0:
+        return "needs root"
+    small = p.base / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=70M", "none", small], check=True)
+    try:
+        p.state = small
+        p.env["KBUILD_STATE"] = str(small)
+        k = p.start("launch", "--image", p.disk("up\r\n\2\2\3after\r\n" + READY), "--name", "web", "--memory", "64M")
+        until("the guest speaks", lambda: "up" in p.console())
+        fill = small / "fill"
+        with open(fill, "wb") as f:
+            f.truncate(0)
+            room = os.statvfs(small)
+            f.write(bytes(room.f_bavail * room.f_frsize))
+        r = p.finish(k)
+        assert r.status == 1, (r.status, r.err)
+        has(r.err, "no space left on this machine", "kbuild start")
+        has(p.show()["note"], "no space left")
+        fill.unlink()
+        p.run("start", "web")
+        has(p.console(), "after", "kbuild-status")
+        assert "note" not in p.show(), p.show()
+    finally:
+        p.kill_qemu()
+        subprocess.run(["umount", small], check=True)
+    return None
+
+
+FAKE_KVM = """#!/bin/sh
+case "$*" in
+*stdio,id=console*) echo trial >>"$HOME/trials"; echo '[    0.0] %s'; exec sleep 60 ;;
+esac
+for word; do
+	shift
+	case $word in kvm) word=tcg ;; host) word=max ;; esac
+	set -- "$@" "$word"
+done
+exec %s "$@"
+"""
+
+
+def with_fake_kvm(p, says):
+    """A QEMU in PATH that behaves as one where KVM works (or not), and runs guests emulated."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    tools = p.base / "bin"
+    tools.mkdir()
+    (tools / "qemu-system-x86_64").write_text(FAKE_KVM % (says, shutil.which("qemu-system-x86_64")))
+    (tools / "qemu-system-x86_64").chmod(0o755)
+    p.env.update(PATH=f"{tools}:{p.env['PATH']}", KBUILD_CACHE=str(p.base / "cache"))
+    return True
+
+
+@case
+def kvm_is_used_where_a_kernel_speaks_and_tried_once(p):
+    if not with_fake_kvm(p, "Linux version 6.12"):
+        return "needs /dev/kvm"
+    has(p.launch(name="one").err, "trying hardware virtualisation (KVM): works")
+    p.launch(name="two")
+    assert p.show("one")["accel"] == p.show("two")["accel"] == "kvm" and p.record("one")["cpu"] == "host"
+    assert (p.base / "trials").read_text() == "trial\n"
+    p.launch("--accel", "tcg", name="three")
+    assert p.show("three")["accel"] == "tcg"
+    return None
+
+
+@case
+def kvm_is_not_used_where_guests_hang(p):
+    if not with_fake_kvm(p, "Booting from Hard Disk"):
+        return "needs /dev/kvm"
+    has(p.launch().err, "does not work here, emulating instead")
+    assert p.show()["accel"] == "tcg"
+    return None
+
+
+@case
 def a_panic_ends_the_wait_with_the_last_lines(p):
     r = p.launch(disk=p.disk("[    1.0] Linux version 6\r\n[    2.0] Kernel panic - not syncing: no root\r\n"
                              "[    2.1] ---[ end Kernel panic\r\n"), status=6)
