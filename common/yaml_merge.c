@@ -25,7 +25,7 @@ static int key_is(const void *text, const void *e)
 	return strcmp(text, ((const struct entry *)e)->key->str);
 }
 
-/* The keys of a map, sorted; a foreign file may have a hundred thousand, so nothing here is quadratic. */
+/* The keys of a map, sorted; a foreign file may have tens of thousands, so nothing here is quadratic. */
 static struct entry *sorted_keys(const struct node *map)
 {
 	struct entry *v = xcalloc(map->n + 1, sizeof *v);

@@ -14,7 +14,7 @@ struct node;
 
 /* Bounds against hostile files; a definition of a thousand lines has some 5,000 nodes. */
 #define YAML_SIZE_MAX	 (4 * MIB)
-#define YAML_NODES_MAX	 200000
+#define YAML_NODES_MAX	 50000
 #define YAML_DEPTH_MAX	 64
 #define YAML_ANCHORS_MAX 1000
 

@@ -108,10 +108,10 @@ static void packages_come_in_one_form(void)
 		"#cloud-config\npackages: [htop, [ncdu, '1.0'], ncdu=1.0, htop, {apt: [jq, [curl, 8.0]]}]\n"
 		"kbuild:\n" BASE);
 
-	check_str(def->packages[0], "htop");
-	check_str(def->packages[1], "ncdu=1.0");
+	check_str(def->packages[0], "curl=8.0");
+	check_str(def->packages[1], "htop");
 	check_str(def->packages[2], "jq");
-	check_str(def->packages[3], "curl=8.0");
+	check_str(def->packages[3], "ncdu=1.0");
 	check(!def->packages[4]);
 }
 

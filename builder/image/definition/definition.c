@@ -36,49 +36,57 @@ static void check_header(const struct definition *def, struct diags *d)
 			"the first line must be '#cloud-config'");
 }
 
-/* Adds a package once, however often it is asked for. */
-static size_t add_package(const char **v, size_t n, const char *package)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(v[i], package) == 0)
-			return n;
-	}
-	v[n] = package;
-	return n + 1;
-}
+struct package_list {
+	struct definition *def;
+	const char **v;
+	size_t n;
+};
 
 /* One entry: "name", "name=version", [name, version]; or {apt: [entries]}. */
-static size_t add_entry(struct definition *def, const char **v, size_t n, const struct node *entry)
+static void add_entry(struct package_list *l, const struct node *entry)
 {
 	const struct node *apt = node_get(entry, "apt");
 
 	if (node_str(entry))
-		return add_package(v, n, entry->str);
-	if (entry->kind == NODE_LIST && entry->n == 2 && node_str(entry->items[0]) &&
-		node_str(entry->items[1]))
-		return add_package(v, n,
-			arena_printf(
-				def->arena, "%s=%s", entry->items[0]->str, entry->items[1]->str));
+		l->v[l->n++] = entry->str;
+	else if (entry->kind == NODE_LIST && entry->n == 2 && node_str(entry->items[0]) &&
+		 node_str(entry->items[1]))
+		l->v[l->n++] = arena_printf(
+			l->def->arena, "%s=%s", entry->items[0]->str, entry->items[1]->str);
 	for (size_t i = 0; apt && apt->kind == NODE_LIST && i < apt->n; i++) {
 		if (apt->items[i]->kind != NODE_MAP)
-			n = add_entry(def, v, n, apt->items[i]);
+			add_entry(l, apt->items[i]);
 	}
-	return n;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted, each once: in which order and how often they are asked for changes nothing. */
 void definition_packages(struct definition *def)
 {
-	const struct node *list = definition_key(def, "packages");
-	size_t n = 0, room = 1;
+	const struct node *list = definition_key(def, "packages"), *apt;
+	struct package_list l = { .def = def };
+	size_t room = 1, kept = 0;
 
 	if (list && list->kind != NODE_LIST)
 		list = NULL;
+	for (size_t i = 0; list && i < list->n; i++) {
+		apt = node_get(list->items[i], "apt");
+		room += 1 + (apt ? apt->n : 0);
+	}
+	l.v = arena_alloc(def->arena, room * sizeof *l.v);
 	for (size_t i = 0; list && i < list->n; i++)
-		room += 1 +
-			(node_get(list->items[i], "apt") ? node_get(list->items[i], "apt")->n : 0);
-	def->packages = arena_alloc(def->arena, room * sizeof *def->packages);
-	for (size_t i = 0; list && i < list->n; i++)
-		n = add_entry(def, def->packages, n, list->items[i]);
+		add_entry(&l, list->items[i]);
+	qsort(l.v, l.n, sizeof *l.v, by_text);
+	for (size_t i = 0; i < l.n; i++) {
+		if (i == 0 || strcmp(l.v[i], l.v[kept - 1]) != 0)
+			l.v[kept++] = l.v[i];
+	}
+	l.v[kept] = NULL;
+	def->packages = l.v;
 }
 
 int definition_read(struct definition **ret, const char *path, struct diags *d, struct error *e)

@@ -53,8 +53,8 @@ struct definition {
 		const struct node *daemon; /* more keys for daemon.json, or NULL */
 	} docker;
 
-	const char *
-		*packages; /* cloud-config packages, "name" or "name=version"; NULL-terminated */
+	const char **
+		packages; /* cloud-config packages, "name" or "name=version", sorted; NULL-terminated */
 
 	/* Checked, kept for the agent and the clouds; NULL when absent. */
 	const struct node *app, *secrets, *dns, *backup, *health, *server;

@@ -16,6 +16,7 @@ struct shape {
 	const char *pattern;	   /* POSIX extended, the whole text; NULL: only ok() decides */
 	bool (*ok)(const char *s); /* asked after the pattern; may be NULL */
 	const char *hint;	   /* what to do about it, or NULL */
+	size_t max;		   /* bytes; 0: some thousand */
 };
 
 extern const struct shape shape_cidr, shape_clock, shape_date, shape_git_url, shape_group,
