@@ -182,6 +182,8 @@ static void check_references(const struct schema *s, const struct node *values,
 	}
 }
 
+#define SECRET_MAX 4096 /* of a template: bytes */
+
 static const int64_t bits[] = { 64, 4096 };
 
 /* NAME: {generate: BITS}, NAME: {operator: SENTENCE}, or a text that may hold ${OTHER}. */
@@ -199,6 +201,11 @@ static void check_secret(const struct schema *s, const struct node *values, cons
 	if (!shape_fits(&shape_variable, key->str))
 		diag_add(s->diags, DIAG_ERROR, &key->at, "wrong-value", NULL,
 			"the secret's name must be %s", shape_variable.wanted);
+	if (node_str(value) && value->len > SECRET_MAX) {
+		diag_add(s->diags, DIAG_ERROR, &value->at, "wrong-value", NULL,
+			"'%s' is longer than %d bytes", key->str, SECRET_MAX);
+		return;
+	}
 	if (node_str(value)) {
 		check_references(s, values, key, value);
 		return;
