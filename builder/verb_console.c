@@ -85,7 +85,7 @@ static int run_console(struct ctx *c, const struct verb_args *a, struct error *e
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct follow f = { .c = c, .cloud = ctx_cloud(c) };
-	struct server s;
+	struct server s = {};
 	bool some;
 	int r = servers_provider(a, &f.p, e);
 

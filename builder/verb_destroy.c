@@ -48,7 +48,7 @@ static int run_destroy(struct ctx *c, const struct verb_args *a, struct error *e
 	struct cloud cloud = ctx_cloud(c);
 	const struct provider *p;
 	_buf_ out = BUF_INIT;
-	struct server s;
+	struct server s = {};
 	int r = servers_provider(a, &p, e);
 
 	if (r == 0)

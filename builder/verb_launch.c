@@ -219,7 +219,7 @@ static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
 	};
 	const char *text = verb_opt(a, "timeout");
 	uint64_t timeout = WAIT_DEFAULT_S;
-	struct server s;
+	struct server s = {};
 	int r;
 
 	if (text && !parse_duration(text, &timeout))

@@ -66,8 +66,8 @@ static int run_list(struct ctx *c, const struct verb_args *a, struct error *e)
 	struct cloud cloud = ctx_cloud(c);
 	const struct provider *p;
 	_buf_ out = BUF_INIT;
-	struct server *v;
-	size_t n;
+	struct server *v = NULL;
+	size_t n = 0;
 	int r = servers_provider(a, &p, e);
 
 	if (r == 0)

@@ -31,7 +31,7 @@ static int run_ssh(struct ctx *c, const struct verb_args *a, struct error *e)
 	const char **command = arena_alloc(arena, (verb_arg_count(a) + 1) * sizeof *command);
 	const struct provider *p;
 	const char **argv;
-	struct server s;
+	struct server s = {};
 	int r = servers_provider(a, &p, e);
 
 	if (r == 0)

@@ -10,7 +10,7 @@ static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	const struct provider *p;
-	struct server s;
+	struct server s = {};
 	int r = servers_provider(a, &p, e);
 
 	if (r == 0)
