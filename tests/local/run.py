@@ -54,7 +54,7 @@ def qemus_with(text):
             line = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if entry.name.isdigit() and line.startswith(b"qemu-system") and text.encode() in line:
+        if entry.name.isdigit() and b"qemu-system" in line.split(b"\0")[0] and text.encode() in line:
             found.append(int(entry.name))
     return found
 
