@@ -521,6 +521,14 @@ def test_failures(tmp):
         code, out = write(tree, raw)
         check(code == 1 and '/' + path in out, 'a tree without %s is an error' % path, out)
         os.rename(tree + '/away', tree + '/' + path)
+    shm = tempfile.mkdtemp(dir='/dev/shm')
+    boot_files(shm)
+    put(shm + '/large', b'x')
+    with contextlib.suppress(OSError):  # tmpfs of old kernels has no user.*
+        os.setxattr(shm + '/large', 'user.large', b'v' * 5000)
+        code, out = write(shm, raw)
+        check(code == 1 and '/large\': cannot write an extended attribute' in out, 'an attribute too large for ext4 is an error', out)
+    shutil.rmtree(shm)
     must('mount', '-t', 'tmpfs', 'none', tree + '/deep')
     try:
         code, out = write(tree, raw)

@@ -227,6 +227,12 @@ uint32_t ext4_alloc(struct ext4 *fs, uint32_t want, uint64_t *ret_start)
 	return (uint32_t)(end - start + 1);
 }
 
+int ext4_full(struct error *e)
+{
+	return error_set(
+		e, ERR_INVALID, "the root file system is full: kbuild.disk.size must be larger");
+}
+
 /* The two bits that extend a time past 2038, and the nanoseconds above them. */
 static uint32_t time_extra(int64_t t, uint32_t ns)
 {

@@ -43,6 +43,8 @@ uint64_t ext4_free_blocks(const struct ext4 *fs);
  * the file system is full.
  */
 uint32_t ext4_alloc(struct ext4 *fs, uint32_t want, uint64_t *ret_start);
+/* Sets the error for that. The size was checked before, so it is rare. */
+int ext4_full(struct error *e);
 
 struct ext4_inode {
 	uint16_t mode; /* with the type */

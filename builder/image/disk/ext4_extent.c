@@ -66,7 +66,7 @@ static int put_block(struct ext4 *fs, struct blockout *out, uint32_t ino, const 
 	uint64_t at;
 
 	if (ext4_alloc(fs, 1, &at) == 0)
-		return error_set(e, ERR_FAILED, "the root file system is full");
+		return ext4_full(e);
 	put_node(block, v, n, BLOCK_MAX, depth);
 	put32(block + TAIL_AT, ext4_csum(fs, ino, block, TAIL_AT));
 	*ret_block = at;

@@ -61,7 +61,7 @@ static int put_data(struct writer *w, uint64_t logical, const uint8_t *data, siz
 		int r;
 
 		if (got == 0)
-			return error_set(w->e, ERR_FAILED, "the root file system is full");
+			return ext4_full(w->e);
 		extents_add(&w->extents, (uint32_t)logical, start, got);
 		r = blockout_put(w->p->out, start, data, take, w->e);
 		if (r < 0)
@@ -199,6 +199,14 @@ static int write_mapped(struct writer *w, const struct inv_inode *from, struct e
 	return write_inode(w, from, in);
 }
 
+/* Of fd itself, or of what name is in the directory fd. */
+static int copy_xattrs(struct writer *w, uint32_t ino, int fd, const char *name)
+{
+	int r = xattr_copy(fd, name, w->p->fs, ino, w->e);
+
+	return r < 0 ? error_prefix(w->e, "'%s%s'", w->p->path, buf_str(&w->path)) : 0;
+}
+
 static int write_regular(
 	struct writer *w, const struct inv_inode *from, int dirfd, const char *name)
 {
@@ -214,7 +222,7 @@ static int write_regular(
 	r = write_mapped(w, from, &in);
 	if (r < 0)
 		return r;
-	return xattr_copy(fd, NULL, w->p->fs, from->ino, w->e);
+	return copy_xattrs(w, from->ino, fd, NULL);
 }
 
 static int write_symlink(
@@ -256,7 +264,7 @@ static int write_file(struct writer *w, struct inv_inode *from, int dirfd, const
 	if (S_ISREG(from->mode))
 		return write_regular(w, from, dirfd, name);
 	r = S_ISLNK(from->mode) ? write_symlink(w, from, dirfd, name) : write_special(w, from);
-	return r < 0 ? r : xattr_copy(dirfd, name, w->p->fs, from->ino, w->e);
+	return r < 0 ? r : copy_xattrs(w, from->ino, dirfd, name);
 }
 
 static struct dir_entry *entries_of(const struct inv_node *node)
@@ -292,7 +300,7 @@ static int write_dir_blocks(struct writer *w, const struct inv_node *node, uint3
 	r = write_mapped(w, node->inode, &in);
 	if (r < 0 || fd < 0)
 		return r;
-	return xattr_copy(fd, NULL, w->p->fs, node->inode->ino, w->e);
+	return copy_xattrs(w, node->inode->ino, fd, NULL);
 }
 
 static int write_dir(struct writer *w, const struct inv_node *node, uint32_t parent, int fd);

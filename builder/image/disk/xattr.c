@@ -108,7 +108,6 @@ int xattr_copy(int fd, const char *name, struct ext4 *fs, uint32_t ino, struct e
 		n = list(&at, names, (size_t)n);
 	}
 	if (n < 0)
-		return error_errno(e, errno, "cannot list the extended attributes of '%s'",
-			name ? name : "a file");
+		return error_errno(e, errno, "cannot list the extended attributes");
 	return copy_listed(&at, names, (size_t)n, fs, ino, e);
 }
