@@ -41,12 +41,13 @@ static int extract_one(struct job *j, size_t i, struct error *e)
 }
 
 /*
- * /bin, /lib … as links into /usr. Newer releases have them in base-files, which is unpacked before
- * this is asked; for older ones they must be there before anything else is unpacked, and the
- * package usrmerge then finds its work done. The list is that of an amd64 system; a link for a
- * directory that no package uses is made all the same, as every installer of these releases does.
+ * /bin, /lib … as links into /usr. Newer releases have them in base-files (package `first`), which
+ * was just unpacked; for older ones they must be there before anything is, so it is unpacked again
+ * through them, and the package usrmerge then finds its work done. The list is that of an amd64
+ * system; a link for a directory that no package uses is made all the same, as every installer of
+ * these releases does.
  */
-static int merge_usr(struct job *j, struct error *e)
+static int merge_usr(struct job *j, size_t first, struct error *e)
 {
 	static const char *const dirs[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
 	struct stat st;
@@ -55,17 +56,16 @@ static int merge_usr(struct job *j, struct error *e)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		_free_ char *target = xasprintf("usr/%s", dirs[i]);
-		int r;
+		int r = remove_all(j->root_fd, dirs[i]);
 
-		/* base-files of these releases has them as empty directories. */
-		unlinkat(j->root_fd, dirs[i], AT_REMOVEDIR);
-		r = mkdir_all(j->root_fd, target, 0755);
+		if (r == 0)
+			r = mkdir_all(j->root_fd, target, 0755);
 		if (r == 0 && symlinkat(target, j->root_fd, dirs[i]) < 0)
 			r = -errno;
 		if (r < 0)
 			return error_errno(e, r, "making the link /%s", dirs[i]);
 	}
-	return 0;
+	return extract_one(j, first, e);
 }
 
 /* What dpkg wants to find when it is started for the first time. */
@@ -134,7 +134,7 @@ int essentials_install(struct job *j, struct error *e)
 	for (size_t i = 0; i < n && r == 0; i++) {
 		r = extract_one(j, v[i], e);
 		if (r == 0 && i == 0)
-			r = merge_usr(j, e);
+			r = merge_usr(j, v[i], e);
 	}
 	if (r == 0)
 		r = prepare_database(j, e);
