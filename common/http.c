@@ -45,5 +45,5 @@ int64_t http_response_retry_after_ms(const struct http_response *r)
 	if (!text || !isdigit((unsigned char)*text))
 		return 0;
 	seconds = strtoll(text, &end, 10);
-	return *end || seconds > 24 * 3600 ? 0 : seconds * 1000;
+	return *end || seconds > 24 * 3600LL ? 0 : seconds * 1000;
 }

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "fd.h"
+#include "json.h"
 #include "progress.h"
 
 #include <string.h>
@@ -241,18 +242,7 @@ static void term_end(struct progress *p, struct step *s, const char *outcome, bo
 
 static void add_string(struct buf *b, const char *s)
 {
-	buf_addc(b, '"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20)
-			buf_printf(b, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else
-			buf_addc(b, (char)c);
-	}
-	buf_addc(b, '"');
+	json_write_string(b, s, strlen(s));
 }
 
 static void json_line(

@@ -206,6 +206,16 @@ def all_urls_are_in_the_message():
 
 
 @case
+def passwords_of_mirrors_are_not_shown():
+    with World() as w:
+        w.fault("404")
+        code, err = w.fetch(urls=[w.mirror.url.replace("://", "://me:secret@")])
+        same(code, 5)
+        has(err, "  http://…@127.0.0.1:")
+        same("secret" in err, False)
+
+
+@case
 def a_cut_download_goes_on_where_it_was():
     with World() as w:
         w.fault("half", times=1)
@@ -392,6 +402,27 @@ def a_disk_that_fills_up_on_the_way_is_named():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         refused(w, 1, "cannot load p0.deb: writing below", "File too large", pre=pre)
+        fetched(w)
+
+
+@case
+def decompressing_onto_a_full_disk_is_named():
+    with World() as w:
+        good = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fuzz/corpus/deb")
+        with open(good + "/good.xz.deb", "rb") as f:
+            data = f.read()
+        w.files = [(hashlib.sha256(data).hexdigest(), len(data), "p0.deb")]
+        with open(w.pool + "/p0.deb", "wb") as f:
+            f.write(data)
+
+        def pre():
+            import resource
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        code, err = w.fetch("--plain", pre=pre)
+        same(code, 1)
+        has(err, "decompressing into %s/plain: p0.deb: writing: File too large" % w.cache)
+        same(os.listdir(w.cache + "/plain/tmp"), [])
         fetched(w)
 
 

@@ -147,7 +147,7 @@ static int start_due(struct fetch *f, int *ret_wait, struct error *e)
 static int fetch_loop(struct fetch *f, struct error *e)
 {
 	for (;;) {
-		int wait, r;
+		int wait = TICK_MS, r;
 
 		r = finish_ended(f, e);
 		if (r == 0)

@@ -149,6 +149,8 @@ int job_open(struct job *j, int64_t now, struct error *e)
 			return r;
 		if (r == PARTIAL_BUSY) {
 			j->not_before = now + BUSY_PAUSE_MS;
+			progress_detail(
+				f->progress, "%s: another kbuild is loading it", j->item->name);
 			return 0;
 		}
 		f->bytes += r == PARTIAL_HAVE ? j->item->size : j->part.size;
@@ -189,9 +191,22 @@ static int job_give_up(struct job *j, struct error *e)
 		"command again: what was loaded is kept");
 }
 
+/* The URL without a password that stands in it: messages end up in logs. */
+static void report_url(struct job *j)
+{
+	const char *url = job_url(j), *host = strstr(url, "://");
+	const char *at = host ? memchr(host + 3, '@', strcspn(host + 3, "/")) : NULL;
+
+	if (at)
+		buf_printf(&j->report, "\n  %.*s…%s", (int)(host + 3 - url), url, at);
+	else
+		buf_printf(&j->report, "\n  %s", url);
+}
+
 static int job_next_url(struct job *j, struct error *e)
 {
-	buf_printf(&j->report, "\n  %s: %s", job_url(j), j->why);
+	report_url(j);
+	buf_printf(&j->report, ": %s", j->why);
 	if (j->tries > 1)
 		buf_printf(&j->report, " (tried %u times)", j->tries);
 	j->tries = j->wrong = 0;

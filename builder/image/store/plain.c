@@ -138,7 +138,7 @@ static int make_plain(struct store *s, const char *sha256, struct error *e)
 		return error_errno(e, r, "creating %s/%s", s->dir, to);
 	r = deb_write_plain(&d, out.fd, e);
 	if (r < 0)
-		return r;
+		return error_prefix(e, "decompressing into %s/plain", s->dir);
 	if (renameat(s->fd, out.tmp, s->fd, to) < 0)
 		return error_errno(e, errno, "renaming %s/%s", s->dir, to);
 	free(TAKE(out.tmp)); /* renamed: nothing left to remove */
@@ -252,7 +252,7 @@ static int pool_wait(struct pool *p, size_t i, struct error *e)
 			continue;
 		}
 		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += WAIT_MS * 1000000;
+		until.tv_nsec += WAIT_MS * 1000000L;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
 		pthread_cond_timedwait(&p->changed, &p->lock, &until);
