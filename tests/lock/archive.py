@@ -129,8 +129,13 @@ class Server:
                 except (BrokenPipeError, ConnectionResetError):
                     pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        class Http(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                """A client that went away is what some tests are about."""
+
+        self.http = Http(("127.0.0.1", 0), Handler)
         self.port = self.http.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()

@@ -538,6 +538,18 @@ def what_cannot_be_installed_is_a_fault_of_the_definition():
         w.run(want=3).says(*parts)
 
 
+def plans_known_to_be_broken_are_refused():
+    w = World("ubuntu", "noble")
+    w.archive.ubuntu([package("fail2ban", "1.0.2-3"), package("docker-compose-v2", "2"),
+                      package("docker-compose-plugin", "2")])
+    w.define(["fail2ban"])
+    w.run(want=3).says("fail2ban 1.0.2-3 does not start")
+    w.define(["docker-compose-v2", "docker-compose-plugin"])
+    w.run(want=3).says("have the same files")
+    w.define(["docker-compose-v2"])
+    w.run()
+
+
 # --- the host -------------------------------------------------------------------------------
 
 def the_host_is_neither_read_nor_written():

@@ -161,6 +161,9 @@ static int get_packages(
 	r = resolve(d, q->def, l->asked, l->arena, &l->packages, &l->n, e);
 	if (r < 0)
 		return r;
+	r = lint_packages(l->packages, l->n, q->def, e);
+	if (r < 0)
+		return r;
 	progress_end(q->progress, NULL);
 	return 0;
 }

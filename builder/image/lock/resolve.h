@@ -50,3 +50,7 @@ int phased_pins(struct aptdir *d, struct error *e);
 /* Says why each package (sorted by name, picks in the same order) is there. */
 void explain_packages(struct lock_package *packages, const struct picks *p,
 	const char *const *asked, struct arena *a);
+
+/* ERR_INVALID when the plan is one of those that are known not to work. */
+int lint_packages(
+	const struct lock_package *v, size_t n, const struct definition *def, struct error *e);

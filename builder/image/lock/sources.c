@@ -315,6 +315,13 @@ int apt_sources_read(
 	x = read_extra(&r);
 	if (x < 0)
 		return x;
+	for (size_t i = 0; i < ret->n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(ret->v[i].id, ret->v[k].id) == 0)
+				return error_set(e, ERR_INVALID, "the apt source %s is there twice",
+					ret->v[i].id);
+		}
+	}
 	if (ret->n == 0)
 		return error_set(e, ERR_INVALID, "the definition leaves no apt source enabled");
 	return 0;

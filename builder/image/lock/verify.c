@@ -213,18 +213,25 @@ static const char *release_field(const struct buf *text, const char *field, stru
 /* The hash that the SHA256 section gives for a file: " HEX SIZE NAME". */
 static bool signed_hash(const struct buf *text, const char *name, char ret[SHA256_HEX])
 {
-	const char *p = strstr(buf_str(text), "\nSHA256:");
+	const char *p = strstr(buf_str(text), "\nSHA256:"), *nl;
+	size_t n = strlen(name);
 
 	if (!p)
 		return false;
-	for (p += 1 + strcspn(p + 1, "\n"); *p == '\n' && p[1] == ' ';
-		p += 1 + strcspn(p + 1, "\n")) {
-		char hex[SHA256_HEX], file[512];
+	for (p = strchr(p + 1, '\n'); p && p[1] == ' '; p = nl) {
+		const char *hex = p + 1 + strspn(p + 1, " ");
+		const char *end;
 
-		if (sscanf(p + 1, " %64s %*s %511s", hex, file) == 2 && strcmp(file, name) == 0) {
-			memcpy(ret, hex, SHA256_HEX);
-			return true;
-		}
+		nl = strchr(p + 1, '\n');
+		end = nl ? nl : p + 1 + strlen(p + 1);
+		while (end > hex && (end[-1] == ' ' || end[-1] == '\r'))
+			end--;
+		if (hex >= end || (size_t)(end - hex) < SHA256_HEX + n ||
+			end[-(ptrdiff_t)n - 1] != ' ' || memcmp(end - n, name, n) != 0)
+			continue;
+		memcpy(ret, hex, SHA256_HEX - 1);
+		ret[SHA256_HEX - 1] = '\0';
+		return sha256_valid(ret);
 	}
 	return false;
 }
