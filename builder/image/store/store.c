@@ -72,11 +72,11 @@ int store_open(struct store **ret, const char *cache_dir, struct error *e)
 
 void store_close(struct store *s)
 {
+	if (!s)
+		return;
 	for (size_t i = 0; i < s->n_labels; i++)
 		free(s->labels[i].name);
 	free(s->labels);
-	if (!s)
-		return;
 	if (s->pool)
 		pool_free(s->pool);
 	if (s->fd >= 0)
