@@ -238,6 +238,9 @@ def case_disk(w):
     whole = time.monotonic() - started
     disk = k.scratch / "out/faults/disk.raw"
     w.tap.check(done.returncode == 0 and disk.exists(), f"bake, seal, disk ({whole:.1f} s)", done.stderr)
+    before = disk.stat()
+    done = w.build(k)
+    w.tap.check(done.returncode == 0 and disk.stat() == before, "again: nothing is done", done.stderr)
     for i in range(5):
         shutil.rmtree(k.scratch / "out", ignore_errors=True)
         name = f"killed {i + 0.5:.1f} fifths through the disk"
