@@ -122,7 +122,8 @@ static void check_content(const struct schema *s, const struct node *file)
 			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-base64", NULL,
 				"'%s.content' is not base64, as 'encoding: %s' says", s->where,
 				name);
-		else if (encodings[i].gzip && (bytes.len < 18 || memcmp(bytes.data, "\x1f\x8b", 2)))
+		else if (encodings[i].gzip &&
+			 (bytes.len < 18 || memcmp(bytes.data, "\x1f\x8b", 2) != 0))
 			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-gzip", NULL,
 				"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
 	}

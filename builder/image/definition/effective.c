@@ -102,17 +102,17 @@ static void put(
 	struct arena *a, struct node *kbuild, const char *part, const char *key, const char *value)
 {
 	const struct mark at = { .file = EFFECTIVE_DEFAULT };
-	struct node *map = node_get(kbuild, part), *n;
+	struct node *inner = node_get(kbuild, part), *n;
 
-	if (!map) {
-		map = node_map(a, &at);
-		node_set(a, kbuild, &at, part, map);
+	if (!inner) {
+		inner = node_map(a, &at);
+		node_set(a, kbuild, &at, part, inner);
 	}
-	if (map->kind != NODE_MAP || node_get(map, key))
+	if (inner->kind != NODE_MAP || node_get(inner, key))
 		return;
 	n = node_scalar(a, &at, value, strlen(value));
 	n->quoted = false;
-	node_set(a, map, &at, key, n);
+	node_set(a, inner, &at, key, n);
 }
 
 static const char *yes_no(bool b)

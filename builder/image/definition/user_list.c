@@ -30,7 +30,7 @@ const struct node *word_list(struct arena *a, const struct node *n)
 {
 	struct node *list = node_list(a, &nowhere);
 
-	if (node_is_null(n))
+	if (!n || node_is_null(n))
 		return list;
 	if (n->kind == NODE_SCALAR)
 		add_words(a, list, n->str, ", ");
