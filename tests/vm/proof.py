@@ -200,7 +200,7 @@ def listed(kbuild):
 
 def check_destroyed(tap, kbuild, servers):
     for s in servers:
-        done = kbuild.run("destroy", s.name)
+        done = kbuild.run("destroy", s.name, "--yes")
         tap.check(done.returncode == 0, f"{s.name} is destroyed", done.stderr)
     tap.equal(listed(kbuild), [], "no server is listed")
     tap.equal(processes(str(kbuild.state)), [], "no process is left")
@@ -279,7 +279,7 @@ def main():
         prove(tap, kbuild, path)
     finally:
         for server in listed(kbuild):
-            kbuild.run("destroy", server["name"])
+            kbuild.run("destroy", server["name"], "--yes")
         kbuild.remove()
     return tap.done()
 
