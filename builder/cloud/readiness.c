@@ -6,6 +6,7 @@
 #include "error.h"
 #include "json.h"
 #include "node.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -83,30 +84,52 @@ static size_t escape_len(const char *p, size_t len)
 	return strchr("()#%", p[0]) && p[0] ? MIN(2, len) : 1;
 }
 
+/* A character as it may stand on a terminal: no controls, in whatever coding; "?" for what is none. */
+static size_t clean_character(const char *p, size_t len, struct buf *out)
+{
+	uint32_t c;
+	size_t n = utf8_next(p, len, &c);
+
+	if (n == 0) {
+		buf_addc(out, '?');
+		return 1;
+	}
+	if (c >= 0xa0 || (c >= 0x20 && c < 0x7f))
+		buf_add(out, p, n);
+	return n;
+}
+
 void console_clean(const char *line, size_t len, struct buf *out)
 {
 	size_t start = out->len;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if (c == '\033')
-			i += escape_len(line + i + 1, len - i - 1);
-		else if (c == '\t')
-			buf_addc(out, ' ');
-		else if (c >= 0x20 && c != 0x7f && (out->len > start || c != ' '))
-			buf_addc(out, (char)c);
+	for (size_t i = 0; i < len;) {
+		if (line[i] == '\033') {
+			i += 1 + escape_len(line + i + 1, len - i - 1);
+		} else if (line[i] == '\t' || line[i] == ' ') {
+			if (out->len > start)
+				buf_addc(out, ' ');
+			i++;
+		} else {
+			i += clean_character(line + i, len - i, out);
+		}
 	}
 	while (out->len > start && out->data[out->len - 1] == ' ')
 		out->data[--out->len] = '\0';
 }
 
-/* One reason more, while there is room. */
+/* One reason more, while there is room. What servers say goes to terminals: cleaned. */
 static void add_reason(struct buf *out, size_t start, const char *what, const char *state)
 {
 	if (!what || out->len - start + strlen(what) + strlen(state) > REASONS_CAP)
 		return;
-	buf_printf(out, "%s%s%s", out->len > start ? "; " : "", what, state);
+	if (out->len > start)
+		buf_adds(out, "; ");
+	console_clean(what, strlen(what), out);
+	buf_addc(out, ' ');
+	console_clean(state, strlen(state), out);
+	if (out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
 }
 
 static void add_list(struct buf *out, size_t start, const struct node *list, const char *state)
@@ -117,26 +140,23 @@ static void add_list(struct buf *out, size_t start, const struct node *list, con
 
 void status_reasons(const struct node *status, struct buf *out)
 {
+	_cleanup_(arena_freep) struct arena *a = arena_new();
 	static const char *const services[] = { "docker", "ufw", "fail2ban" };
 	const char *cloud_init = node_str(node_get(status, "cloud_init"));
 	size_t start = out->len;
 
 	add_list(out, start, node_get(status, "reasons"), "");
 	if (cloud_init && strcmp(cloud_init, "done") != 0 && strcmp(cloud_init, "disabled") != 0 &&
-		strcmp(cloud_init, "absent") != 0) {
-		add_reason(out, start, "cloud-init: ", "");
-		buf_printf(out, "%.32s", cloud_init);
-	}
-	add_list(out, start, node_get(status, "failed_units"), " failed");
+		strcmp(cloud_init, "absent") != 0)
+		add_reason(out, start, "cloud-init:", cloud_init);
+	add_list(out, start, node_get(status, "failed_units"), "failed");
 	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
 		const char *state = node_str(node_get(status, services[i]));
 
 		/* A failed one is among the failed units; an inactive one may be meant so. */
 		if (state && strcmp(state, "active") != 0 && strcmp(state, "absent") != 0 &&
-			strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0) {
-			add_reason(out, start, services[i], " is ");
-			buf_printf(out, "%.32s", state);
-		}
+			strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+			add_reason(out, start, services[i], arena_printf(a, "is %s", state));
 	}
 }
 

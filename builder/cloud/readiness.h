@@ -55,7 +55,7 @@ void readiness_tail(const struct readiness_watch *w, struct buf *out);
  */
 void status_reasons(const struct node *status, struct buf *out);
 
-/* Appends line without escape sequences, control characters and white space at its ends. */
+/* Appends line as clean UTF-8: no escape sequences, no controls, no white space at its ends. */
 void console_clean(const char *line, size_t len, struct buf *out);
 
 /*

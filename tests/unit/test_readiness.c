@@ -22,6 +22,8 @@ static void the_status_line_is_the_answer(void)
 			NULL },
 		{ "kbuild-status: {\"state\":\"degraded\",\"reasons\":[\"a\",\"b c\"]}\n",
 			READINESS_DEGRADED, "a; b c" },
+		{ "kbuild-status: {\"state\":\"degraded\",\"reasons\":[\"\\u001b[31mred\\u0007\"]}\n",
+			READINESS_DEGRADED, "red" },
 		{ "kbuild-status: {\"state\":\"failed\",\"reasons\":[]}\n", READINESS_FAILED,
 			NULL },
 		{ "kbuild-status: {\"state\":\"error\",\"reasons\":\"x\"}\n", READINESS_FAILED,
@@ -151,6 +153,11 @@ static void escape_codes_and_control_characters_go(void)
 		{ "\033]never ends", "" },
 		{ "  a\tb\001\177  ", "a b" },
 		{ "grüße", "grüße" },
+		/* What some terminals take for controls: CSI as one character; bytes that are no text. */
+		{ "a\302\233"
+		  "31mb",
+			"a31mb" },
+		{ "a\233b\377", "a?b?" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
