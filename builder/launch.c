@@ -4,9 +4,23 @@
 #include "arena.h"
 #include "build.h"
 #include "ctx.h"
+#include "definition.h"
 #include "error.h"
 #include "progress.h"
 #include "provider.h"
+
+/*
+ * What a server of this definition is called; NULL when it cannot be read, which the build then tells
+ * in full.
+ */
+static const char *definition_name(const char *path, struct arena *a)
+{
+	_cleanup_(definition_freep) struct definition *def = NULL;
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	struct error ignored = {};
+
+	return definition_load(&def, path, &d, &ignored) < 0 ? NULL : arena_strdup(a, def->name);
+}
 
 /* Fills what the request leaves open from the image of the definition, building it when needed. */
 static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
@@ -55,8 +69,13 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 {
 	struct launch_request q = *o->request;
 	struct cloud cloud = ctx_cloud(c);
-	int r = 0;
+	int r;
 
+	if (o->definition && !q.name)
+		q.name = definition_name(o->definition, a);
+	r = o->provider->check(&cloud, &q, e);
+	if (r < 0)
+		return r;
 	if (o->definition)
 		r = take_image(c, o, &q, a, e);
 	if (r < 0)

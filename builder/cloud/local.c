@@ -302,6 +302,7 @@ static int console(const struct cloud *c, const char *name, uint64_t offset, str
 
 const struct provider provider_local = {
 	.name = "local",
+	.check = local_check,
 	.launch = launch,
 	.settle = settle,
 	.list = list,

@@ -71,6 +71,14 @@ static int check_image(struct launch *l, struct error *e)
 	return 0;
 }
 
+static int name_taken(const struct local_dir *d, const char *name, struct error *e)
+{
+	return error_set(e, ERR_FAILED,
+		"there is a server '%s' already (%s): choose another name with --name, or "
+		"'kbuild destroy %s' first",
+		name, qemu_alive(d) ? "running" : "stopped", name);
+}
+
 /*
  * What is there under this name: 0 nothing (any more), CLOUD_CONTINUED an equal launch that still
  * boots; a server that is in use is an error. d is open when something was.
@@ -105,10 +113,7 @@ static int check_existing(
 				"'kbuild destroy %s' removes it",
 				name, name);
 	} else if (old.phase != PHASE_CREATING) {
-		return error_set(e, ERR_FAILED,
-			"there is a server '%s' already (%s): choose another name with --name, or "
-			"'kbuild destroy %s' first",
-			name, qemu_alive(d) ? "running" : "stopped", name);
+		return name_taken(d, name, e);
 	}
 	progress_note(
 		l->c->progress, "replacing '%s', which an earlier launch left unfinished", name);
@@ -265,6 +270,30 @@ static void take_back(const struct launch *l, struct local_dir *d)
 
 	if (qemu_kill(d, l->rec.uuid, &ignored) == 0)
 		(void)local_dir_remove(d, l->c, l->q->name, &ignored);
+}
+
+int local_check(const struct cloud *c, const struct launch_request *q, struct error *e)
+{
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct local_record rec = {};
+	struct error later = {};
+	int r = need_programs(q, e);
+
+	if (r < 0)
+		return r;
+	r = q->name ? local_dir_open(&d, c, q->name, false, e) : CLOUD_ABSENT;
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		/* One that is not finished may be ours to continue, ports and all. */
+		if (local_record_read(&d, a, &rec, &later) < 0 || rec.phase == PHASE_CREATING ||
+			(rec.phase == PHASE_BOOTING && !local_has_answered(&d)))
+			return 0;
+		return name_taken(&d, q->name, e);
+	}
+	r = need_ports(q->forwards, q->n_forwards, e);
+	return r < 0 ? r : need_memory(q->memory, e);
 }
 
 int local_launch(

@@ -20,6 +20,9 @@ struct launch {
 	uint64_t disk_size;
 };
 
+/* As provider.check. */
+int local_check(const struct cloud *c, const struct launch_request *q, struct error *e);
+
 /* 0 or CLOUD_CONTINUED; the caller then asks for the server by its name. */
 int local_launch(
 	const struct cloud *c, const struct launch_request *q, struct arena *a, struct error *e);

@@ -89,6 +89,11 @@ struct cloud {
 struct provider {
 	const char *name;
 	/*
+	 * What would stop this launch anyway and can be known before there is an image: the name,
+	 * ports, memory, programs. Of q->disk nothing is asked.
+	 */
+	int (*check)(const struct cloud *c, const struct launch_request *q, struct error *e);
+	/*
 	 * Makes and starts a server; it is SERVER_BOOTING when this returns. Everything that can be
 	 * known before (ports, memory, space, programs) is checked before anything is made; what
 	 * was made is removed when it fails. 0 or CLOUD_CONTINUED.

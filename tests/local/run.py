@@ -249,6 +249,21 @@ def a_name_is_used_once(p):
 
 
 @case
+def what_stops_a_launch_is_said_before_the_build(p):
+    (p.base / "web.yaml").write_text("#cloud-config\nkbuild:\n  name: web\n  base: {distribution: debian, release: trixie}\n")
+    p.launch()
+    r = p.run("launch", "web.yaml", "--offline", status=1)
+    has(r.err, "there is a server 'web' already")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        r = p.run("launch", "web.yaml", "--name", "new", "--offline", "--forward", f"{port}:80", status=1)
+        has(r.err, "in use by another program")
+    assert sorted(x.name for x in p.base.iterdir()) == ["disk.raw", "state", "web.yaml"]
+
+
+@case
 def names_are_clean(p):
     for name in ["", "A", "a/b", "..", "a b", "-a", "x" * 49, "é"]:
         has(p.launch(f"--name={name}", status=2).err, "must be a-z, 0-9")
