@@ -79,7 +79,7 @@ KNOWN = [
     # Written by others in the build (bake): apt's sources, the host's own files that mmdebstrap copies in.
     r'etc/(resolv\.conf|hostname|fstab)$', r'etc/apt/sources\.list', r'var/lib/dpkg/arch$',
     # apt's state: its lists and caches are empty here.
-    r'var/(lib|cache)/apt/',
+    r'var/(lib|cache)/apt(/|$)', r'etc/apt/(preferences\.d$|apt\.conf\.d/99mmdebstrap$)',
     # Order of stanzas only: compared above by stanza.
     r'var/lib/dpkg/(status|status-old|diversions-old|statoverride-old)$', r'var/lib/apt/extended_states$',
     # Numbers of dynamic users and groups: owners are compared by name.

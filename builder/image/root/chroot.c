@@ -113,20 +113,25 @@ static int write_policy(const char *path, int flags)
 }
 
 /*
- * Forbids services. Where the tree has a policy of its own, ours covers it. No /usr/sbin yet: there
+ * Forbids services. Where the tree has a policy of its own, or that of another run in it, ours
+ * covers it; the other run may remove it at that moment, then we try again. No /usr/sbin yet: there
  * is no invoke-rc.d either.
  */
 static int forbid_services(struct plan *p)
 {
-	int r = write_policy(POLICY, O_EXCL);
+	for (;;) {
+		int r = write_policy(POLICY, O_EXCL);
 
-	p->policy_made = r == 0;
-	if (r == 0 || r == -ENOENT)
-		return 0;
-	if (r != -EEXIST)
-		return r;
-	r = write_policy("/run/policy-rc.d", O_EXCL);
-	return r < 0 ? r : chroot_mounts_cover("/run/policy-rc.d", POLICY);
+		p->policy_made = r == 0;
+		if (r == 0 || r == -ENOENT)
+			return 0;
+		if (r == -EEXIST)
+			r = write_policy("/run/policy-rc.d", O_TRUNC);
+		if (r == 0)
+			r = chroot_mounts_cover("/run/policy-rc.d", POLICY);
+		if (r != -ENOENT)
+			return r;
+	}
 }
 
 static int drop_capabilities(void)

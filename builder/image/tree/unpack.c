@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "deb.h"
 #include "deb822.h"
+#include "deferred.h"
 #include "dpkg.h"
 #include "error.h"
 #include "interrupt.h"
@@ -235,9 +236,12 @@ int unpack_rest(struct job *j, struct error *e)
 int configure_rest(struct job *j, struct error *e)
 {
 	static const char *const args[] = { "--configure", "--pending", NULL };
+	_free_ char *dir = xasprintf("%s/deferred", j->work.path);
+	_cleanup_(deferred_freep) struct deferred *later =
+		deferred_start(j->root, dir, j->q->log_fd);
 	struct dpkg d = {
 		.root = j->root,
-		.binds = j->binds,
+		.binds = deferred_binds(later),
 		.log_fd = j->q->log_fd,
 		.progress = j->q->progress,
 		.count = "configure",
@@ -250,6 +254,8 @@ int configure_rest(struct job *j, struct error *e)
 			progress_advance(j->q->progress, 1);
 	}
 	r = dpkg_run(&d, "configuring", args, e);
+	if (r == 0)
+		r = deferred_finish(later, e);
 	if (r == 0)
 		progress_end(j->q->progress, NULL);
 	return r;
