@@ -262,7 +262,9 @@ int aptdir_run(struct aptdir *d, const char *const *args, struct buf *out, struc
 
 int aptdir_update(struct aptdir *d, struct progress *p, struct error *e)
 {
-	static const char *const args[] = { "update", "-q", "--error-on=any", NULL };
+	/* Its own cache is made by whoever asks; making one here would cost more than the rest. */
+	static const char *const args[] = { "update", "-q", "--error-on=any", "-o",
+		"pkgCacheFile::Generate=false", NULL };
 	struct watch w = { p };
 	_buf_ out = BUF_INIT, err = BUF_INIT;
 	struct process proc = { .out = &out, .err = &err, .line = on_line, .line_arg = &w };

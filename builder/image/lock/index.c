@@ -98,16 +98,17 @@ static int search(struct wanted *w, const struct apt_index *index, struct arena 
 	return r < 0 ? error_errno(e, r, "reading %s", index->path) : 0;
 }
 
-int index_find(
-	const struct aptdir *d, struct picks *p, size_t from, struct arena *a, struct error *e)
+int index_find(const struct aptdir *d, struct picks *p, struct arena *a, struct error *e)
 {
-	struct wanted w = { .n = p->n - from, .missing = p->n - from };
-	_free_ struct pick **v = xcalloc(w.n, sizeof *v);
+	_free_ struct pick **v = xcalloc(p->n, sizeof *v);
+	struct wanted w = { .v = v };
 	int r;
 
-	w.v = v;
-	for (size_t i = 0; i < w.n; i++)
-		v[i] = &p->v[from + i];
+	for (size_t i = 0; i < p->n; i++) {
+		if (!p->v[i].source)
+			v[w.n++] = &p->v[i];
+	}
+	w.missing = w.n;
 	qsort(v, w.n, sizeof *v, by_name);
 	for (size_t i = 0; i < d->n; i++) {
 		r = search(&w, &d->indexes[i], a, e);

@@ -149,6 +149,9 @@ static int get_indexes(
 static int get_packages(
 	struct aptdir *d, const struct lock_request *q, struct lock *l, struct error *e)
 {
+	struct resolution plan = {
+		.dir = d, .def = q->def, .asked = l->asked, .sources = l->sources, .arena = l->arena
+	};
 	int r;
 
 	progress_begin(q->progress, "Resolving", NULL, 0);
@@ -158,9 +161,11 @@ static int get_packages(
 	r = phased_pins(d, e);
 	if (r < 0)
 		return r;
-	r = resolve(d, q->def, l->asked, l->arena, &l->packages, &l->n, e);
+	r = resolve(&plan, e);
 	if (r < 0)
 		return r;
+	l->packages = plan.packages;
+	l->n = plan.n;
 	r = lint_packages(l->packages, l->n, q->def, e);
 	if (r < 0)
 		return r;

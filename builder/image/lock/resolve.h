@@ -13,6 +13,7 @@ struct arena;
 struct definition;
 struct error;
 struct lock_package;
+struct lock_source;
 
 /* One package of the plan, with its stanza of the index. */
 struct pick {
@@ -30,16 +31,22 @@ struct picks {
 
 void picks_free(struct picks *p);
 
-/*
- * Resolves what is asked. Returns new packages in *ret (an array in the arena, sorted by name), all
- * fields filled. The indexes must be known (aptdir_indexes) and verified.
- */
-int resolve(struct aptdir *d, const struct definition *def, const char *const *asked,
-	struct arena *a, struct lock_package **ret, size_t *ret_n, struct error *e);
+struct resolution {
+	struct aptdir *dir; /* its indexes known (aptdir_indexes) and verified */
+	const struct definition *def;
+	const char *const *asked;
+	const struct lock_source *sources; /* what was verified: names the state of the indexes */
+	struct arena *arena;		   /* for everything below */
 
-/* Finds the stanzas of picks from from on in the index files, copying them to the arena. */
-int index_find(
-	const struct aptdir *d, struct picks *p, size_t from, struct arena *a, struct error *e);
+	struct lock_package *packages; /* the answer, sorted by name, all fields filled */
+	size_t n;
+};
+
+/* Fills in the answer. ERR_INVALID when what is asked for cannot be installed. */
+int resolve(struct resolution *r, struct error *e);
+
+/* Finds the stanzas that picks lack yet in the index files, copying them to the arena. */
+int index_find(const struct aptdir *d, struct picks *p, struct arena *a, struct error *e);
 
 /*
  * Writes pins that keep out updates which the archive still gives to a part of machines only
