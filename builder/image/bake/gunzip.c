@@ -20,6 +20,7 @@ static int inflate_all(z_stream *z, size_t max, struct buf *out)
 		z->avail_out = STEP;
 		r = inflate(z, Z_NO_FLUSH);
 		out->len += STEP - z->avail_out;
+		out->data[out->len] = '\0';
 		if (out->len - start > max)
 			return -EFBIG;
 		if (r == Z_STREAM_END) {
