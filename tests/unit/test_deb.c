@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 static const struct tar_make control[] = {
 	{ "./", '5', 0755 },
@@ -381,6 +382,58 @@ static void every_compression_becomes_the_same_plain_package(void)
 	buf_free(&tars[1]);
 }
 
+/* A pax archive of one file with these extended attributes. */
+static void make_pax(struct buf *b)
+{
+	static const unsigned char net_bind[20] = { 1, 0, 0, 2, 0, 4 }; /* effective, bit 10 */
+	struct archive *a = archive_write_new();
+	struct archive_entry *ent = archive_entry_new();
+	size_t used = 0;
+
+	buf_reserve(b, 65536);
+	check_int(archive_write_set_format_pax(a), ARCHIVE_OK);
+	check_int(archive_write_open_memory(a, b->data, 65536, &used), ARCHIVE_OK);
+	archive_entry_set_pathname(ent, "./tool");
+	archive_entry_set_filetype(ent, AE_IFREG);
+	archive_entry_set_perm(ent, 0755);
+	archive_entry_set_uid(ent, 33);
+	archive_entry_set_gid(ent, 33);
+	archive_entry_set_size(ent, 0);
+	archive_entry_xattr_add_entry(ent, "security.capability", net_bind, sizeof net_bind);
+	archive_entry_xattr_add_entry(ent, "security.selinux", "label", 5);
+	check_int(archive_write_header(a, ent), ARCHIVE_OK);
+	check_int(archive_write_close(a), ARCHIVE_OK);
+	b->len = used;
+	archive_entry_free(ent);
+	archive_write_free(a);
+}
+
+static void capabilities_come_along_and_labels_do_not(void)
+{
+	_cleanup_(drop) int root = scratch();
+	_buf_ tar = BUF_INIT;
+	_buf_ b = BUF_INIT;
+	_close_ int fd = -1, file = -1;
+	struct error e = {};
+	char names[256] = "";
+	struct deb d;
+
+	if (geteuid() != 0)
+		return; /* only root may give capabilities away */
+	make_deb_head(&b);
+	make_tar(&tar, control);
+	make_ar_member(&b, "control.tar", tar.data, tar.len);
+	buf_reset(&tar);
+	make_pax(&tar);
+	make_ar_member(&b, "data.tar", tar.data, tar.len);
+	fd = memory_file(&b);
+	check_int(deb_open(&d, fd, "demo.deb", &e), 0);
+	check_int(extract_deb(&(struct extract){ .root = root }, &d, &e), 0);
+	file = openat(root, "tool", O_RDONLY | O_CLOEXEC);
+	check_int(flistxattr(file, names, sizeof names), sizeof "security.capability");
+	check_str(names, "security.capability");
+}
+
 static void only_the_named_compression_is_read(void)
 {
 	_buf_ tar = BUF_INIT;
@@ -474,6 +527,7 @@ int main(void)
 	run(damaged_packages_are_refused);
 	run(wrong_members_are_named);
 	run(every_compression_becomes_the_same_plain_package);
+	run(capabilities_come_along_and_labels_do_not);
 	run(only_the_named_compression_is_read);
 	run(paths_are_cleaned);
 	run(a_config_drive_has_its_label_and_files);
