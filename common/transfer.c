@@ -184,9 +184,9 @@ int transfers_run(struct transfers *ts, int wait_ms)
 	struct curl_waitfd wake = { .fd = interrupt_fd(), .events = CURL_WAIT_POLLIN };
 	int running;
 
-	curl_multi_perform(ts->multi, &running);
 	if (interrupted())
 		return -ECANCELED;
+	/* First the wait: it is none for what was just started, and what ends now is seen at once. */
 	curl_multi_poll(ts->multi, &wake, wake.fd >= 0, wait_ms, NULL);
 	curl_multi_perform(ts->multi, &running);
 	return interrupted() ? -ECANCELED : 0;

@@ -63,7 +63,7 @@ void transfer_start(struct transfers *ts, struct transfer *t);
 /* Ends one that runs or has ended; NULL handle: nothing to do. */
 void transfer_stop(struct transfers *ts, struct transfer *t);
 
-/* Moves bytes, then waits for more, wait_ms at most. 0, or -ECANCELED when interrupted. */
+/* Waits until bytes can be moved, wait_ms at most, and moves them. 0, or -ECANCELED when interrupted. */
 int transfers_run(struct transfers *ts, int wait_ms);
 /* One that has ended, or NULL; to be stopped by the caller when he has read it. */
 struct transfer *transfers_ended(struct transfers *ts);

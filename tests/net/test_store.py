@@ -346,6 +346,14 @@ def two_kbuilds_share_a_store():
 
 
 @case
+def one_file_asked_for_twice_is_loaded_once():
+    with World() as w:
+        w.files = w.files * 2
+        fetched(w)
+        same(len(w.mirror.log), 1)
+
+
+@case
 def killed_at_any_time_nothing_wrong_is_kept():
     with World([50_000] * 20) as w:
         w.fault("slow:500000")

@@ -17,6 +17,7 @@
 #define CONNECT_MS  20000
 #define STALL_BYTES 1024 /* slower than this a second, for the stall time: given up */
 #define TICK_MS	    1000
+#define FLUSH_MS    1000 /* another kbuild may wait for these files */
 
 static int64_t now_ms(void)
 {
@@ -146,12 +147,18 @@ static int start_due(struct fetch *f, int *ret_wait, struct error *e)
 
 static int fetch_loop(struct fetch *f, struct error *e)
 {
+	int64_t flushed = now_ms();
+
 	for (;;) {
 		int wait = TICK_MS, r;
 
 		r = finish_ended(f, e);
 		if (r == 0)
 			r = start_due(f, &wait, e);
+		if (r == 0 && (f->done == f->n || now_ms() - flushed > FLUSH_MS)) {
+			r = fetch_flush(f, e);
+			flushed = now_ms();
+		}
 		if (r < 0 || f->done == f->n)
 			return r;
 		r = transfers_run(f->transfers, wait);
@@ -170,6 +177,9 @@ static void fetch_end(struct fetch *f)
 		partial_close(&j->part);
 		buf_free(&j->report);
 	}
+	while (f->n_ready >
+		0) /* after an error: they are whole, and the next run begins with them */
+		partial_close(&f->ready[--f->n_ready]);
 	free(f->jobs);
 	transfers_free(f->transfers);
 }

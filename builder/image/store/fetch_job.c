@@ -116,19 +116,31 @@ static void job_done(struct job *j)
 	progress_set(j->f->progress, j->f->bytes);
 }
 
+int fetch_flush(struct fetch *f, struct error *e)
+{
+	int r = partials_move_in(f->ready, f->n_ready, f->store, e);
+
+	while (f->n_ready > 0)
+		partial_close(&f->ready[--f->n_ready]);
+	return r;
+}
+
 /* The file is as long as it must be: into the store with it. 0: done, or why is filled. */
 static int job_commit(struct job *j, struct error *e)
 {
+	struct fetch *f = j->f;
 	bool resumed = j->begun_at > 0;
-	int r = partial_commit(&j->part, j->f->store, j->item, e);
+	int r = partial_check(&j->part);
 
 	if (r < 0)
-		return r;
+		return error_errno(e, r, "emptying a partial download of %s", j->item->name);
 	if (r == 0) {
+		f->ready[f->n_ready++] = j->part;
+		j->part = (struct partial)PARTIAL_INIT;
 		job_done(j);
-		return 0;
+		return f->n_ready == FETCH_BATCH ? fetch_flush(f, e) : 0;
 	}
-	j->f->bytes -= j->item->size;
+	f->bytes -= j->item->size;
 	if (resumed) { /* two halves of two different files, perhaps: not this server's fault */
 		job_because(j, ZERO, "what was loaded before does not fit");
 	} else {

@@ -12,6 +12,7 @@
 
 #define WRONG_MAX     2		  /* a wrong answer may be a passing one; twice it is not */
 #define PROGRESS_MIN  (256 * KIB) /* a connection that brought this much was worth repeating */
+#define FETCH_BATCH   32
 #define BUSY_PAUSE_MS 200
 #define ERROR_BODY    (64 * KIB) /* of an error page, so that its connection can be kept */
 
@@ -43,7 +44,16 @@ struct fetch {
 	uint64_t bytes; /* loaded, of all */
 	int64_t stall_s;
 	struct retry retry;
+	/*
+	 * Whole and checked, but without their names: fsync costs some 10 ms a file, and hardly more for
+	 * many of them.
+	 */
+	struct partial ready[FETCH_BATCH];
+	size_t n_ready;
 };
+
+/* Moves what is ready into the store. */
+int fetch_flush(struct fetch *f, struct error *e);
 
 struct job {
 	const struct store_item *item;

@@ -60,6 +60,7 @@ int partial_open(struct partial *p, struct store *s, const struct store_item *it
 {
 	int r;
 
+	p->item = item;
 	p->name = xasprintf("store/partial/%s", item->sha256);
 	p->fd = openat(s->fd, p->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (p->fd < 0)
@@ -113,36 +114,49 @@ int partial_restart(struct partial *p)
 	return ftruncate(p->fd, 0) < 0 ? -errno : 0;
 }
 
-static int move_in(struct partial *p, struct store *s, const char *name)
+int partial_check(struct partial *p)
 {
-	_free_ char *dir = xstrndup(name, (size_t)(strrchr(name, '/') - name));
-	int r;
-
-	if (fsync(p->fd) < 0)
-		return -errno;
-	r = mkdir_all(s->fd, dir, 0755);
-	if (r < 0)
-		return r;
-	if (renameat(s->fd, p->name, s->fd, name) < 0)
-		return -errno;
-	return fsync_parent(s->fd, name);
-}
-
-int partial_commit(
-	struct partial *p, struct store *s, const struct store_item *item, struct error *e)
-{
-	_free_ char *name = store_name(item->sha256);
 	char hex[SHA256_HEX];
 	int r;
 
 	sha256_end(p->hash, hex);
-	if (strcmp(hex, item->sha256) != 0) {
-		r = partial_restart(p);
-		return r < 0 ? error_errno(e, r, "emptying %s/%s", s->dir, p->name) : PARTIAL_WRONG;
-	}
-	r = move_in(p, s, name);
+	if (strcmp(hex, p->item->sha256) == 0)
+		return 0;
+	r = partial_restart(p);
+	return r < 0 ? r : PARTIAL_WRONG;
+}
+
+/* Gives the file its name in the store. */
+static int name_it(struct partial *p, struct store *s, const char *name)
+{
+	_free_ char *dir = xstrndup(name, (size_t)(strrchr(name, '/') - name));
+	int r = mkdir_all(s->fd, dir, 0755);
+
 	if (r < 0)
-		return error_errno(e, r, "moving %s into %s", item->name, s->dir);
-	partial_close(p);
+		return r;
+	return renameat(s->fd, p->name, s->fd, name) < 0 ? -errno : 0;
+}
+
+int partials_move_in(struct partial *parts, size_t n, struct store *s, struct error *e)
+{
+	/* In rounds, so that the first fsync of each does the work of all. */
+	for (int round = 0; round < 4; round++)
+		for (size_t i = 0; i < n; i++) {
+			struct partial *p = &parts[i];
+			_free_ char *name = store_name(p->item->sha256);
+			int r = 0;
+
+			if (round == 0)
+				sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* begins */
+			else if (round == 1)
+				r = fsync(p->fd) < 0 ? -errno : 0;
+			else if (round == 2)
+				r = name_it(p, s, name);
+			else
+				r = fsync_parent(s->fd, name);
+			if (r < 0)
+				return error_errno(
+					e, r, "moving %s into %s", p->item->name, s->dir);
+		}
 	return 0;
 }

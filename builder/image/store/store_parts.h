@@ -41,7 +41,8 @@ bool store_has(struct store *s, const char *sha256, uint64_t size);
  * to one file; what was loaded stays when it is closed, for the next run.
  */
 struct partial {
-	int fd; /* -1: not open */
+	int fd;			       /* -1: not open */
+	const struct store_item *item; /* borrowed */
 	char *name;
 	uint64_t size;	     /* loaded so far */
 	struct sha256 *hash; /* over these bytes */
@@ -61,9 +62,10 @@ int partial_restart(struct partial *p); /* empties it; 0 or -errno */
 void partial_close(struct partial *p);
 
 #define PARTIAL_WRONG 1 /* the digest differs; it was emptied */
-/* The file is as large as it must be: compares the digest, then moves it into the store, durably. */
-int partial_commit(
-	struct partial *p, struct store *s, const struct store_item *item, struct error *e);
+/* The file is as large as it must be: compares the digest. 0, PARTIAL_WRONG or -errno. */
+int partial_check(struct partial *p);
+/* Moves checked files into the store, durably. They stay open: locked until they have their names. */
+int partials_move_in(struct partial *parts, size_t n, struct store *s, struct error *e);
 
 /* Loads all n items, of which none was in the store a moment ago. */
 int fetch_all(struct store *s, const struct store_item *const *items, size_t n, struct progress *p,
