@@ -21,7 +21,7 @@ static const struct verb_option options[] = {
 struct outcome {
 	const char *path;
 	const struct lock *old, *new; /* new == old: unchanged */
-	bool made, current;
+	bool current;
 };
 
 static void print_json(const struct outcome *o, const struct buf *changes)
@@ -57,29 +57,35 @@ static void print_made(const struct outcome *o)
 			o->new->sources[i].fingerprint);
 }
 
-static void report(const struct ctx *c, const struct outcome *o)
+static void report_unchanged(const struct ctx *c, const struct outcome *o)
 {
-	_buf_ changes = BUF_INIT;
-	size_t n = 0;
+	_buf_ none = BUF_INIT;
 
-	if (c->json) {
-		if (o->old != o->new)
-			lock_diff_json(o->old, o->new, &changes);
-		print_json(o, &changes);
-		return;
-	}
-	if (o->made) {
-		print_made(o);
-		return;
-	}
-	if (o->old != o->new)
-		n = lock_diff(o->old, o->new, &changes);
-	fputs(buf_str(&changes), stdout);
-	if (o->old == o->new)
+	if (c->json)
+		print_json(o, &none);
+	else
 		printf("%s answers the definition: unchanged (%zu packages; --update looks for "
 		       "newer ones)\n",
 			o->path, o->new->n);
-	else if (o->current)
+}
+
+static void report(const struct ctx *c, const struct outcome *o)
+{
+	_buf_ changes = BUF_INIT;
+	size_t n;
+
+	if (c->json) {
+		lock_diff_json(o->old, o->new, &changes);
+		print_json(o, &changes);
+		return;
+	}
+	if (!o->old) {
+		print_made(o);
+		return;
+	}
+	n = lock_diff(o->old, o->new, &changes);
+	fputs(buf_str(&changes), stdout);
+	if (o->current)
 		printf("%s: nothing newer, unchanged\n", o->path);
 	else if (n == 0)
 		printf("wrote %s: the same packages for the changed definition\n", o->path);
@@ -104,7 +110,6 @@ static int resolve_and_write(struct ctx *c, const struct definition *def, struct
 	if (r < 0)
 		return r;
 	o->new = *ret;
-	o->made = !o->old;
 	o->current = o->old && strcmp(o->old->digest, o->new->digest) == 0;
 	return o->current ? 0 : lock_write(o->new, o->path, e);
 }
@@ -138,7 +143,7 @@ static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (old && !verb_opt(a, "update") && lock_check(old, def, &ignored) == 0) {
 		o.new = old;
 		o.current = true;
-		report(c, &o);
+		report_unchanged(c, &o);
 		return 0;
 	}
 	r = resolve_and_write(c, def, &o, &new, e);

@@ -19,7 +19,8 @@ struct phrase {
 	"if the archive has a new key, install the newer keyring package (or give the key); "      \
 	"otherwise do not trust this mirror"
 #define SYNCING                                                                                    \
-	"the mirror is being updated or damages files: try again in a few minutes, or use another with --mirror"
+	"the mirror is being updated or damages files: try again in a few minutes, or use "        \
+	"another with --mirror"
 #define MIRROR "check the URL, or use another mirror with --mirror"
 
 static const struct phrase update_phrases[] = {

@@ -22,8 +22,13 @@ static const struct {
 	[OTHER] = { "marked", "marked" },     /* only why or how it is there */
 };
 
-typedef void (*change_sink)(enum change what, const struct lock_package *old,
-	const struct lock_package *new, struct buf *out);
+/* Both are there: of what is added or removed, the same package twice. */
+struct difference {
+	enum change what;
+	const struct lock_package *from, *to;
+};
+
+typedef void (*change_sink)(const struct difference *d, struct buf *out);
 
 static bool same_text(const char *a, const char *b)
 {
@@ -33,13 +38,8 @@ static bool same_text(const char *a, const char *b)
 /* CHANGES when nothing that matters differs. */
 static enum change compare(const struct lock_package *old, const struct lock_package *new)
 {
-	int c;
+	int c = version_compare(old->version, new->version);
 
-	if (!old)
-		return ADDED;
-	if (!new)
-		return REMOVED;
-	c = version_compare(old->version, new->version);
 	if (c != 0 || strcmp(old->version, new->version) != 0)
 		return c > 0 ? DOWNGRADED : UPGRADED;
 	if (strcmp(old->sha256, new->sha256) != 0)
@@ -54,21 +54,25 @@ static enum change compare(const struct lock_package *old, const struct lock_pac
 static size_t walk(
 	const struct lock *old, const struct lock *new, change_sink sink, struct buf *out)
 {
-	size_t i = 0, k = 0, n = 0, n_old = old ? old->n : 0;
+	const struct lock_package *a = old ? old->packages : NULL, *b = new->packages;
+	const struct lock_package *a_end = old ? a + old->n : NULL, *b_end = b + new->n;
+	size_t n = 0;
 
-	while (i < n_old || k < new->n) {
-		int c = i == n_old    ? 1
-			: k == new->n ? -1
-				      : strcmp(old->packages[i].name, new->packages[k].name);
-		const struct lock_package *a = c <= 0 ? &old->packages[i] : NULL;
-		const struct lock_package *b = c >= 0 ? &new->packages[k] : NULL;
-		enum change what = compare(a, b);
+	while (a < a_end || b < b_end) {
+		struct difference d;
+		int c = a == a_end ? 1 : b == b_end ? -1 : strcmp(a->name, b->name);
 
-		i += c <= 0;
-		k += c >= 0;
-		if (what == CHANGES)
+		if (c < 0)
+			d = (struct difference){ REMOVED, a, a };
+		else if (c > 0)
+			d = (struct difference){ ADDED, b, b };
+		else
+			d = (struct difference){ compare(a, b), a, b };
+		a += c <= 0;
+		b += c >= 0;
+		if (d.what == CHANGES)
 			continue;
-		sink(what, a, b, out);
+		sink(&d, out);
 		n++;
 	}
 	return n;
@@ -92,30 +96,30 @@ static void reason_text(const struct lock_package *p, struct buf *out)
 	}
 }
 
-static void to_people(enum change what, const struct lock_package *old,
-	const struct lock_package *new, struct buf *out)
+static void to_people(const struct difference *d, struct buf *out)
 {
-	buf_printf(out, "  %-9s  %-28s ", change_words[what].verb, new ? new->name : old->name);
-	switch (what) {
+	buf_printf(out, "  %-9s  %-28s ", change_words[d->what].verb, d->to->name);
+	switch (d->what) {
 	case ADDED:
-		buf_printf(out, "%s  (", new->version);
-		reason_text(new, out);
+		buf_printf(out, "%s  (", d->to->version);
+		reason_text(d->to, out);
 		buf_adds(out, ")");
 		break;
 	case REMOVED:
-		buf_adds(out, old->version);
+		buf_adds(out, d->from->version);
 		break;
 	case UPGRADED:
 	case DOWNGRADED:
-		buf_printf(out, "%s → %s", old->version, new->version);
+		buf_printf(out, "%s → %s", d->from->version, d->to->version);
 		break;
 	case REBUILT:
-		buf_printf(
-			out, "%s  sha256 %.12s… → %.12s…", new->version, old->sha256, new->sha256);
+		buf_printf(out, "%s  sha256 %.12s… → %.12s…", d->to->version, d->from->sha256,
+			d->to->sha256);
 		break;
 	default:
-		buf_printf(out, "%s  (%s, ", new->version, new->automatic ? "automatic" : "manual");
-		reason_text(new, out);
+		buf_printf(out, "%s  (%s, ", d->to->version,
+			d->to->automatic ? "automatic" : "manual");
+		reason_text(d->to, out);
 		buf_adds(out, ")");
 		break;
 	}
@@ -176,15 +180,14 @@ static void member(struct buf *out, const char *key, const char *value)
 		buf_adds(out, "null");
 }
 
-static void to_machines(enum change what, const struct lock_package *old,
-	const struct lock_package *new, struct buf *out)
+static void to_machines(const struct difference *d, struct buf *out)
 {
 	if (out->data[out->len - 1] != '[')
 		buf_addc(out, ',');
-	buf_printf(out, "{\"change\":\"%s\"", change_words[what].word);
-	member(out, "package", new ? new->name : old->name);
-	member(out, "old", old ? old->version : NULL);
-	member(out, "new", new ? new->version : NULL);
+	buf_printf(out, "{\"change\":\"%s\"", change_words[d->what].word);
+	member(out, "package", d->to->name);
+	member(out, "old", d->what == ADDED ? NULL : d->from->version);
+	member(out, "new", d->what == REMOVED ? NULL : d->to->version);
 	buf_addc(out, '}');
 }
 

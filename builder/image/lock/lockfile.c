@@ -145,7 +145,7 @@ static int expect(struct parser *s, const char *keyword, const char **ret)
 
 static int parse_head(struct parser *s)
 {
-	const char *recommends;
+	const char *recommends = "";
 	size_t n = strlen(LOCK_HEAD);
 	int r;
 

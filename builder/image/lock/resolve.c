@@ -84,7 +84,7 @@ static struct pick *find(struct picks *p, const char *name)
 	return NULL;
 }
 
-/* "'URL' NAME_VERSION_ARCH.deb SIZE HASH". One that is there already (another version) is replaced. */
+/* "'URL' NAME_VERSION_ARCH.deb SIZE HASH". Another version of one that is there replaces it. */
 static void add(
 	struct picks *p, const char *line, const char *additional, bool essential, struct arena *a)
 {

@@ -35,7 +35,7 @@ static struct apt_source *add(struct reader *r, enum apt_base base, const char *
 	return s;
 }
 
-/* cloud-init's names: "updates" and "$RELEASE-updates" mean the same; "release" is the first pocket. */
+/* cloud-init's names: "updates" means "$RELEASE-updates"; "release" is the first pocket. */
 static bool suite_disabled(const struct reader *r, const char *pocket)
 {
 	const struct node *list = node_get(r->apt, "disable_suites");
@@ -269,7 +269,7 @@ static int read_extra(struct reader *r)
 	return 0;
 }
 
-/* A list of its own in place of the pockets. Only lines; what it names is verified like the rest. */
+/* A list of its own in place of the pockets. What it names is verified like the rest. */
 static int read_template(struct reader *r, const char *text)
 {
 	_free_ char *copy = xstrdup(text);
