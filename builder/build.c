@@ -18,6 +18,7 @@
 #include "fd.h"
 #include "lock.h"
 #include "login.h"
+#include "overlay.h"
 #include "process.h"
 #include "progress.h"
 #include "record.h"
@@ -27,12 +28,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 
 struct build {
 	struct ctx *c;
@@ -46,33 +44,15 @@ struct build {
 	int log_fd;
 	char *tree; /* the package tree, read only */
 	int tree_lock;
-	char *root; /* the overlay, once mounted */
-	int root_fd;
-	int outside, cwd; /* our mount namespace and directory before that, -1: not left */
-	char *image;	  /* STAGING/image, the new output directory */
+	struct overlay overlay; /* the tree being baked */
+	char *image;		/* STAGING/image, the new output directory */
 	char inputs[SHA256_HEX];
 	int64_t epoch;
 };
 
-/*
- * Back to where we came from. Who is started afterwards (a server that outlives kbuild) must not
- * live in our namespace: it would keep everything busy that is unmounted outside.
- */
-static void leave_namespace(struct build *b)
-{
-	/* setns() fails only where unshare() failed: then we never left. It moves us to "/". */
-	if (b->outside >= 0 && setns(b->outside, CLONE_NEWNS) == 0 && fchdir(b->cwd) < 0)
-		abort(); /* its fd is good */
-	closep(&b->outside);
-	closep(&b->cwd);
-}
-
 static void build_close(struct build *b)
 {
-	closep(&b->root_fd);
-	if (b->root)
-		(void)umount2(b->root, MNT_DETACH);
-	leave_namespace(b);
+	overlay_close(&b->overlay);
 	closep(&b->tree_lock);
 	closep(&b->log_fd);
 	work_close(&b->scratch);
@@ -82,7 +62,6 @@ static void build_close(struct build *b)
 	definition_free(b->def);
 	free(b->log_path);
 	free(b->tree);
-	free(b->root);
 	free(b->image);
 }
 
@@ -171,45 +150,14 @@ static int step_tree(struct build *b, struct error *e)
 	return tree_get(&q, &b->tree, &b->tree_lock, e);
 }
 
-/* Mounts an overlay over the package tree, visible to us and our children only. */
-static int mount_overlay(struct build *b, struct error *e)
-{
-	static const char *const dirs[] = { "upper", "work", "root" };
-	_free_ char *work_dir = xasprintf("%s/work", b->c->cache_dir);
-	_free_ char *options = NULL;
-	int r;
-
-	r = work_open(&b->scratch, work_dir, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		if (mkdirat(b->scratch.fd, dirs[i], 0755) < 0)
-			return error_errno(e, errno, "making %s/%s", b->scratch.path, dirs[i]);
-	}
-	b->cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	b->outside = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (b->cwd < 0 || b->outside < 0 || unshare(CLONE_NEWNS) < 0 ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return error_errno(e, errno, "making a mount namespace");
-	b->root = xasprintf("%s/root", b->scratch.path);
-	options = xasprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", b->tree,
-		b->scratch.path, b->scratch.path);
-	if (mount("overlay", b->root, "overlay", 0, options) < 0) {
-		free(TAKE(b->root));
-		return error_errno(e, errno, "mounting an overlay in %s", b->scratch.path);
-	}
-	b->root_fd = open(b->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return b->root_fd < 0 ? error_errno(e, errno, "opening %s", b->root) : 0;
-}
-
 static struct bake bake_of(const struct build *b)
 {
 	return (struct bake){
 		.def = b->def,
 		.lock = b->lock,
 		.mirror = b->c->mirror,
-		.root = b->root,
-		.root_fd = b->root_fd,
+		.root = b->overlay.root,
+		.root_fd = b->overlay.fd,
 		.log_fd = b->log_fd,
 		.epoch = b->epoch,
 		.progress = b->c->progress,
@@ -218,16 +166,21 @@ static struct bake bake_of(const struct build *b)
 
 static int step_bake(struct build *b, struct error *e)
 {
+	_free_ char *dir = xasprintf("%s/work", b->c->cache_dir);
 	struct bake k;
-	int r = mount_overlay(b, e);
+	int r;
 
+	r = work_open(&b->scratch, dir, e);
+	if (r < 0)
+		return r;
+	r = overlay_open(&b->overlay, b->tree, &b->scratch, e);
 	if (r < 0)
 		return r;
 	k = bake_of(b);
 	r = bake_run(&k, e);
-	if (r < 0)
+	if (r < 0 || !b->def->bootable)
 		return r;
-	return b->def->bootable ? boot_prepare(b->root, b->root_fd, b->def->distribution, e) : 0;
+	return boot_prepare(b->overlay.root, b->overlay.fd, b->def->distribution, e);
 }
 
 static int step_seal(struct build *b, struct error *e)
@@ -242,7 +195,7 @@ static int step_disk(struct build *b, struct error *e)
 	_free_ char *raw = xasprintf("%s/disk.raw", b->image);
 	_free_ char *qcow2 = xasprintf("%s/disk.qcow2", b->image);
 	struct disk d = {
-		.root = b->root,
+		.root = b->overlay.root,
 		.distribution = b->def->distribution,
 		.release = b->def->release,
 		.size = b->def->disk_size,
@@ -252,10 +205,6 @@ static int step_disk(struct build *b, struct error *e)
 	};
 	int r;
 
-	if (!b->def->bootable)
-		return error_set(e, ERR_INVALID,
-			"%s says bootable: false: there is no disk to make; use --until seal",
-			b->def->path);
 	r = disk_write(&d, raw, e);
 	if (r < 0 || !b->o->qcow2)
 		return r;
@@ -306,51 +255,6 @@ const char *build_step_name(enum build_step s)
 	return s < ARRAY_SIZE(steps) ? steps[s].name : NULL;
 }
 
-/*
- * What "now" is in the image: the date of the newest index that the lock names, so that the same
- * lock gives the same image whenever it is built.
- */
-static int64_t newest_date(const struct lock *l)
-{
-	int64_t newest = 0;
-
-	for (size_t i = 0; i < l->n_sources; i++) {
-		struct tm tm = { 0 };
-
-		if (strptime(l->sources[i].date, "%Y-%m-%dT%H:%M:%SZ", &tm))
-			newest = MAX(newest, (int64_t)timegm(&tm));
-	}
-	return newest;
-}
-
-/* Everything that decides what the image is: this program, the definition, the lock, the outputs. */
-static int digest_inputs(struct build *b, struct error *e)
-{
-	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
-	_close_ int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	char program[SHA256_HEX];
-	int r;
-
-	r = self < 0 ? -errno : sha256_fd(self, program, NULL);
-	if (r < 0)
-		return error_errno(e, r, "reading this program");
-	sha256_adds(h, KBUILD_VERSION);
-	sha256_adds(h, program);
-	sha256_adds(h, b->lock->digest);
-	sha256_adds(h, b->c->mirror ? b->c->mirror : "");
-	for (const char **f = b->def->files; *f; f++) {
-		_buf_ text = BUF_INIT;
-
-		r = file_read(AT_FDCWD, *f, 16 * MIB, &text);
-		if (r < 0)
-			return error_errno(e, r, "reading %s", *f);
-		sha256_adds(h, *f);
-		sha256_adds(h, buf_str(&text));
-	}
-	sha256_end(h, b->inputs);
-	return 0;
-}
-
 /* The log, where it can be read while it grows and after a failure. */
 static int open_log(struct build *b, struct error *e)
 {
@@ -376,7 +280,7 @@ static int open_staging(struct build *b, struct error *e)
 
 static int copy_tree(struct build *b, struct error *e)
 {
-	const char *from = b->root ? b->root : b->tree;
+	const char *from = b->overlay.root ? b->overlay.root : b->tree;
 	_free_ char *source = xasprintf("%s/.", from ? from : "");
 	struct process p = {
 		.argv = (const char *[]){ "cp", "--archive", "--one-file-system", source,
@@ -428,11 +332,15 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 	r = definition_load(&b->def, b->o->definition, &b->c->diags, e);
 	if (r < 0)
 		return r;
+	if (!b->def->bootable && b->o->until >= BUILD_DISK)
+		return error_set(e, ERR_INVALID,
+			"%s says bootable: false, so there is no disk to make; use --until seal",
+			b->def->path);
 	r = step_lock(b, e);
 	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
-	b->epoch = newest_date(b->lock);
-	r = digest_inputs(b, e);
+	b->epoch = lock_date(b->lock);
+	r = record_inputs(b->def, b->lock, b->c->mirror, b->inputs, e);
 	if (r < 0)
 		return r;
 	fill_result(b, ret);
@@ -462,9 +370,7 @@ int build_run(
 		.staging = WORK_INIT,
 		.log_fd = -1,
 		.tree_lock = -1,
-		.root_fd = -1,
-		.outside = -1,
-		.cwd = -1,
+		.overlay = OVERLAY_INIT,
 	};
 	int r;
 

@@ -22,10 +22,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MANIFEST     "manifest.json"
-#define MANIFEST_MAX (16 * MIB)
+#define MANIFEST       "manifest.json"
+#define MANIFEST_MAX   (16 * MIB)
+#define DEFINITION_MAX (16 * MIB) /* far more than the reader of definitions takes */
 
 static const char *const outputs[] = { "disk.raw", "disk.qcow2", "user-data" };
+
+int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
+	char ret_hex[65], struct error *e)
+{
+	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+	_close_ int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char program[SHA256_HEX];
+	int r;
+
+	r = self < 0 ? -errno : sha256_fd(self, program, NULL);
+	if (r < 0)
+		return error_errno(e, r, "reading this program");
+	sha256_adds(h, program);
+	sha256_adds(h, lock->digest);
+	sha256_adds(h, mirror ? mirror : "");
+	for (const char **f = def->files; *f; f++) {
+		_buf_ text = BUF_INIT;
+
+		r = file_read(AT_FDCWD, *f, DEFINITION_MAX, &text);
+		if (r < 0)
+			return error_errno(e, r, "reading %s", *f);
+		sha256_adds(h, buf_str(&text));
+	}
+	sha256_end(h, ret_hex);
+	return 0;
+}
 
 static void add(struct buf *out, const char *key, const char *value)
 {

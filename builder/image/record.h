@@ -14,6 +14,13 @@ struct record {
 	const char *directory; /* where disk.raw already is */
 };
 
+/*
+ * Everything that decides what an image is, as one digest: this program, the definition with all
+ * that it includes, the lock, the mirror. Equal inputs, equal image.
+ */
+int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
+	char ret_hex[65], struct error *e);
+
 /* Writes manifest.json, user-data and packages.txt into the directory and syncs it. */
 int record_write(const struct record *r, struct error *e);
 

@@ -69,6 +69,12 @@ void lock_format(const struct lock *l, struct buf *out);
 void lock_free(struct lock *l);
 DEFINE_CLEANUP(struct lock *, lock_free);
 
+/*
+ * The date of the newest index that it names, in unix seconds: what "now" is in the image, so that
+ * the same lock gives the same image whenever it is built.
+ */
+int64_t lock_date(const struct lock *l);
+
 /* "FILE.lock"; returns new. */
 char *lock_path(const char *definition_path);
 

@@ -9,6 +9,7 @@
 #include "fd.h"
 
 #include <fcntl.h>
+#include <time.h>
 
 const char *const lock_reason_words[LOCK_REASONS] = {
 	[LOCK_ASKED] = "asked",
@@ -16,6 +17,19 @@ const char *const lock_reason_words[LOCK_REASONS] = {
 	[LOCK_DEPENDENCY] = "dependency",
 	[LOCK_RECOMMENDED] = "recommended",
 };
+
+int64_t lock_date(const struct lock *l)
+{
+	int64_t newest = 0;
+
+	for (size_t i = 0; i < l->n_sources; i++) {
+		struct tm tm = { 0 };
+
+		if (strptime(l->sources[i].date, "%Y-%m-%dT%H:%M:%SZ", &tm))
+			newest = MAX(newest, (int64_t)timegm(&tm));
+	}
+	return newest;
+}
 
 void lock_free(struct lock *l)
 {
