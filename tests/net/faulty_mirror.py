@@ -11,6 +11,7 @@ for ever) is applied to the request. Faults:
     404 410 403 500 503 429   that status, with a short body; 429 and 503 take "429:SECONDS" for
                               Retry-After
     html          200 with a page of HTML (a captive portal)
+    htmlnolength  the same without Content-Length
     stall         headers and half the bytes, then silence until the client goes away
     stall0        accepts the request, then silence
     half          says the whole length, closes after half of it
@@ -152,6 +153,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def fault_html(self, *_):
         self.answer(200, b"<html><body>please log in</body></html>", {"Content-Type": "text/html"})
+
+    def fault_htmlnolength(self, *_):
+        self.answer(200, b"<html><body>please log in</body></html>", {"Content-Type": "text/html"},
+                    length=None)
 
     def part(self, status, body, headers):
         self.answer(status, body[:len(body) // 2], headers, length=len(body))

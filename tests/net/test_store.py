@@ -55,8 +55,8 @@ class World:
     def lines(self, urls=None):
         text = ""
         for sha256, size, name in self.files:
-            where = urls or [self.mirror.url]
-            text += "%s %d %s %s\n" % (sha256, size, name, " ".join(u + "/" + name for u in where))
+            where = [self.mirror.url] if urls is None else urls
+            text += " ".join([sha256, str(size), name] + [u + "/" + name for u in where]) + "\n"
         return text
 
     def start(self, *flags, urls=None, env=None, cache=None, pre=None):
@@ -163,6 +163,7 @@ names("404", NETWORK, "the server answers 404 Not Found", 1)
 names("403", NETWORK, "the server answers 403 Forbidden", 1)
 names("500", NETWORK, "the server answers 500 Internal Server Error (tried 4 times)", 4)
 names("html", NETWORK, "a page of HTML instead of the file (tried 2 times)", 2)
+names("htmlnolength", NETWORK, "a page of HTML instead of the file (tried 2 times)", 2)
 names("truncated", NETWORK, "offers 50000 bytes, the lock says 100000 (tried 2 times)", 2)
 names("wronglength", NETWORK, "offers 100001 bytes, the lock says 100000", 2)
 names("longer", NETWORK, "sends more than the 100000 bytes of the lock", 2)
@@ -432,6 +433,12 @@ def decompressing_onto_a_full_disk_is_named():
         has(err, "decompressing into %s/plain: p0.deb: writing: File too large" % w.cache)
         same(os.listdir(w.cache + "/plain/tmp"), [])
         fetched(w)
+
+
+@case
+def a_package_without_urls_is_an_error():
+    with World() as w:
+        refused(w, 5, "there is no URL to load p0.deb from", urls=[])
 
 
 @case

@@ -201,5 +201,10 @@ int fetch_all(struct store *s, const struct store_item *const *items, size_t n, 
 
 	for (size_t i = 0; i < n; i++)
 		f.jobs[i] = (struct job){ .item = items[i], .f = &f, .part = PARTIAL_INIT };
+	for (size_t i = 0; i < n; i++)
+		if (!items[i]->urls[0])
+			return error_set(e, ERR_NETWORK,
+				"there is no URL to load %s from\nname a mirror with --mirror URL",
+				items[i]->name);
 	return fetch_loop(&f, e);
 }

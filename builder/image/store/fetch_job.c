@@ -56,7 +56,7 @@ static void check_length(struct job *j, const struct answer *a)
 {
 	uint64_t whole = j->part.size + (uint64_t)a->length;
 
-	if (a->length < 0 || whole == j->item->size)
+	if (a->length >= 0 ? whole == j->item->size : !a->html)
 		return;
 	if (a->html)
 		job_because(j, WRONG, "the server answers with a page of HTML instead of the file");
