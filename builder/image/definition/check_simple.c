@@ -84,7 +84,7 @@ CLOUD_CHECK(check_hostname)
 
 CLOUD_CHECK(check_ssh_pwauth)
 {
-	static const char *const old[] = { "yes", "no", "true", "false", "unchanged", NULL };
+	static const char *const old[] = { "true", "false", "unchanged", NULL };
 	const struct schema outer = { s->arena, s->diags, NULL };
 	const struct field f = { s->where, .arg = old };
 	const char *word;

@@ -66,6 +66,22 @@ static void rename_dashes(struct arena *a, struct node *map, struct diags *d)
 	}
 }
 
+/* ssh_pwauth: "yes" is old, too; whoever bakes it shall find a bool. */
+static void unquote_bool(struct node *n, const char *key, struct diags *d)
+{
+	struct node plain;
+
+	if (!n || n->kind != NODE_SCALAR || !n->quoted)
+		return;
+	plain = *n;
+	plain.quoted = false;
+	if (!node_is_bool(&plain, NULL))
+		return;
+	n->quoted = false;
+	diag_add(d, DIAG_WARNING, &n->at, "old-value", NULL,
+		"'%s': write %s without quotes; as text it is an old spelling", key, n->str);
+}
+
 void cloudconfig_rename(struct arena *a, struct node *root, struct diags *d)
 {
 	struct node *users;
@@ -76,6 +92,7 @@ void cloudconfig_rename(struct arena *a, struct node *root, struct diags *d)
 		if (k && k->now)
 			rename_key(a, root, i, k->now, d);
 	}
+	unquote_bool(node_get(root, "ssh_pwauth"), "ssh_pwauth", d);
 	rename_dashes(a, node_get(root, "ca_certs"), d);
 	rename_dashes(a, node_get(root, "user"), d);
 	users = node_get(root, "users");

@@ -39,7 +39,10 @@ const struct cloud_key *cloud_key_table(size_t *ret_n); /* in alphabetical order
 enum fate cloud_key_fate(const struct cloud_key *k, const char *distribution);
 const char *fate_name(enum fate fate); /* "baked" */
 
-/* Gives old spellings of keys ("ca-certs", "lock-passwd") their present names, with warnings. */
+/*
+ * Gives old spellings their present form, with warnings: keys ("ca-certs", "lock-passwd"), and
+ * ssh_pwauth: "yes". Those who bake then find one form only.
+ */
 void cloudconfig_rename(struct arena *a, struct node *root, struct diags *d);
 
 /* Checks all top-level keys but kbuild: known, not refused, of the right shape. */
