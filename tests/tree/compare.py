@@ -43,7 +43,7 @@ def scan(root):
             elif stat.S_ISREG(st.st_mode):
                 with open(full, 'rb') as f:
                     data = f.read()
-                if '/var/lib/dpkg/triggers/' in full:
+                if '/var/lib/dpkg/triggers/' in full or full.endswith('/etc/shells'):
                     data = b'\n'.join(sorted(data.split(b'\n')))  # a set; in order of unpacking
                 what.append(hashlib.sha256(data).hexdigest()[:16])
                 xattrs = sorted((x, os.getxattr(full, x, follow_symlinks=False))
