@@ -227,7 +227,8 @@ static int first_start(struct launch *l, const struct local_dir *d, struct error
 		r = local_record_write(d, &l->rec, e);
 		if (r == 0)
 			r = qemu_start(d, l->q->name, &l->rec, e);
-		if (r == 0 || i == SSH_PORT_TRIES ||
+		/* Interrupted, it may live: then the port is in use by itself. */
+		if (r == 0 || i == SSH_PORT_TRIES || e->code == ERR_INTERRUPTED || qemu_alive(d) ||
 			port_probe("127.0.0.1", (unsigned)l->rec.ssh_port, false) != -EADDRINUSE)
 			return r;
 		if (free_port(taken_ports(l), l->q->forwards, l->q->n_forwards, &port, &again) < 0)

@@ -804,6 +804,8 @@ def run_case(function, kbuild, sector, cache):
 
 
 def main():
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kbuild = str(Path(sys.argv[1]).resolve())
     chosen = [c for c in CASES if not sys.argv[2:] or c.__name__ in sys.argv[2:]]
     failed = 0
