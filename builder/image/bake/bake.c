@@ -78,11 +78,20 @@ int bake_exec(const struct bake *b, const char *const *argv, struct error *e)
 	return bake_exec_input(b, argv, NULL, e);
 }
 
-int bake_systemctl(const struct bake *b, const char *verb, const char *unit, struct error *e)
-{
-	const char *argv[] = { "systemctl", "--quiet", verb, unit, NULL };
+#define UNITS_MAX 8
 
-	return bake_exec(b, argv, e);
+int bake_enable(const struct bake *b, const char *const *units, struct error *e)
+{
+	const char *argv[UNITS_MAX + 4] = { "systemctl", "--quiet", "enable" };
+	size_t n = 3;
+
+	for (const char *const *u = units; *u && n < UNITS_MAX + 3; u++) {
+		_free_ char *link = xasprintf("/etc/systemd/system/multi-user.target.wants/%s", *u);
+
+		if (!rootfd_exists(b->root_fd, link))
+			argv[n++] = *u;
+	}
+	return n == 3 ? 0 : bake_exec(b, argv, e);
 }
 
 /* The start of the first line of text that equals line, or NULL. */

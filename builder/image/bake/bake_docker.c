@@ -63,6 +63,7 @@ static bool applies(const struct bake *b)
 
 static int run(const struct bake *b, struct error *e)
 {
+	static const char *const units[] = { "docker.service", NULL };
 	bool iptables = true;
 	_buf_ text = BUF_INIT;
 	int r;
@@ -79,7 +80,7 @@ static int run(const struct bake *b, struct error *e)
 	if (r == 0)
 		r = bake_puts(b, DAEMON_JSON, buf_str(&text), 0644, e);
 	if (r == 0)
-		r = bake_systemctl(b, "enable", "docker.service", e);
+		r = bake_enable(b, units, e);
 	return r;
 }
 

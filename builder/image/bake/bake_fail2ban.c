@@ -52,6 +52,7 @@ static bool applies(const struct bake *b)
 
 static int run(const struct bake *b, struct error *e)
 {
+	static const char *const units[] = { "fail2ban.service", NULL };
 	struct fail2ban_settings s = {
 		.maxretry = b->def->fail2ban.maxretry,
 		.findtime = b->def->fail2ban.findtime,
@@ -66,7 +67,7 @@ static int run(const struct bake *b, struct error *e)
 			e, ERR_INVALID, "the image has no fail2ban; add fail2ban to packages");
 	fail2ban_jail(&s, &jail);
 	r = bake_puts(b, JAIL, buf_str(&jail), 0644, e);
-	return r < 0 ? r : bake_systemctl(b, "enable", "fail2ban.service", e);
+	return r < 0 ? r : bake_enable(b, units, e);
 }
 
 const struct bake_topic bake_fail2ban = { "kbuild.fail2ban", applies, run };

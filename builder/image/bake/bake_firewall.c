@@ -66,6 +66,7 @@ static int write_after(const struct bake *b, const char *path, bool v6, struct e
 
 static int run(const struct bake *b, struct error *e)
 {
+	static const char *const units[] = { "ufw.service", NULL };
 	int r;
 
 	if (!bake_has(b, "/usr/sbin/ufw"))
@@ -80,7 +81,7 @@ static int run(const struct bake *b, struct error *e)
 		if (r == 0 && b->def->docker.enabled)
 			r = write_after(b, families[i].after, families[i].v6, e);
 	}
-	return r < 0 ? r : bake_systemctl(b, "enable", "ufw.service", e);
+	return r < 0 ? r : bake_enable(b, units, e);
 }
 
 const struct bake_topic bake_firewall = { "kbuild.firewall", applies, run };

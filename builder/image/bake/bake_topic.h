@@ -59,10 +59,10 @@ int bake_exec_input(
 	const struct bake *b, const char *const *argv, const char *input, struct error *e);
 
 /*
- * Enables or disables units by systemctl in the tree, which only makes and removes symlinks there.
- * verb is "enable", "disable" or "mask".
+ * Enables units (NULL-terminated) by systemctl in the tree, which only makes symlinks there. Nothing
+ * is run for those that their package has already tied to multi-user.target.
  */
-int bake_systemctl(const struct bake *b, const char *verb, const char *unit, struct error *e);
+int bake_enable(const struct bake *b, const char *const *units, struct error *e);
 
 /*
  * Text with everything from the line begin to the line end replaced by block (which holds those

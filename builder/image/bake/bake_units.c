@@ -21,16 +21,19 @@ static bool applies(const struct bake *b)
 
 static int run(const struct bake *b, struct error *e)
 {
+	const char *units[ARRAY_SIZE(files) + 1] = { NULL };
+	size_t n = 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		const struct embedded *f = embedded_find(files[i].name);
 		int r = bake_puts(b, files[i].path, f->data, f->mode, e);
 
-		if (r == 0 && files[i].enable)
-			r = bake_systemctl(b, "enable", f->name, e);
 		if (r < 0)
 			return r;
+		if (files[i].enable)
+			units[n++] = f->name;
 	}
-	return 0;
+	return bake_enable(b, units, e);
 }
 
 const struct bake_topic bake_units = { "units", applies, run };
