@@ -30,7 +30,8 @@
 /*
  * ForceEssential: apt counts itself as essential otherwise, and the first transaction would not
  * be the one that mmdebstrap makes. NoLocking: our own lock does it, and apt must not reach for
- * dpkg's. Retries with pauses: a mirror that is being synced is right again seconds later.
+ * dpkg's. One retry after 15 silent seconds: apt waits for each pocket in turn, so a mirror that
+ * stalls is given up after a minute and a half.
  */
 static const char conf_fixed[] =
 	"Dir::Etc \"etc\";\n"
@@ -51,9 +52,9 @@ static const char conf_fixed[] =
 	"Acquire::AllowInsecureRepositories \"false\";\n"
 	"Acquire::AllowDowngradeToInsecureRepositories \"false\";\n"
 	"Acquire::AllowWeakRepositories \"false\";\n"
-	"Acquire::Retries \"2\";\n"
-	"Acquire::http::Timeout \"20\";\n"
-	"Acquire::https::Timeout \"20\";\n";
+	"Acquire::Retries \"1\";\n"
+	"Acquire::http::Timeout \"15\";\n"
+	"Acquire::https::Timeout \"15\";\n";
 
 static const char *const directories[] = {
 	"etc/apt.conf.d",
