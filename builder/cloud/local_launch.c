@@ -265,12 +265,18 @@ static void fill_record(struct launch *l, const char *intent)
 }
 
 /* What a failed launch made goes again; its own error is the one that counts. */
-static void take_back(const struct launch *l, struct local_dir *d)
+static int take_back(const struct launch *l, struct local_dir *d, struct error *e)
 {
 	struct error ignored = {};
 
-	if (qemu_kill(d, l->rec.uuid, &ignored) == 0)
-		(void)local_dir_remove(d, l->c, l->q->name, &ignored);
+	if (qemu_kill(d, l->rec.uuid, &ignored) < 0 ||
+		local_dir_remove(d, l->c, l->q->name, &ignored) < 0)
+		return error_append(
+			e, "; what was made of it is left: 'kbuild destroy %s'", l->q->name);
+	if (e->code == ERR_INTERRUPTED)
+		return error_set(e, ERR_INTERRUPTED,
+			"interrupted: the server '%s' was removed again", l->q->name);
+	return -e->code;
 }
 
 int local_check(const struct cloud *c, const struct launch_request *q, struct error *e)
@@ -326,7 +332,5 @@ int local_launch(
 	if (r < 0)
 		return r;
 	r = make_server(&l, &d, e);
-	if (r < 0)
-		take_back(&l, &d);
-	return r;
+	return r < 0 ? take_back(&l, &d, e) : 0;
 }

@@ -137,6 +137,14 @@ class Place:
         self.kill_qemu()
 
 
+def until_it_waits(launch):
+    """Until kbuild says that it waits for the answer: QEMU is then started, and the launch not over."""
+    for line in launch.stderr:
+        if line.startswith("waiting for the server"):
+            return
+    raise AssertionError("kbuild did not get as far as to wait")
+
+
 def listens(port):
     with socket.socket() as s:
         s.settimeout(5)
@@ -517,6 +525,7 @@ def a_server_that_ends_before_it_answered_is_an_error(p):
 def interrupting_a_launch_removes_the_server(p):
     for sig in (signal.SIGINT, signal.SIGTERM):
         k = p.start("launch", "--image", p.disk("up\r\n"), "--name", "web", "--memory", "64M")
+        until_it_waits(k)
         until("the guest speaks", lambda: "up" in p.console())
         k.send_signal(sig)
         before = time.monotonic()
@@ -542,6 +551,7 @@ def interrupting_at_any_moment_leaves_nothing(p):
 def an_interrupted_launch_can_be_kept(p):
     disk = p.disk("up\r\n\2\2" + READY)
     k = p.start("launch", "--keep", "--image", disk, "--name", "web", "--memory", "64M")
+    until_it_waits(k)
     until("the guest speaks", lambda: "up" in p.console())
     k.send_signal(signal.SIGINT)
     r = p.finish(k)
