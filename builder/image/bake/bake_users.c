@@ -249,6 +249,9 @@ static int add_keys(
 
 	if (node_is_null(keys))
 		return 0;
+	if (is_true(node_get(user, "system")) || is_true(node_get(user, "no_create_home")))
+		return error_set(e, ERR_INVALID,
+			"ssh_authorized_keys need a home: remove system or no_create_home");
 	r = account_user(b->root_fd, name, &acc);
 	if (r != 0)
 		return error_set(e, ERR_FAILED, "the user was not made");
@@ -281,7 +284,7 @@ static int make_user(
 	if (r == 0)
 		r = add_sudo(b, name, node_get(user, "sudo"), e);
 	if (r == 0)
-		r = add_keys(b, name, node_get(user, "ssh_authorized_keys"), e);
+		r = add_keys(b, name, user, e);
 	return r;
 }
 
