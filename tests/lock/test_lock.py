@@ -530,6 +530,7 @@ def what_cannot_be_installed_is_a_fault_of_the_definition():
     w.archive.debian([package("aa", "1", "bb"), package("cc", "1", Conflicts="dd"), package("dd", "1"),
                       package("xx", "1", Provides="vv"), package("yy", "1", Provides="vv")])
     for names, parts in ((["nosuch"], ["'nosuch'", "is in none of the sources of trixie"]),
+                         (["mawks"], ["did you mean 'mawk'?"]),
                          (["aa"], ["cannot be installed together", "aa : Depends: bb"]),
                          (["cc", "dd"], ["cannot be installed together"]),
                          (["dd=9"], ["'9' for 'dd' was not found"]),

@@ -166,7 +166,9 @@ static int ask(struct resolution *r, int number, const char *const *names, struc
 		return x;
 	buf_adds(&err, "\n");
 	buf_adds(&err, buf_str(out));
-	return apt_install_error(buf_str(&err), r->def, e);
+	x = apt_install_error(buf_str(&err), r->def, e);
+	suggest_package(r->dir, buf_str(&err), e);
+	return x;
 }
 
 /* Everything that the first phase depends on. */

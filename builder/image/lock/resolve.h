@@ -61,3 +61,6 @@ void explain_packages(struct lock_package *packages, const struct picks *p,
 /* ERR_INVALID when the plan is one of those that are known not to work. */
 int lint_packages(
 	const struct lock_package *v, size_t n, const struct definition *def, struct error *e);
+
+/* Adds a name that is near to the one which apt says it has not found. */
+void suggest_package(const struct aptdir *d, const char *apt_says, struct error *e);
