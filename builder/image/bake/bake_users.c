@@ -241,8 +241,9 @@ static int write_keys(
 }
 
 static int add_keys(
-	const struct bake *b, const char *name, const struct node *keys, struct error *e)
+	const struct bake *b, const char *name, const struct node *user, struct error *e)
 {
+	const struct node *keys = node_get(user, "ssh_authorized_keys");
 	struct account acc;
 	_buf_ text = BUF_INIT;
 	int r;
