@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define SUDOERS_DIR   "/etc/sudoers.d"
-#define SUDOERS	      SUDOERS_DIR "/90-cloud-init-users"
+#define SUDOERS	      "/etc/sudoers.d/90-cloud-init-users"
 #define ARGUMENTS_MAX 48
 
 /* cloud-init's useradd_opts and useradd_flags. */
@@ -296,7 +296,7 @@ static bool applies(const struct bake *b)
 
 static int run(const struct bake *b, struct error *e)
 {
-	const struct node *users, *groups;
+	const struct node *users = NULL, *groups;
 	bool has_default;
 	int r;
 
@@ -307,7 +307,7 @@ static int run(const struct bake *b, struct error *e)
 		r = bake_user_list(b, &users, &has_default, e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < users->n; i++) {
+	for (size_t i = 0; users && i < users->n; i++) {
 		r = make_user(b, users->keys[i]->str, users->items[i], e);
 		if (r < 0)
 			return error_prefix(e, "%s", users->keys[i]->str);

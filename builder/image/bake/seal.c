@@ -26,7 +26,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DAY	 (24 * 60 * 60)
+#define DAY	 INT64_C(86400) /* seconds */
 #define RESOLV	 "/etc/resolv.conf"
 #define STUB	 "../run/systemd/resolve/stub-resolv.conf"
 #define RESOLVED "/usr/lib/systemd/systemd-resolved"
