@@ -199,6 +199,7 @@ void aptdir_close(struct aptdir *d)
 {
 	arena_free(d->arena);
 	free(d->path);
+	free(d->indexes);
 	closep(&d->lock);
 	*d = (struct aptdir)APTDIR_INIT;
 }
