@@ -139,13 +139,13 @@ PACKAGE_FAULTS = (
 )
 # fault of the indexes | exit status | words
 INDEX_FAULTS = (
-    ("*dists/*Release* 404", 5, ["404"]),
+    ("*dists/*Release* 404", 5, ["no such suite"]),
     ("*InRelease 500", 5, []),
     ("*InRelease html", 5, ["login page"]),
     ("*InRelease half", 5, []),
     ("*InRelease flip", 4, ["signature"]),
-    ("*Packages* truncated", 4, []),
-    ("*Packages* flip", 4, []),
+    ("*/binary-amd64/* truncated", 4, []),
+    ("*/binary-amd64/* flip", 4, []),
 )
 
 
@@ -245,8 +245,10 @@ def case_disk(w):
         shutil.rmtree(k.scratch / "out", ignore_errors=True)
         name = f"killed {i + 0.5:.1f} fifths through the disk"
         kill_at(w, k, whole * (i + 0.5) / 5, name)
-        w.tap.check(not disk.exists(), f"{name}: no half disk is shown")
-    interrupt(w, k, "while the disk is written", (), whole * 0.8)
+        shown = disk.with_name("manifest.json").exists() and disk.stat().st_size == before.st_size
+        w.tap.check(shown or not disk.exists(), f"{name}: no half disk is shown")
+    shutil.rmtree(k.scratch / "out", ignore_errors=True)
+    interrupt(w, k, "while the disk is written", (), None)
     w.check_recovers(k, "after kills at the disk")
     w.tap.check(disk.exists(), "and the disk is there")
     shutil.rmtree(k.scratch / "out")
@@ -276,7 +278,11 @@ def case_interrupt(w):
 def interrupt(w, k, name, faults, at):
     with w.faults(*faults):
         child = k.start(*k.verb, "--mirror", f"{w.mirror.url}/debian")
-        time.sleep(at)
+        if at is None:  # as soon as it says that the disk is being written
+            while (line := child.stderr.readline()) and not line.startswith("disk:"):
+                pass
+        else:
+            time.sleep(at)
         child.send_signal(signal.SIGINT)
         started = time.monotonic()
         _, err = child.communicate()
