@@ -25,7 +25,7 @@ def host_mirror():
         if os.path.exists(name):
             for m in re.finditer(r'(?m)^(?:URIs:|deb)\s+(?:\[[^]]*\]\s*)?(\S+/debian)/?(?:\s|$)', open(name).read()):
                 return m.group(1)
-    return 'http://mirror.invalid/debian'
+    sys.exit('the apt of this host has no Debian mirror: name a tree of trixie in KBUILD_TEST_TREE')
 
 
 def tree():
