@@ -10,14 +10,30 @@
 #include "interrupt.h"
 #include "json.h"
 #include "progress.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-const struct verb *const verb_table[] = {
+static const struct verb_option options[] = {
+	{ "json", NULL, "results as JSON on standard output, progress as JSON lines", 0 },
+	{ "quiet", NULL, "no progress, only results and errors", 'q' },
+	{ "verbose", NULL, "say more: each program that is run", 'v' },
+	{ "progress", "STYLE", "auto, term, plain, json or none", 0 },
+	{ "no-color", NULL, "no colours (as NO_COLOR in the environment)", 0 },
+	{ "cache", "DIR", "packages, trees and indexes (default: ~/.cache/kbuild)", 0 },
+	{ "state", "DIR", "local servers (default: ~/.local/state/kbuild)", 0 },
+	{ "mirror", "URL", "the package mirror, instead of the definition's or the host's", 0 },
+	{ "offline", NULL, "nothing from the network: the store and the indexes at hand", 0 },
+	{ "directory", "DIR", "work in DIR", 'C' },
+	{ "help", NULL, "this text", 'h' },
+	{ "version", NULL, "the version of kbuild", 0 },
+	{},
+};
+
+static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_explain,
 	&verb_show,
@@ -35,6 +51,21 @@ const struct verb *const verb_table[] = {
 	&verb_help_verb,
 	&verb_version,
 	NULL,
+};
+
+const struct program program = {
+	.name = "kbuild",
+	.about = "one cloud-config file becomes a hardened image, and a server.",
+	.verbs = verbs,
+	.options = options,
+	.footer =
+		"Exit status: 0 done, 1 failed, 2 usage, 3 invalid definition, 4 lock or hash\n"
+		"mismatch, 5 network or cloud, 6 a test or health gate failed, 7 needs\n"
+		"confirmation, 130 interrupted.\n\n"
+		"Begin with:\n"
+		"  kbuild check images/demo.yaml      is the definition right?\n"
+		"  kbuild build images/demo.yaml      make the image\n"
+		"  kbuild launch images/demo.yaml     boot a server from it, here\n",
 };
 
 static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct error *e)

@@ -5,7 +5,7 @@
 #include "error.h"
 #include "json.h"
 #include "mark.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 #include <string.h>

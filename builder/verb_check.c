@@ -1,7 +1,7 @@
 /* kbuild check: read a definition and say all that is wrong with it. No network, no root. */
 #include "ctx.h"
 #include "definition.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 #include "buf.h"
 #include "error.h"
 #include "mark.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static void write_bash(struct buf *out)
 		"\t\tesac\n"
 		"\tdone\n"
 		"\tcase $verb in\n");
-	for (const struct verb *const *v = verb_table; *v; v++) {
+	for (const struct verb *const *v = program.verbs; *v; v++) {
 		buf_printf(out, "\t%s)\n\t\tkind=%s\n\t\twords='", (*v)->name,
 			wants(*v, "FILE")   ? "file"
 			: wants(*v, "NAME") ? "server"
@@ -70,9 +70,9 @@ static void write_bash(struct buf *out)
 		buf_adds(out, ") kind=any ;; esac ;;\n");
 	}
 	buf_adds(out, "\t*) kind=verb ;;\n\tesac\n\tcase $prev in NONE");
-	add_value_patterns(out, verb_common_options);
+	add_value_patterns(out, program.options);
 	buf_adds(out, ") kind=any ;; esac\n\twords=\"$words");
-	add_option_words(out, verb_common_options);
+	add_option_words(out, program.options);
 	buf_adds(out,
 		"\"\n"
 		"\tCOMPREPLY=()\n"
@@ -82,7 +82,7 @@ static void write_bash(struct buf *out)
 		"\tfile:*) COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$cur\") $(compgen -d -- \"$cur\")) ;;\n"
 		"\tserver:*) COMPREPLY=($(compgen -W \"$(_kbuild_servers)\" -- \"$cur\")) ;;\n"
 		"\tverb:*) COMPREPLY=($(compgen -W '");
-	for (const struct verb *const *v = verb_table; *v; v++)
+	for (const struct verb *const *v = program.verbs; *v; v++)
 		buf_printf(out, " %s", (*v)->name);
 	buf_adds(out, "' -- \"$cur\")) ;;\n\tesac\n}\ncomplete -o filenames -F _kbuild kbuild\n");
 }
@@ -114,7 +114,7 @@ static void write_zsh(struct buf *out)
 		"_kbuild() {\n"
 		"\tlocal -a verbs\n"
 		"\tverbs=(\n");
-	for (const struct verb *const *v = verb_table; *v; v++) {
+	for (const struct verb *const *v = program.verbs; *v; v++) {
 		buf_printf(out, "\t\t'%s:", (*v)->name);
 		add_quoted(out, (*v)->summary);
 		buf_adds(out, "'\n");
@@ -129,10 +129,10 @@ static void write_zsh(struct buf *out)
 		"\tshift words\n"
 		"\t((CURRENT--))\n"
 		"\tcase $verb in\n");
-	for (const struct verb *const *v = verb_table; *v; v++) {
+	for (const struct verb *const *v = program.verbs; *v; v++) {
 		buf_printf(out, "\t%s)\n\t\t_arguments", (*v)->name);
 		add_zsh_options(out, (*v)->options);
-		add_zsh_options(out, verb_common_options);
+		add_zsh_options(out, program.options);
 		if (wants(*v, "FILE"))
 			buf_adds(out, " \\\n\t\t\t'*:definition:_files -g \"*.y*ml\"'");
 		buf_adds(out, " ;;\n");
@@ -157,7 +157,7 @@ static void write_fish(struct buf *out)
 	buf_adds(out,
 		"# fish completion for kbuild; made by 'kbuild completion fish'.\n"
 		"complete -c kbuild -f\n");
-	for (const struct verb *const *v = verb_table; *v; v++) {
+	for (const struct verb *const *v = program.verbs; *v; v++) {
 		_free_ char *seen = xasprintf(" -n '__fish_seen_subcommand_from %s'", (*v)->name);
 
 		buf_printf(
@@ -169,7 +169,7 @@ static void write_fish(struct buf *out)
 			buf_printf(out,
 				"complete -c kbuild%s -a '(__fish_complete_suffix .yaml)'\n", seen);
 	}
-	add_fish_options(out, "", verb_common_options);
+	add_fish_options(out, "", program.options);
 }
 
 static const struct {

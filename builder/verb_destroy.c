@@ -8,7 +8,7 @@
 #include "progress.h"
 #include "provider.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #include "kbuild_keys.h"
 #include "mark.h"
 #include "node.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "provider.h"
 #include "schema.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>

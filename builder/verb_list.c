@@ -6,7 +6,7 @@
 #include "launch.h"
 #include "provider.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

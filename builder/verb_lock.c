@@ -1,5 +1,5 @@
 /* kbuild lock: write the lock of a definition, or say what a newer one would change. */
-#include "verb.h"
+#include "verbs.h"
 
 #include "alloc.h"
 #include "buf.h"

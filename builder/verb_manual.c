@@ -1,6 +1,6 @@
 /* The manual page's part that must not disagree with the program: a verb's row as troff. */
 #include "buf.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <string.h>
 
@@ -45,7 +45,7 @@ static void add_options(struct buf *out, const struct verb_option *o)
 void verb_manual(const struct verb *v, struct buf *out)
 {
 	if (!v) {
-		add_options(out, verb_common_options);
+		add_options(out, program.options);
 		return;
 	}
 	buf_adds(out, ".SS kbuild ");

@@ -6,7 +6,7 @@
 #include "json.h"
 #include "mark.h"
 #include "node.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include "process.h"
 #include "provider.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -7,7 +7,7 @@
 #include "provider.h"
 #include "schema.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 static int do_start(struct ctx *c, const struct provider *p, const char *name,
 	const struct verb_args *a, struct error *e)

@@ -4,7 +4,7 @@
 #include "error.h"
 #include "provider.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 {

@@ -7,7 +7,7 @@
 #include "provider.h"
 #include "schema.h"
 #include "servers.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <inttypes.h>
 

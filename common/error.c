@@ -15,6 +15,7 @@ int error_set(struct error *e, int code, const char *fmt, ...)
 	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	va_end(ap);
 	e->code = code;
+	e->transient = code == ERR_NETWORK;
 	return -code;
 }
 
@@ -56,5 +57,11 @@ int error_append(struct error *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->msg + len, sizeof e->msg - len, fmt, ap);
 	va_end(ap);
+	return -e->code;
+}
+
+int error_transient(struct error *e)
+{
+	e->transient = true;
 	return -e->code;
 }

@@ -28,6 +28,7 @@ enum error_code {
 /* Lives on the caller's stack; making an error cannot fail and nothing needs freeing. */
 struct error {
 	int code;	/* enum error_code, 0 when unset */
+	bool transient; /* the same may succeed in a moment: so is ERR_NETWORK, unless said otherwise */
 	char msg[2048]; /* truncated when longer */
 };
 
@@ -43,6 +44,9 @@ int error_prefix(struct error *e, const char *fmt, ...) _printf_(2, 3);
 /* Puts text after the message: the next thing to do, an excerpt of a log. Keeps the code. */
 int error_append(struct error *e, const char *fmt, ...) _printf_(2, 3);
 
+/* Says that the same may succeed in a moment (a full disk, a busy engine). Keeps the rest. */
+int error_transient(struct error *e);
+
 #if defined(__clang_analyzer__) && !defined(ERROR_IMPLEMENTATION)
 /* What the analyzer cannot see from here: all of these are negative. */
 static inline int error_negative(int r)
@@ -51,8 +55,9 @@ static inline int error_negative(int r)
 		__builtin_unreachable();
 	return r;
 }
-#define error_set(...)	  error_negative(error_set(__VA_ARGS__))
-#define error_errno(...)  error_negative(error_errno(__VA_ARGS__))
-#define error_prefix(...) error_negative(error_prefix(__VA_ARGS__))
-#define error_append(...) error_negative(error_append(__VA_ARGS__))
+#define error_set(...)	   error_negative(error_set(__VA_ARGS__))
+#define error_errno(...)   error_negative(error_errno(__VA_ARGS__))
+#define error_prefix(...)  error_negative(error_prefix(__VA_ARGS__))
+#define error_append(...)  error_negative(error_append(__VA_ARGS__))
+#define error_transient(e) error_negative(error_transient(e))
 #endif

@@ -22,22 +22,6 @@ struct verb_args {
 	size_t n_args, cap_args;
 };
 
-const struct verb_option verb_common_options[] = {
-	{ "json", NULL, "results as JSON on standard output, progress as JSON lines", 0 },
-	{ "quiet", NULL, "no progress, only results and errors", 'q' },
-	{ "verbose", NULL, "say more: each program that is run", 'v' },
-	{ "progress", "STYLE", "auto, term, plain, json or none", 0 },
-	{ "no-color", NULL, "no colours (as NO_COLOR in the environment)", 0 },
-	{ "cache", "DIR", "packages, trees and indexes (default: ~/.cache/kbuild)", 0 },
-	{ "state", "DIR", "local servers (default: ~/.local/state/kbuild)", 0 },
-	{ "mirror", "URL", "the package mirror, instead of the definition's or the host's", 0 },
-	{ "offline", NULL, "nothing from the network: the store and the indexes at hand", 0 },
-	{ "directory", "DIR", "work in DIR", 'C' },
-	{ "help", NULL, "this text", 'h' },
-	{ "version", NULL, "the version of kbuild", 0 },
-	{},
-};
-
 const char *verb_opt_nth(const struct verb_args *a, const char *name, size_t i)
 {
 	for (size_t k = 0; k < a->n_options; k++) {
@@ -77,7 +61,7 @@ void verb_args_free(struct verb_args *a)
 
 const struct verb *verb_find(const char *name)
 {
-	for (const struct verb *const *v = verb_table; *v; v++) {
+	for (const struct verb *const *v = program.verbs; *v; v++) {
 		if (strcmp((*v)->name, name) == 0)
 			return *v;
 	}
@@ -90,12 +74,13 @@ int verb_unknown(const char *name, struct error *e)
 	const char *near;
 	size_t n = 0;
 
-	for (const struct verb *const *v = verb_table; *v && n < ARRAY_SIZE(names) - 1; v++)
+	for (const struct verb *const *v = program.verbs; *v && n < ARRAY_SIZE(names) - 1; v++)
 		names[n++] = (*v)->name;
 	near = nearest_word(name, names);
 	if (near)
 		return error_set(e, ERR_USAGE, "unknown verb '%s'; did you mean '%s'?", name, near);
-	return error_set(e, ERR_USAGE, "unknown verb '%s'; 'kbuild --help' lists all", name);
+	return error_set(
+		e, ERR_USAGE, "unknown verb '%s'; '%s --help' lists all", name, program.name);
 }
 
 static const struct verb_option *find_in(
@@ -118,13 +103,14 @@ static int unknown_option(const struct verb *v, const char *text, struct error *
 
 	for (const struct verb_option *o = v ? v->options : NULL; o && o->name && n < 40; o++)
 		names[n++] = o->name;
-	for (const struct verb_option *o = verb_common_options; o->name && n < 63; o++)
+	for (const struct verb_option *o = program.options; o->name && n < 63; o++)
 		names[n++] = o->name;
 	near = nearest_word(bare, names);
 	error_set(e, ERR_USAGE, "unknown option '%s'", text);
 	if (near)
 		return error_append(e, "; did you mean '--%s'?", near);
-	return error_append(e, "; see 'kbuild %s%s--help'", v ? v->name : "", v ? " " : "");
+	return error_append(
+		e, "; see '%s %s%s--help'", program.name, v ? v->name : "", v ? " " : "");
 }
 
 /* The option that argv[*i] names, moving *i past a value that stands apart. */
@@ -140,11 +126,11 @@ static int take_option(
 
 		o = v ? find_in(v->options, text + 2, len, 0) : NULL;
 		if (!o)
-			o = find_in(verb_common_options, text + 2, len, 0);
+			o = find_in(program.options, text + 2, len, 0);
 	} else {
 		o = v ? find_in(v->options, NULL, 0, text[1]) : NULL;
 		if (!o)
-			o = find_in(verb_common_options, NULL, 0, text[1]);
+			o = find_in(program.options, NULL, 0, text[1]);
 		if (o && text[2] && !o->arg)
 			return error_set(e, ERR_USAGE, "write short options apart: '-%c -%s'",
 				text[1], text + 2);
@@ -180,13 +166,13 @@ static void take_arg(struct verb_args *a, const char *arg)
 static int check_count(const struct verb *v, const struct verb_args *a, struct error *e)
 {
 	if (a->n_args < (size_t)v->min)
-		error_set(e, ERR_USAGE, "'kbuild %s' wants %s", v->name, v->args);
+		error_set(e, ERR_USAGE, "'%s %s' wants %s", program.name, v->name, v->args);
 	else if (v->max >= 0 && a->n_args > (size_t)v->max)
-		error_set(e, ERR_USAGE, "'kbuild %s' does not know what to do with '%s'", v->name,
-			a->args[v->max]);
+		error_set(e, ERR_USAGE, "'%s %s' does not know what to do with '%s'", program.name,
+			v->name, a->args[v->max]);
 	else
 		return 0;
-	return error_append(e, "; see 'kbuild %s --help'", v->name);
+	return error_append(e, "; see '%s %s --help'", program.name, v->name);
 }
 
 /* The verb is the first word that is no option nor the value of a common one. */
@@ -200,9 +186,9 @@ static const char *verb_word(char **argv)
 		if (strcmp(argv[i], "--") == 0)
 			return NULL;
 		if (argv[i][1] == '-')
-			o = find_in(verb_common_options, argv[i] + 2, strlen(argv[i] + 2), 0);
+			o = find_in(program.options, argv[i] + 2, strlen(argv[i] + 2), 0);
 		else if (!argv[i][2])
-			o = find_in(verb_common_options, NULL, 0, argv[i][1]);
+			o = find_in(program.options, NULL, 0, argv[i][1]);
 		if (o && o->arg && argv[i + 1])
 			i++;
 	}
@@ -234,7 +220,7 @@ int verb_parse(struct verb_args **ret, const struct verb **ret_verb, int argc, c
 	if (!verb_opt(a, "help") && !verb_opt(a, "version")) {
 		if (!v)
 			return error_set(e, ERR_USAGE,
-				"what shall be done? 'kbuild --help' lists all verbs");
+				"what shall be done? '%s --help' lists all verbs", program.name);
 		r = check_count(v, a, e);
 		if (r < 0)
 			return r;
@@ -258,33 +244,25 @@ static void help_options(const struct verb_option *o, struct buf *out)
 void verb_help(const struct verb *v, struct buf *out)
 {
 	if (v) {
-		buf_printf(out, "kbuild %s%s%s\n    %s.\n", v->name, *v->args ? " " : "", v->args,
-			v->summary);
+		buf_printf(out, "%s %s%s%s\n    %s.\n", program.name, v->name, *v->args ? " " : "",
+			v->args, v->summary);
 		if (v->options) {
 			buf_adds(out, "\nOptions:\n");
 			help_options(v->options, out);
 		}
 		if (v->examples)
 			buf_printf(out, "\nExamples:\n%s", v->examples);
-		buf_adds(out, "\nOptions of every verb: kbuild --help\n");
+		buf_printf(out, "\nOptions of every verb: %s --help\n", program.name);
 		return;
 	}
-	buf_adds(out,
-		"kbuild: one cloud-config file becomes a hardened image, and a server.\n\n"
-		"usage: kbuild VERB [OPTION…] [ARGUMENT…]\n\nVerbs:\n");
-	for (const struct verb *const *t = verb_table; *t; t++) {
+	buf_printf(out, "%s: %s\n\nusage: %s VERB [OPTION…] [ARGUMENT…]\n\nVerbs:\n", program.name,
+		program.about, program.name);
+	for (const struct verb *const *t = program.verbs; *t; t++) {
 		_free_ char *left = xasprintf("%s %s", (*t)->name, (*t)->args);
 
 		buf_printf(out, "  %-24s %s\n", left, (*t)->summary);
 	}
 	buf_adds(out, "\nOptions of every verb:\n");
-	help_options(verb_common_options, out);
-	buf_adds(out,
-		"\nExit status: 0 done, 1 failed, 2 usage, 3 invalid definition, 4 lock or hash\n"
-		"mismatch, 5 network or cloud, 6 a test or health gate failed, 7 needs\n"
-		"confirmation, 130 interrupted.\n\n"
-		"Begin with:\n"
-		"  kbuild check images/demo.yaml      is the definition right?\n"
-		"  kbuild build images/demo.yaml      make the image\n"
-		"  kbuild launch images/demo.yaml     boot a server from it, here\n");
+	help_options(program.options, out);
+	buf_printf(out, "\n%s", program.footer);
 }

@@ -1,5 +1,5 @@
 /*
- * Verbs as a table: name, arguments, options, help. Dispatch, --help, completion and the man
+ * The command line of a program as a table of verbs: name, arguments, options, help. Dispatch, --help, completion and the man
  * page's synopsis all read the same rows, so they cannot disagree.
  */
 #pragma once
@@ -7,7 +7,7 @@
 #include "base.h"
 
 struct buf;
-struct ctx;
+struct ctx; /* what every verb gets; each program defines its own */
 struct error;
 
 /* One option. Its value is text; flags have arg NULL. */
@@ -38,10 +38,15 @@ const char *verb_opt_nth(const struct verb_args *a, const char *name, size_t i);
 const char *verb_arg(const struct verb_args *a, size_t i);
 size_t verb_arg_count(const struct verb_args *a);
 
-/* The options that every verb takes; ended by {}. */
-extern const struct verb_option verb_common_options[];
-/* All verbs in the order of help, NULL-terminated. Stands in main.c: the table of contents. */
-extern const struct verb *const verb_table[];
+/* What one program is, to all of the functions below. Stands in its main.c: the table of contents. */
+struct program {
+	const char *name;		   /* as typed */
+	const char *about;		   /* the first line of its help */
+	const struct verb *const *verbs;   /* in the order of help, NULL-terminated */
+	const struct verb_option *options; /* those that every verb takes; ended by {} */
+	const char *footer;		   /* the end of its help */
+};
+extern const struct program program;
 
 /*
  * Reads the command line (argv[0] is the program). ret_verb is NULL when only --help or --version
@@ -55,13 +60,7 @@ DEFINE_CLEANUP(struct verb_args *, verb_args_free);
 /* NULL when there is none; verb_unknown() is the error for that, with the nearest one. */
 const struct verb *verb_find(const char *name);
 int verb_unknown(const char *name, struct error *e);
-/* The text of "kbuild --help", or of one verb's. */
+/* The text of --help: of the program (NULL), or of one verb. */
 void verb_help(const struct verb *v, struct buf *out);
 /* The same as a section of the manual page: synopsis, options, examples (NULL: the common options). */
 void verb_manual(const struct verb *v, struct buf *out);
-
-extern const struct verb verb_help_verb, verb_version, verb_completion;
-extern const struct verb verb_check, verb_explain, verb_show;
-extern const struct verb verb_lock, verb_build;
-extern const struct verb verb_launch, verb_list, verb_status, verb_console, verb_ssh, verb_stop,
-	verb_start, verb_destroy;

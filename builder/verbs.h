@@ -1,0 +1,10 @@
+/* The verbs of kbuild, one file each; main.c has them in a table. */
+#pragma once
+
+#include "verb.h"
+
+extern const struct verb verb_help_verb, verb_version, verb_completion;
+extern const struct verb verb_check, verb_explain, verb_show;
+extern const struct verb verb_lock, verb_build;
+extern const struct verb verb_launch, verb_list, verb_status, verb_console, verb_ssh, verb_stop,
+	verb_start, verb_destroy;
