@@ -1,4 +1,4 @@
-/* SHA-256 over OpenSSL's EVP. A failure inside it is a broken installation and aborts. */
+/* Digests over OpenSSL's EVP. A failure inside it is a broken installation and aborts. */
 #include "digest.h"
 
 #include "alloc.h"
@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
 static void must(int ok)
@@ -38,17 +39,24 @@ void sha256_adds(struct sha256 *h, const char *s)
 	sha256_add(h, s, strlen(s) + 1);
 }
 
-void sha256_end(struct sha256 *h, char ret_hex[SHA256_HEX])
+void hex_encode(const void *data, size_t n, char *ret)
 {
 	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < n; i++) {
+		ret[2 * i] = digits[p[i] >> 4];
+		ret[2 * i + 1] = digits[p[i] & 15];
+	}
+	ret[2 * n] = '\0';
+}
+
+void sha256_end(struct sha256 *h, char ret_hex[SHA256_HEX])
+{
 	unsigned char md[SHA256_SIZE];
 
 	must(EVP_DigestFinal_ex((EVP_MD_CTX *)h, md, NULL));
-	for (size_t i = 0; i < sizeof md; i++) {
-		ret_hex[2 * i] = digits[md[i] >> 4];
-		ret_hex[2 * i + 1] = digits[md[i] & 15];
-	}
-	ret_hex[2 * sizeof md] = '\0';
+	hex_encode(md, sizeof md, ret_hex);
 }
 
 void sha256_bytes(const void *data, size_t len, char ret_hex[SHA256_HEX])
@@ -88,4 +96,19 @@ int sha256_fd(int fd, char ret_hex[SHA256_HEX], uint64_t *ret_size)
 bool sha256_valid(const char *hex)
 {
 	return strlen(hex) == SHA256_HEX - 1 && strspn(hex, "0123456789abcdef") == SHA256_HEX - 1;
+}
+
+void sha1_bytes(const void *data, size_t len, char ret_hex[SHA1_HEX])
+{
+	unsigned char md[20];
+
+	must(EVP_Digest(data, len, md, NULL, EVP_sha1(), NULL));
+	hex_encode(md, sizeof md, ret_hex);
+}
+
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
+	unsigned char ret[SHA256_SIZE])
+{
+	/* A NULL key of length 0 would mean "the one before" to older OpenSSL. */
+	must(HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, ret, NULL) != NULL);
 }

@@ -1,10 +1,11 @@
-/* SHA-256, by OpenSSL. */
+/* Digests by OpenSSL: SHA-256 for everything of ours; SHA-1 and HMAC where a server wants them. */
 #pragma once
 
 #include "base.h"
 
 #define SHA256_SIZE 32
 #define SHA256_HEX  65 /* with the NUL */
+#define SHA1_HEX    41
 
 struct error;
 struct sha256;
@@ -23,3 +24,12 @@ void sha256_bytes(const void *data, size_t len, char ret_hex[SHA256_HEX]);
 int sha256_fd(int fd, char ret_hex[SHA256_HEX], uint64_t *ret_size);
 /* True for exactly 64 lower-case hexadecimal digits. */
 bool sha256_valid(const char *hex);
+
+/* SHA-1 is broken as a hash; OVH's signatures are made with it. For nothing else. */
+void sha1_bytes(const void *data, size_t len, char ret_hex[SHA1_HEX]);
+
+/* HMAC-SHA-256 of data, as bytes: it is the key of the next one in AWS's signatures. */
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
+	unsigned char ret[SHA256_SIZE]);
+/* n bytes as 2n lower-case hexadecimal digits and a NUL. */
+void hex_encode(const void *data, size_t n, char *ret);

@@ -1,4 +1,4 @@
-/* SHA-256 against the vectors of FIPS 180-4. */
+/* SHA-256 and SHA-1 against the vectors of FIPS 180-4, HMAC against those of RFC 4231. */
 #include "digest.h"
 
 #include "check.h"
@@ -82,12 +82,47 @@ static void only_64_lower_case_hex_digits_are_valid(void)
 	check(!sha256_valid(""));
 }
 
+static void sha1_gives_the_published_digests(void)
+{
+	char hex[SHA1_HEX];
+
+	sha1_bytes("", 0, hex);
+	check_str(hex, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+	sha1_bytes("abc", 3, hex);
+	check_str(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
+static void hmac_gives_the_published_codes(void)
+{
+	static const struct {
+		const char *key, *data, *hex;
+	} codes[] = {
+		{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+			"Hi There",
+			"b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ "Jefe", "what do ya want for nothing?",
+			"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ "", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" },
+	};
+	unsigned char code[SHA256_SIZE];
+	char hex[SHA256_HEX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		hmac_sha256(codes[i].key, strlen(codes[i].key), codes[i].data,
+			strlen(codes[i].data), code);
+		hex_encode(code, sizeof code, hex);
+		check_str(hex, codes[i].hex);
+	}
+}
+
 int main(void)
 {
 	run(bytes_give_the_published_digests);
 	run(pieces_give_the_digest_of_the_whole);
 	run(strings_are_told_apart_by_their_ends);
 	run(a_file_is_read_from_where_it_stands);
+	run(sha1_gives_the_published_digests);
+	run(hmac_gives_the_published_codes);
 	run(only_64_lower_case_hex_digits_are_valid);
 	return done();
 }
