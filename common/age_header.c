@@ -8,6 +8,7 @@
 #include "base64.h"
 #include "buf.h"
 #include "crypt.h"
+#include "digest.h"
 #include "error.h"
 
 #include <string.h>
@@ -76,7 +77,7 @@ static void header_mac(const unsigned char file_key[AGE_FILE_KEY_SIZE], const ch
 	unsigned char key[CRYPT_KEY_SIZE];
 
 	crypt_hkdf(&h, key);
-	crypt_hmac(key, data, len, ret);
+	hmac_sha256(key, sizeof key, data, len, ret);
 	crypt_wipe(key, sizeof key);
 }
 

@@ -1,10 +1,11 @@
 /*
- * X25519, HMAC, HKDF and ChaCha20-Poly1305 over OpenSSL's EVP, by what 3.0.2 has. Keys pass through
+ * X25519, HKDF and ChaCha20-Poly1305 over OpenSSL's EVP, by what 3.0.2 has. Keys pass through
  * the stack only and are wiped; OpenSSL wipes its own contexts.
  */
 #include "crypt.h"
 
 #include "alloc.h"
+#include "digest.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -71,13 +72,6 @@ bool crypt_x25519(const unsigned char secret[CRYPT_KEY_SIZE],
 	EVP_PKEY_free(peer);
 	EVP_PKEY_free(own);
 	return ok;
-}
-
-void crypt_hmac(const unsigned char key[CRYPT_KEY_SIZE], const void *data, size_t len,
-	unsigned char ret[CRYPT_KEY_SIZE])
-{
-	must(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, CRYPT_KEY_SIZE, data, len, ret,
-		     CRYPT_KEY_SIZE, NULL) != NULL);
 }
 
 void crypt_hkdf(const struct crypt_hkdf *h, unsigned char ret[CRYPT_KEY_SIZE])

@@ -1,6 +1,6 @@
 /*
- * The primitives that formats are made of: X25519, HMAC, HKDF, ChaCha20-Poly1305, random bytes; all by
- * OpenSSL but the last. A failure that data cannot cause is a broken installation and aborts.
+ * The primitives that formats are made of: X25519, HKDF, ChaCha20-Poly1305, random bytes; all by
+ * OpenSSL but the last (HMAC: digest.h). A failure that data cannot cause is a broken installation and aborts.
  */
 #pragma once
 
@@ -24,9 +24,6 @@ void crypt_x25519_public(
 /* False when the other's key is one of those with a known result (RFC 7748, section 6.1). */
 bool crypt_x25519(const unsigned char secret[CRYPT_KEY_SIZE],
 	const unsigned char public[CRYPT_KEY_SIZE], unsigned char ret[CRYPT_KEY_SIZE]);
-
-void crypt_hmac(const unsigned char key[CRYPT_KEY_SIZE], const void *data, size_t len,
-	unsigned char ret[CRYPT_KEY_SIZE]);
 
 /* HKDF-SHA256 of RFC 5869, one block of output. */
 struct crypt_hkdf {
