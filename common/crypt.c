@@ -83,10 +83,9 @@ void crypt_hkdf(const struct crypt_hkdf *h, unsigned char ret[CRYPT_KEY_SIZE])
 	must(len < sizeof block);
 	memcpy(block, h->info, len);
 	block[len] = 1; /* the first block of output, and the only one */
-	must(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, h->salt_len ? h->salt : no_salt,
-		     h->salt_len ? h->salt_len : sizeof no_salt, h->secret, h->secret_len,
-		     extracted, sizeof extracted, NULL) != NULL);
-	crypt_hmac(extracted, block, len + 1, ret);
+	hmac_sha256(h->salt_len ? h->salt : no_salt, h->salt_len ? h->salt_len : sizeof no_salt,
+		h->secret, h->secret_len, extracted);
+	hmac_sha256(extracted, sizeof extracted, block, len + 1, ret);
 	crypt_wipe(extracted, sizeof extracted);
 }
 
