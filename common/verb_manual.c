@@ -1,6 +1,6 @@
 /* The manual page's part that must not disagree with the program: a verb's row as troff. */
 #include "buf.h"
-#include "verbs.h"
+#include "verb.h"
 
 #include <string.h>
 
@@ -48,7 +48,9 @@ void verb_manual(const struct verb *v, struct buf *out)
 		add_options(out, program.options);
 		return;
 	}
-	buf_adds(out, ".SS kbuild ");
+	buf_adds(out, ".SS ");
+	add_text(out, program.name);
+	buf_addc(out, ' ');
 	add_text(out, v->name);
 	buf_addc(out, ' ');
 	add_text(out, v->args);

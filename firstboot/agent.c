@@ -1,0 +1,54 @@
+/* See core/agent.h: starting the helpers of a verb, and the verb's lock. */
+#include "agent.h"
+
+#include "alloc.h"
+#include "confine.h"
+#include "error.h"
+#include "role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
+static int start(struct role **ret, unsigned wanted, unsigned kind, const struct role_type *type,
+	const struct agent *a, struct error *e)
+{
+	return wanted & kind ? role_start(ret, type, a, e) : 0;
+}
+
+int agent_start_roles(struct agent *a, unsigned roles, struct error *e)
+{
+	const char *read[] = { "/etc/kbuild", "/proc", "/sys", "/run", NULL };
+	const char *write[] = { a->state_dir, "/dev/null", NULL };
+	int r = start(&a->net, roles, AGENT_NET, &role_net, a, e);
+
+	if (r >= 0)
+		r = start(&a->git, roles, AGENT_GIT, &role_git, a, e);
+	if (r >= 0)
+		r = start(&a->parse, roles, AGENT_PARSE, &role_parse, a, e);
+	if (r < 0)
+		return r;
+	return confine_enter(CONFINE_CONDUCTOR, &(struct confine_files){ read, write }, e);
+}
+
+void agent_stop_roles(struct agent *a)
+{
+	role_stop(TAKE(a->net));
+	role_stop(TAKE(a->git));
+	role_stop(TAKE(a->parse));
+}
+
+int agent_lock(struct agent *a, const char *name, struct error *e)
+{
+	_free_ char *file = xasprintf("lock-%s", name);
+	int fd = openat(a->state_fd, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return error_errno(e, errno, "cannot open %s/%s", a->state_dir, file);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0; /* kept open: the lock lasts as long as the process */
+	close(fd);
+	if (errno == EWOULDBLOCK)
+		return AGENT_BUSY;
+	return error_errno(e, errno, "cannot lock %s/%s", a->state_dir, file);
+}
