@@ -5,6 +5,7 @@
  */
 #include "build.h"
 
+#include "agent.h"
 #include "alloc.h"
 #include "bake.h"
 #include "buf.h"
@@ -44,6 +45,7 @@ struct build {
 	int log_fd;
 	char *tree; /* the package tree, read only */
 	int tree_lock;
+	char *agent;		/* the agent's package; NULL: this image has none */
 	struct overlay overlay; /* the tree being baked */
 	char *image;		/* STAGING/image, the new output directory */
 	char inputs[SHA256_HEX];
@@ -62,6 +64,7 @@ static void build_close(struct build *b)
 	definition_free(b->def);
 	free(b->log_path);
 	free(b->tree);
+	free(b->agent);
 	free(b->image);
 }
 
@@ -104,50 +107,50 @@ static int step_lock(struct build *b, struct error *e)
 	return 0;
 }
 
-static bool tree_is_there(const struct build *b)
+static struct tree_request tree_of(const struct build *b)
 {
-	char digest[SHA256_HEX];
-	_free_ char *path = NULL;
-
-	tree_digest(b->lock, digest);
-	path = xasprintf("%s/trees/%s/root", b->c->cache_dir, digest);
-	return access(path, F_OK) == 0;
-}
-
-static int step_fetch(struct build *b, struct error *e)
-{
-	_free_ struct store_item *items = xcalloc(b->lock->n, sizeof *items);
-	int r;
-
-	r = store_open(&b->store, b->c->cache_dir, e);
-	if (r < 0)
-		return r;
-	if (tree_is_there(b))
-		return 0; /* the packages were needed to make it, not to use it */
-	for (size_t i = 0; i < b->lock->n; i++) {
-		const struct lock_package *p = &b->lock->packages[i];
-
-		items[i] = (struct store_item){
-			.name = p->name,
-			.sha256 = p->sha256,
-			.size = p->size,
-			.urls = lock_uris(b->lock, b->def, b->c->mirror, p),
-		};
-	}
-	return store_fetch(b->store, items, b->lock->n, b->c->offline, b->c->progress, e);
-}
-
-static int step_tree(struct build *b, struct error *e)
-{
-	struct tree_request q = {
+	return (struct tree_request){
 		.lock = b->lock,
 		.store = b->store,
 		.cache_dir = b->c->cache_dir,
 		.log_fd = b->log_fd,
 		.progress = b->c->progress,
 	};
+}
+
+static int step_fetch(struct build *b, struct error *e)
+{
+	struct tree_request q;
+	int r;
+
+	r = store_open(&b->store, b->c->cache_dir, e);
+	if (r < 0)
+		return r;
+	q = tree_of(b);
+	return tree_fetch(&q, b->def, b->c->mirror, b->c->offline, e);
+}
+
+static int step_tree(struct build *b, struct error *e)
+{
+	struct tree_request q = tree_of(b);
 
 	return tree_get(&q, &b->tree, &b->tree_lock, e);
+}
+
+static int step_agent(struct build *b, struct error *e)
+{
+	struct agent_request q = {
+		.def = b->def,
+		.lock = b->lock,
+		.store = b->store,
+		.cache_dir = b->c->cache_dir,
+		.mirror = b->c->mirror,
+		.offline = b->c->offline,
+		.log_fd = b->log_fd,
+		.progress = b->c->progress,
+	};
+
+	return agent_wanted(b->def) ? agent_get(&q, &b->agent, e) : 0;
 }
 
 static struct bake bake_of(const struct build *b)
@@ -156,6 +159,7 @@ static struct bake bake_of(const struct build *b)
 		.def = b->def,
 		.lock = b->lock,
 		.mirror = b->c->mirror,
+		.agent = b->agent,
 		.root = b->overlay.root,
 		.root_fd = b->overlay.fd,
 		.log_fd = b->log_fd,
@@ -244,6 +248,7 @@ static const struct {
 	[BUILD_LOCK] = { "lock", "locking", step_lock },
 	[BUILD_FETCH] = { "fetch", "fetching packages", step_fetch },
 	[BUILD_TREE] = { "tree", "making the package tree", step_tree },
+	[BUILD_AGENT] = { "agent", "making the agent's package", step_agent },
 	[BUILD_BAKE] = { "bake", "baking", step_bake },
 	[BUILD_SEAL] = { "seal", "sealing", step_seal },
 	[BUILD_DISK] = { "disk", "writing the disk", step_disk },

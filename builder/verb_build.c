@@ -14,7 +14,7 @@ static const struct verb_option options[] = {
 	{ "output", "DIR", "where NAME/ is made (default: out)", 'o' },
 	{ "format", "FORMATS", "raw (always made), or raw,qcow2", 0 },
 	{ "force", NULL, "build although nothing changed", 'f' },
-	{ "until", "STEP", "stop after lock, fetch, tree, bake, seal or disk", 0 },
+	{ "until", "STEP", "stop after lock, fetch, tree, agent, bake, seal or disk", 0 },
 	{ "tree", "DIR", "copy the tree as it is then to a new DIR", 0 },
 	{},
 };
@@ -34,7 +34,7 @@ static int read_until(const char *word, enum build_step *ret, struct error *e)
 	near = nearest_word(word, names);
 	return error_set(e, ERR_USAGE, "--until: there is no step '%s'; %s%s%s", word,
 		near ? "did you mean '" : "",
-		near ? near : "the steps are lock, fetch, tree, bake, seal, disk, record",
+		near ? near : "the steps are lock, fetch, tree, agent, bake, seal, disk, record",
 		near ? "'?" : "");
 }
 

@@ -168,6 +168,7 @@ static const struct bake_topic bake_apt = { "apt", has_lock, write_apt_config };
 
 static const struct bake_topic *const topics[] = {
 	&bake_apt,
+	&bake_agent,
 	&bake_cloudinit,
 	&bake_firewall,
 	&bake_fail2ban,

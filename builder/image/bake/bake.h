@@ -15,6 +15,7 @@ struct bake {
 	const struct definition *def;
 	const struct lock *lock;
 	const char *mirror; /* for the image's own apt sources; may be NULL */
+	const char *agent;  /* path of the package kbuild-agent, or NULL: not installed */
 	const char *root;   /* the merged tree (overlay mounted in our mount namespace), writable */
 	int root_fd;
 	int log_fd;

@@ -16,6 +16,7 @@ struct bake_topic {
 };
 
 /* One const row each, in the file of its topic. */
+extern const struct bake_topic bake_agent;
 extern const struct bake_topic bake_ca;
 extern const struct bake_topic bake_cloudinit;
 extern const struct bake_topic bake_docker;

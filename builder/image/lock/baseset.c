@@ -67,6 +67,16 @@ static bool has_locale(const struct definition *def)
 }
 
 /*
+ * Of kbuild-agent, whose package is made for the release and installed after the tree is there: its
+ * libraries, and the programs that its broker runs. The package's own Depends, which dpkg-shlibdeps
+ * computes, are held against the lock; what is missing here is an error there.
+ */
+#define AGENT_NEEDS                                                                                \
+	"libjansson4 libseccomp2 libyaml-0-2 libzstd1 nftables openssh-client util-linux e2fsprogs"
+#define AGENT_OLD_NAMES "libcurl4 libssl3 libarchive13"
+#define AGENT_NEW_NAMES "libcurl4t64 libssl3t64 libarchive13t64" /* of the 64 bit time_t */
+
+/*
  * Without recommends: what an image needs and no package depends on is named here. The kernel
  * only recommends initramfs-tools and a boot loader; netplan's networkd writes no resolv.conf
  * without resolved, which is a package of its own except in jammy; docker confines containers
@@ -87,6 +97,11 @@ static const struct topic {
 	{ is_bootable, "trixie", "linux-image-cloud-amd64 systemd-resolved" },
 	{ is_bootable, "jammy", "linux-image-virtual" },
 	{ is_bootable, "noble", "linux-image-virtual systemd-resolved" },
+	{ is_bootable, NULL, AGENT_NEEDS },
+	{ is_bootable, "bookworm", AGENT_OLD_NAMES " libgit2-1.5" },
+	{ is_bootable, "trixie", AGENT_NEW_NAMES " libgit2-1.9" },
+	{ is_bootable, "jammy", AGENT_OLD_NAMES " libgit2-1.1" },
+	{ is_bootable, "noble", AGENT_NEW_NAMES " libgit2-1.7" },
 	{ has_docker, NULL, "docker.io iptables apparmor" },
 	{ has_docker, "trixie", "docker-cli docker-compose" },
 	{ has_docker, "jammy", "docker-compose-v2" },

@@ -119,6 +119,37 @@ static int build_tree(struct job *j, struct error *e)
 	return r;
 }
 
+static bool is_there(const struct tree_request *q)
+{
+	char digest[SHA256_HEX];
+	_free_ char *path = NULL;
+
+	tree_digest(q->lock, digest);
+	path = xasprintf("%s/trees/%s/root", q->cache_dir, digest);
+	return access(path, F_OK) == 0;
+}
+
+int tree_fetch(const struct tree_request *q, const struct definition *def, const char *mirror,
+	bool offline, struct error *e)
+{
+	struct lock *l = q->lock;
+	_free_ struct store_item *items = xcalloc(l->n, sizeof *items);
+
+	if (is_there(q))
+		return 0; /* the packages were needed to make it, not to use it */
+	for (size_t i = 0; i < l->n; i++) {
+		const struct lock_package *p = &l->packages[i];
+
+		items[i] = (struct store_item){
+			.name = p->name,
+			.sha256 = p->sha256,
+			.size = p->size,
+			.urls = lock_uris(l, def, mirror, p),
+		};
+	}
+	return store_fetch(q->store, items, l->n, offline, q->progress, e);
+}
+
 int tree_get(const struct tree_request *q, char **ret_root, int *ret_lock, struct error *e)
 {
 	struct job j = { .q = q, .work = WORK_INIT, .root_fd = -1 };

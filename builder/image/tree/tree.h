@@ -13,12 +13,19 @@ struct progress;
 struct store;
 
 struct tree_request {
-	const struct lock *lock;
+	struct lock *lock;
 	struct store *store;
 	const char *cache_dir;
 	int log_fd; /* output of maintainer scripts */
 	struct progress *progress;
 };
+
+/*
+ * Loads the packages of the lock into the store, unless the tree is there already. def and mirror
+ * say where from, as lock_uris() has it.
+ */
+int tree_fetch(const struct tree_request *q, const struct definition *def, const char *mirror,
+	bool offline, struct error *e);
 
 /*
  * Returns the path (new) of the finished tree's root directory, to be read only: CACHE/trees/
