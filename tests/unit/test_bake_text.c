@@ -44,6 +44,8 @@ static void jail_names_every_address_and_number(void)
 		"backend = systemd\n"
 		"journalmatch = _SYSTEMD_UNIT=ssh.service + _SYSTEMD_UNIT=sshd.service"
 		" + _COMM=sshd + _COMM=sshd-session\n"
+		"ignoreregex = ^(?:(?:Connection (?:closed|reset)|Disconnected) (?:by|from)"
+		"|maximum authentication attempts exceeded for) invalid user\n"
 		"maxretry = 4\n"
 		"findtime = 600\n"
 		"bantime = 3600\n"

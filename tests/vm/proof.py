@@ -9,6 +9,7 @@ UEFI. "Outside" is this machine, through a forwarded port.
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -147,11 +148,14 @@ def check_engine_restart(tap, s, ports):
     tap.equal(fetch(ports[SHUT], 10), None, f"and port {SHUT} does not")
 
 
-BAN = """
+NEIGHBOUR = """
 ip netns add proof && ip link add proof0 type veth peer name proof1 netns proof
 ip address add 198.51.100.1/30 dev proof0 && ip link set proof0 up
 ip -n proof address add 198.51.100.2/30 dev proof1 && ip -n proof link set proof1 up
-for i in 1 2 3 4 5 6; do
+"""
+
+LOGINS = """
+for i in %s; do
     timeout 30 ip netns exec proof ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=10 \
         -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no nobody-$i@198.51.100.1 true
     sleep 6
@@ -159,12 +163,27 @@ done
 """
 
 
+def failed_logins(s, which):
+    """In the background: each takes a while, and so does who looks for them in the journal."""
+    s.sh("nohup sh -c " + shlex.quote(LOGINS % which) + " >> /run/proof.log 2>&1 < /dev/null &")
+
+
+def total_failed(s, n):
+    return wait_for(lambda: re.search(r"Total failed:\s+%d\b" % n, s.out("fail2ban-client status sshd")),
+                    300, every=3)
+
+
 def check_fail2ban(tap, s):
     """
     Failed logins from an address of the server's own, so that the test is not shut out itself. With
     pauses: sshd of OpenSSH 9.8 and later refuses who fails faster, before fail2ban sees a failure.
     """
-    s.sh("nohup sh -c " + shlex.quote(BAN) + " > /run/proof.log 2>&1 < /dev/null &")
+    s.sh(NEIGHBOUR)
+    failed_logins(s, "1 2 3 4")
+    tap.check(total_failed(s, 4), "four failed logins are counted as four", s.out("fail2ban-client status sshd"))
+    tap.check("198.51.100.2" not in s.out("fail2ban-client status sshd"), "and are no ban",
+              s.out("fail2ban-client status sshd"))
+    failed_logins(s, "5")
     found = wait_for(lambda: "198.51.100.2" in s.out("fail2ban-client status sshd"), 300, every=3)
     tap.note(s.out("tail -n 12 /run/proof.log"))
     tap.check(found, "five failed logins are a ban", s.out("fail2ban-client status sshd"))

@@ -26,6 +26,10 @@ void fail2ban_jail(const struct fail2ban_settings *s, struct buf *out)
 	 * The backend stands in the section, because distributions set it there and that wins over
 	 * [DEFAULT]. The matches name both units and both program names: ssh.service is Debian's,
 	 * sshd-session logs the failures since OpenSSH 9.8. "+" means or.
+	 *
+	 * The aggressive mode sees those who leave without trying a key, but it takes "Invalid user" and
+	 * the end of the same session for two failures. What ends such a session is ignored, so that
+	 * maxretry counts logins. (Anchored: a user's name must not be able to hide its line.)
 	 */
 	buf_printf(out,
 		"\n\n"
@@ -35,6 +39,8 @@ void fail2ban_jail(const struct fail2ban_settings *s, struct buf *out)
 		"backend = systemd\n"
 		"journalmatch = _SYSTEMD_UNIT=ssh.service + _SYSTEMD_UNIT=sshd.service"
 		" + _COMM=sshd + _COMM=sshd-session\n"
+		"ignoreregex = ^(?:(?:Connection (?:closed|reset)|Disconnected) (?:by|from)"
+		"|maximum authentication attempts exceeded for) invalid user\n"
 		"maxretry = %" PRIu64
 		"\n"
 		"findtime = %" PRIu64
