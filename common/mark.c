@@ -160,7 +160,8 @@ void diags_render(const struct diags *d, bool color, struct buf *out)
 			open = order[i]->file;
 			buf_reset(&text);
 			/* A file that cannot be read again is shown without its lines. */
-			(void)file_read(AT_FDCWD, open, SOURCE_MAX, &text);
+			if (!d->hide_lines)
+				(void)file_read(AT_FDCWD, open, SOURCE_MAX, &text);
 		}
 		render_one(order[i], &text, color, out);
 	}

@@ -34,6 +34,7 @@ struct diags {
 	struct diag *v;
 	size_t n, cap, errors; /* n: kept, at most DIAGS_MAX; errors: all of them */
 	size_t dropped;
+	bool hide_lines; /* render without source lines: they hold secrets */
 };
 
 #define DIAGS_MAX 200 /* nobody reads more, and a hostile file could have a hundred thousand */
