@@ -10,6 +10,7 @@
 struct agent_config;
 struct clock;
 struct error;
+struct node;
 struct role;
 struct role_type;
 
@@ -26,6 +27,8 @@ struct agent {
 	bool verbose;
 	/* Helpers; NULL until agent_start_roles() made them. */
 	struct role *net, *git, *parse;
+	/* Credentials that this run itself took from the handoff, name -> map; NULL: none. Borrowed. */
+	const struct node *handed;
 };
 
 /* struct ctx is the agent. */
