@@ -4,6 +4,7 @@
  * ends with the process. Outputs appear together, by one rename, when all of it is there.
  */
 #include "build.h"
+#include "build_identity.h"
 
 #include "agent.h"
 #include "alloc.h"
@@ -48,7 +49,7 @@ struct build {
 	char *agent;		/* the agent's package; NULL: this image has none */
 	struct overlay overlay; /* the tree being baked */
 	char *image;		/* STAGING/image, the new output directory */
-	char inputs[SHA256_HEX];
+	struct build_identity self;
 	int64_t epoch;
 };
 
@@ -66,6 +67,7 @@ static void build_close(struct build *b)
 	free(b->tree);
 	free(b->agent);
 	free(b->image);
+	age_identity_wipe(&b->self.key);
 }
 
 void build_result_free(struct build_result *r)
@@ -160,6 +162,8 @@ static struct bake bake_of(const struct build *b)
 		.lock = b->lock,
 		.mirror = b->c->mirror,
 		.agent = b->agent,
+		.id = b->self.id,
+		.key = b->agent ? &b->self.key : NULL,
 		.root = b->overlay.root,
 		.root_fd = b->overlay.fd,
 		.log_fd = b->log_fd,
@@ -203,7 +207,7 @@ static int step_disk(struct build *b, struct error *e)
 		.distribution = b->def->distribution,
 		.release = b->def->release,
 		.size = b->def->disk_size,
-		.seed = b->inputs,
+		.seed = b->self.inputs,
 		.epoch = b->epoch,
 		.progress = b->c->progress,
 	};
@@ -232,7 +236,8 @@ static int step_record(struct build *b, struct error *e)
 	struct record rec = {
 		.def = b->def,
 		.lock = b->lock,
-		.inputs = b->inputs,
+		.id = b->self.id,
+		.recipient = b->self.recipient,
 		.directory = b->image,
 	};
 	int r = record_write(&rec, e);
@@ -327,7 +332,8 @@ static void fill_result(const struct build *b, struct build_result *ret)
 	ret->user_data = buf_detach(&text);
 	ret->user = login_user(b->def);
 	ret->volume = login_volume(b->def);
-	memcpy(ret->image, b->inputs, sizeof ret->image);
+	memcpy(ret->image, b->self.id, sizeof ret->image);
+	memcpy(ret->recipient, b->self.recipient, sizeof ret->recipient);
 }
 
 static int build(struct build *b, struct build_result *ret, struct error *e)
@@ -345,12 +351,12 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
 	b->epoch = lock_date(b->lock);
-	r = record_inputs(b->def, b->lock, b->c->mirror, b->inputs, e);
+	r = build_identify(&b->self, b->c, b->def, b->lock, e);
 	if (r < 0)
 		return r;
 	fill_result(b, ret);
 	if (!b->o->force && b->o->until == BUILD_RECORD && !b->o->tree &&
-		record_matches(ret->directory, b->inputs, b->o->qcow2)) {
+		record_matches(ret->directory, b->self.id, b->o->qcow2)) {
 		ret->unchanged = true;
 		return 0;
 	}

@@ -41,6 +41,8 @@ struct build_result {
 	char *user_data; /* what is left for first boot: the text */
 	char *user;	 /* who may log in with the keys of the metadata, or NULL: nobody */
 	char image[65];	 /* digest that names the image: equal inputs, equal image */
+	char recipient
+		[63]; /* of the image: what is handed to its servers is sealed to it; "": no agent */
 	bool unchanged;	 /* nothing was done */
 	uint64_t volume; /* bytes of the data volume that kbuild.server asks for; 0: none */
 };

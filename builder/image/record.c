@@ -127,7 +127,9 @@ int record_write(const struct record *r, struct error *e)
 	buf_adds(&out, "{\n  \"manifest\": 1,\n");
 	add(&out, "name", r->def->name);
 	add(&out, "kbuild", KBUILD_VERSION);
-	add(&out, "image", r->inputs);
+	add(&out, "image", r->id);
+	if (*r->recipient)
+		add(&out, "recipient", r->recipient);
 	add(&out, "distribution", r->lock->distribution);
 	add(&out, "release", r->lock->release);
 	add(&out, "architecture", r->lock->architecture);
@@ -154,7 +156,7 @@ static bool file_matches(int dirfd, const char *name, const struct node *want)
 	return st.st_size == size && modified && strcmp(modified, time) == 0;
 }
 
-bool record_matches(const char *directory, const char *inputs, bool want_qcow2)
+bool record_matches(const char *directory, const char *id, bool want_qcow2)
 {
 	_close_ int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -168,7 +170,7 @@ bool record_matches(const char *directory, const char *inputs, bool want_qcow2)
 		return false;
 	image = node_str(node_get(manifest, "image"));
 	files = node_get(manifest, "files");
-	if (!image || strcmp(image, inputs) != 0 || !node_get(files, "disk.raw") ||
+	if (!image || strcmp(image, id) != 0 || !node_get(files, "disk.raw") ||
 		(want_qcow2 && !node_get(files, "disk.qcow2")))
 		return false;
 	for (size_t i = 0; files && i < files->n; i++) {

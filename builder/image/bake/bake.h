@@ -6,6 +6,7 @@
 
 #include "base.h"
 
+struct age_identity;
 struct definition;
 struct error;
 struct lock;
@@ -16,7 +17,9 @@ struct bake {
 	const struct lock *lock;
 	const char *mirror; /* for the image's own apt sources; may be NULL */
 	const char *agent;  /* path of the package kbuild-agent, or NULL: not installed */
-	const char *root;   /* the merged tree (overlay mounted in our mount namespace), writable */
+	const char *id;	    /* with the agent: names the image */
+	const struct age_identity *key; /* with the agent: the image's */
+	const char *root; /* the merged tree (overlay mounted in our mount namespace), writable */
 	int root_fd;
 	int log_fd;
 	int64_t epoch; /* seconds: what "now" is in the image (shadow's last change …) */

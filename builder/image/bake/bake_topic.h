@@ -9,6 +9,8 @@
 struct buf;
 struct node;
 
+#define IMAGE_KEY "/etc/kbuild/image.key" /* the image's half of the handoff's key pair */
+
 struct bake_topic {
 	const char *name; /* prefixes errors: "write_files: …" */
 	bool (*applies)(const struct bake *b);

@@ -162,12 +162,12 @@ static int set_shadow(const struct bake *b, struct error *e)
 	return bake_puts(b, "/etc/shadow", buf_str(&new), st.st_mode & 07777, e);
 }
 
-/* The paths that write_files names: what the user put there is the user's to decide. */
+/* The paths that write_files names, since what the user put there is the user's to decide; and the image's own key. */
 static const char *const *written_paths(const struct bake *b, struct arena *a)
 {
 	const struct node *list = definition_key(b->def, "write_files");
 	size_t n = list && list->kind == NODE_LIST ? list->n : 0, count = 0;
-	const char **paths = arena_alloc(a, (n + 1) * sizeof *paths);
+	const char **paths = arena_alloc(a, (n + 2) * sizeof *paths);
 
 	for (size_t i = 0; i < n; i++) {
 		const char *path = node_str(node_get(list->items[i], "path"));
@@ -175,6 +175,8 @@ static const char *const *written_paths(const struct bake *b, struct arena *a)
 		if (path)
 			paths[count++] = arena_printf(a, "/%s", path + strspn(path, "/"));
 	}
+	if (b->key)
+		paths[count] = IMAGE_KEY;
 	return paths;
 }
 

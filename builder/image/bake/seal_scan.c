@@ -27,6 +27,9 @@ static const struct rule {
 	{ "/var/lib/dbus/machine-id", "the id of a machine", true },
 	{ "*/random-seed", "a random seed", false },
 	{ "*/credential.secret", "a machine's credential key", false },
+	{ "/etc/kbuild/handoff.json", "what was handed to a server", false },
+	{ "/var/lib/kbuild/*", "state of another server", false },
+	{ "/var/lib/kbuild-broker/*", "state of another server", false },
 	{ "/etc/docker/key.json", "the id of a container engine", false },
 	{ "/var/lib/docker/engine-id", "the id of a container engine", false },
 	{ "/etc/iscsi/initiatorname.iscsi", "the name of an iSCSI initiator", false },
@@ -75,9 +78,11 @@ static bool is_allowed(const struct scan *s, const char *path)
 	return false;
 }
 
-/* "-----BEGIN … PRIVATE KEY-----", however the key is called. */
+/* "-----BEGIN … PRIVATE KEY-----", however the key is called; or one of age's. */
 static bool has_private_key(const char *text)
 {
+	if (strstr(text, "AGE-SECRET-KEY-"))
+		return true;
 	for (const char *p = text; (p = strstr(p, "-----BEGIN ")); p++) {
 		size_t n = strcspn(p, "\n");
 		const char *key = strstr(p, "PRIVATE KEY-----");

@@ -168,7 +168,8 @@ static int settle(const struct making *m, struct error *e)
 static int make(struct making *m, const char *path, struct error *e)
 {
 	_cleanup_(atomic_abort) struct atomic f = ATOMIC_INIT;
-	int r = atomic_open(&f, AT_FDCWD, path, 0644);
+	/* What only root may read on a server, only its maker may read here. */
+	int r = atomic_open(&f, AT_FDCWD, path, 0600);
 
 	if (r < 0)
 		return error_errno(e, r, "cannot make a file beside %s", path);

@@ -72,13 +72,16 @@ int disk_qcow2(
 	_free_ char *tmp = xasprintf("%s.part", path);
 	struct watch w = { .progress = p };
 	struct stat st;
+	mode_t mask;
 	int r;
 
 	if (stat(raw, &st) < 0)
 		return error_errno(e, errno, "cannot read %s", raw);
 	w.total = (uint64_t)st.st_blocks * 512;
 	progress_begin(p, "qcow2", "B", w.total);
+	mask = umask(077); /* as the raw one: only for its maker */
 	r = convert(raw, tmp, compress, &w, e);
+	umask(mask);
 	if (r == 0)
 		r = settle(tmp, path, e);
 	if (r < 0) {

@@ -1,0 +1,31 @@
+/*
+ * Two builders' images are two images, although made from the same: each has its own key, and what is
+ * sealed to one server's image must not meet the other's under the same name.
+ */
+#include "build_identity.h"
+
+#include "agent.h"
+#include "ctx.h"
+#include "digest.h"
+#include "image_key.h"
+#include "record.h"
+
+int build_identify(struct build_identity *ret, const struct ctx *c, const struct definition *def,
+	const struct lock *lock, struct error *e)
+{
+	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+	struct age_recipient public;
+	int r = record_inputs(def, lock, c->mirror, ret->inputs, e);
+
+	if (r == 0 && agent_wanted(def)) {
+		r = image_key(c->state_dir, ret->inputs, &ret->key, c->progress, e);
+		if (r < 0)
+			return r;
+		age_identity_recipient(&ret->key, &public);
+		age_recipient_format(&public, ret->recipient);
+	}
+	sha256_adds(h, ret->inputs);
+	sha256_adds(h, ret->recipient);
+	sha256_end(h, ret->id);
+	return r;
+}
