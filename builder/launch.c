@@ -6,25 +6,31 @@
 #include "ctx.h"
 #include "definition.h"
 #include "error.h"
+#include "launch_handoff.h"
 #include "progress.h"
 #include "provider.h"
 
 /*
- * What a server of this definition is called; NULL when it cannot be read, which the build then tells
- * in full.
+ * What must be known before anything is made: how a server of this definition is called, and that its
+ * secrets are all there. One that cannot be read leaves both open; the build then tells it in full.
  */
-static const char *definition_name(const char *path, struct arena *a)
+static int read_definition(struct ctx *c, const struct launch_options *o, struct arena *a,
+	struct launch_request *q, const struct node **ret_secrets, struct error *e)
 {
 	_cleanup_(definition_freep) struct definition *def = NULL;
 	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
 	struct error ignored = {};
 
-	return definition_load(&def, path, &d, &ignored) < 0 ? NULL : arena_strdup(a, def->name);
+	if (definition_load(&def, o->definition, &d, &ignored) < 0)
+		return 0;
+	if (!q->name)
+		q->name = arena_strdup(a, def->name);
+	return launch_secrets(c, def, o->secrets, a, ret_secrets, e);
 }
 
 /* Fills what the request leaves open from the image of the definition, building it when needed. */
 static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
-	struct arena *a, struct error *e)
+	const struct node *secrets, struct arena *a, struct error *e)
 {
 	_cleanup_(build_result_free) struct build_result b = BUILD_RESULT_INIT;
 	struct build_options bo = BUILD_OPTIONS_INIT;
@@ -45,7 +51,7 @@ static int take_image(struct ctx *c, const struct launch_options *o, struct laun
 		q->user = arena_strdup(a, b.user);
 	if (!q->volume_size)
 		q->volume_size = b.volume;
-	return 0;
+	return launch_handoff(q, *b.recipient ? b.recipient : NULL, secrets, a, e);
 }
 
 /* Nobody waits for it any more, and it is in nobody's hands yet. */
@@ -69,15 +75,15 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 {
 	struct launch_request q = *o->request;
 	struct cloud cloud = ctx_cloud(c);
-	int r;
+	const struct node *secrets = NULL;
+	int r = o->definition ? read_definition(c, o, a, &q, &secrets, e) : 0;
 
-	if (o->definition && !q.name)
-		q.name = definition_name(o->definition, a);
-	r = o->provider->check(&cloud, &q, e);
+	if (r == 0)
+		r = o->provider->check(&cloud, &q, e);
 	if (r < 0)
 		return r;
 	if (o->definition)
-		r = take_image(c, o, &q, a, e);
+		r = take_image(c, o, &q, secrets, a, e);
 	if (r < 0)
 		return r;
 	progress_begin(c->progress, "making the server", NULL, 0);

@@ -19,6 +19,7 @@ struct server;
 struct launch_options {
 	const struct provider *provider;
 	const char *definition;		      /* path; NULL: request.disk is given */
+	const char *secrets;		      /* file of the operator's secrets, "-", or NULL */
 	const struct launch_request *request; /* what is 0 or NULL is taken from the definition */
 	bool wait;			      /* for its answer */
 	bool keep;			      /* also when interrupted before it answered */

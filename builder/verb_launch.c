@@ -179,6 +179,9 @@ static int read_image(
 	if (file && !q->disk)
 		return error_set(
 			e, ERR_USAGE, "--user-data goes with --image; a definition has its own");
+	if (q->disk && verb_opt(a, "secrets"))
+		return error_set(e, ERR_USAGE,
+			"--secrets goes with a definition, which says what it asks for");
 	if (!file)
 		return 0;
 	r = file_read(AT_FDCWD, file, USER_DATA_MAX, &text);
@@ -213,6 +216,7 @@ static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
 	struct launch_request q = { .memory = MEMORY_DEFAULT, .cpus = CPUS_DEFAULT };
 	struct launch_options o = {
 		.definition = verb_arg(a, 0),
+		.secrets = verb_opt(a, "secrets"),
 		.request = &q,
 		.wait = !verb_opt(a, "no-wait"),
 		.keep = verb_opt(a, "keep"),
@@ -245,6 +249,8 @@ static const struct verb_option options[] = {
 	{ "cpus", "N", "2", 0 },
 	{ "disk", "SIZE", "of the root disk (default: as the image)", 0 },
 	{ "volume", "SIZE", "also a data volume", 0 },
+	{ "secrets", "FILE",
+		"what only its operator knows, sealed to the image; '-': standard input", 0 },
 	{ "ssh-key", "FILE", "who may log in (default: a key made for this server); repeat", 0 },
 	{ "user", "NAME", "whom 'kbuild ssh' logs in as", 0 },
 	{ "timeout", "TIME", "how long to wait until it is ready (10m)", 0 },
@@ -264,6 +270,7 @@ const struct verb verb_launch = {
 	.options = options,
 	.examples =
 		"  kbuild launch images/demo.yaml --forward 8080:80\n"
-		"  kbuild launch images/demo.yaml --name test --memory 4G --volume 20G\n",
+		"  kbuild launch images/demo.yaml --name test --memory 4G --volume 20G\n"
+		"  kbuild launch web.yaml --secrets web-secrets.yaml\n",
 	.run = run_launch,
 };

@@ -37,7 +37,9 @@ static const char *intent_of(const struct launch_request *q, const struct stat *
 		(uint64_t)st->st_ino, q->memory, q->cpus, q->disk_size, q->volume_size };
 
 	sha256_adds(h, q->image_digest ? q->image_digest : q->disk);
-	sha256_adds(h, q->user_data ? q->user_data : "");
+	sha256_adds(h, q->user_data_intent ? q->user_data_intent
+		       : q->user_data	   ? q->user_data
+					   : "");
 	sha256_adds(h, q->accel ? q->accel : "");
 	sha256_add(h, numbers, sizeof numbers);
 	for (size_t i = 0; launch_has_keys(q) && q->ssh_keys[i]; i++)

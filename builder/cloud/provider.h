@@ -59,7 +59,9 @@ struct launch_request {
 	bool disk_immutable; /* nobody writes to it any more: it may be linked instead of copied */
 	const char *image_digest; /* or NULL: not known */
 	const char *user_data;	  /* or NULL */
-	const char *user;	  /* login name the image makes, or NULL */
+	const char
+		*user_data_intent; /* compared in its place to tell equal requests; NULL: itself */
+	const char *user;	   /* login name the image makes, or NULL */
 	const char **
 		ssh_keys; /* public keys; NULL-terminated; NULL or none: one is made for this server */
 	const char *identity; /* the private key of ssh_keys, or NULL */
