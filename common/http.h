@@ -26,6 +26,13 @@ struct http_request {
 	int64_t timeout_ms; /* for the whole exchange; 0: 60 s, or none when body_fd is given */
 	size_t max;	    /* of the response's body; 0: 16 MiB */
 	bool redirects;	    /* follow them, GET only; at most 5, never from https to http */
+	/*
+	 * An address ("127.0.0.1"): all connections go there, whatever the URL's name means elsewhere; the
+	 * name is still what is asked for (Host, SNI). Certificates are not compared then: who asks
+	 * this machine itself wants to know what answers, before a name or a certificate points to it.
+	 * NULL: where the name leads.
+	 */
+	const char *connect_to;
 	/* Called as bytes of the body go out; NULL: not. */
 	void (*sent)(void *arg, uint64_t n);
 	void *sent_arg;

@@ -100,6 +100,7 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		.url = q->url,
 		.headers = q->headers,
 		.redirects = q->redirects && get,
+		.connect_to = q->connect_to,
 		.has_body = q->body || file,
 		.body_len = q->body_len,
 		.read = on_read,

@@ -146,6 +146,23 @@ static void set_body(struct transfer *t)
 	}
 }
 
+static void set_address(struct transfer *t)
+{
+	_free_ char *rule = NULL;
+
+	if (!t->connect_to)
+		return;
+	/* HOST:PORT:TO:TO-PORT; what is empty is any, or as it was. */
+	rule = xasprintf("::%s:", t->connect_to);
+	t->connect = curl_slist_append(NULL, rule);
+	if (!t->connect)
+		abort(); /* out of memory */
+	curl_easy_setopt(t->handle, CURLOPT_CONNECT_TO, t->connect);
+	curl_easy_setopt(t->handle, CURLOPT_PROXY, "");
+	curl_easy_setopt(t->handle, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(t->handle, CURLOPT_SSL_VERIFYHOST, 0L);
+}
+
 void transfer_start(struct transfers *ts, struct transfer *t)
 {
 	t->handle = curl_easy_init();
@@ -166,6 +183,7 @@ void transfer_start(struct transfers *ts, struct transfer *t)
 	set_schemes(t);
 	set_limits(t);
 	set_body(t);
+	set_address(t);
 	curl_multi_add_handle(ts->multi, t->handle);
 }
 
@@ -176,7 +194,8 @@ void transfer_stop(struct transfers *ts, struct transfer *t)
 	curl_multi_remove_handle(ts->multi, t->handle);
 	curl_easy_cleanup(t->handle);
 	curl_slist_free_all(t->lines);
-	t->handle = t->lines = NULL;
+	curl_slist_free_all(t->connect);
+	t->handle = t->lines = t->connect = NULL;
 }
 
 int transfers_run(struct transfers *ts, int wait_ms)

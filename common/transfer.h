@@ -29,6 +29,7 @@ struct transfer {
 	bool files;			   /* file:// is allowed too */
 	bool redirects;			   /* followed, 5 at most, never from https to http */
 	uint64_t from;			   /* > 0: only the bytes from here on */
+	const char *connect_to;		   /* as in http.h */
 	bool has_body;
 	uint64_t body_len;
 	/* The next bytes of the body; -1: they cannot be had, 0: end. */
@@ -51,7 +52,7 @@ struct transfer {
 	enum transfer_end end;
 	const char *why; /* constant; "" when TRANSFER_DONE */
 
-	void *handle, *lines; /* private; NULL at first */
+	void *handle, *lines, *connect; /* private; NULL at first */
 };
 
 struct transfers *transfers_new(unsigned connections);

@@ -44,6 +44,7 @@ static void write_request(const struct http_request *q, struct buf *m)
 	ipc_add_int(m, "timeout_ms", q->timeout_ms);
 	ipc_add_int(m, "max", (int64_t)q->max);
 	ipc_add_bool(m, "redirects", q->redirects);
+	ipc_add_str(m, "connect_to", q->connect_to);
 	ipc_add_bool(m, "stream", q->body_fd > 0);
 	ipc_add_int(m, "body_len", (int64_t)q->body_len);
 	ipc_end(m);

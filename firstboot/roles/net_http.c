@@ -77,6 +77,7 @@ static int run(struct net *n, struct ipc_message *q, struct role_reply *reply, s
 	struct http_request request = {
 		.method = node_str(node_get(q->doc, "method")),
 		.url = node_str(node_get(q->doc, "url")),
+		.connect_to = node_str(node_get(q->doc, "connect_to")),
 		.headers = read_headers(q->arena, node_get(q->doc, "headers")),
 		.timeout_ms = number(q->doc, "timeout_ms"),
 		.max = (size_t)number(q->doc, "max"),

@@ -187,6 +187,28 @@ static void a_request_goes_out_as_asked(void)
 	check_str(strstr(s.request.data, "\r\n\r\n"), "\r\n\r\n{\"a\":1}");
 }
 
+static void a_name_can_be_asked_of_this_machine(void)
+{
+	_cleanup_(http_curl_freep) struct http_curl *c = http_curl_new();
+	_cleanup_(server_end) struct server s = { .reply = "HTTP/1.1 204 No Content\r\n\r\n" };
+	_cleanup_(http_response_free) struct http_response r = HTTP_RESPONSE_INIT;
+	struct http http = http_curl_seam(c);
+	struct error e = {};
+	char url[64], host[64];
+
+	server_start(&s);
+	snprintf(url, sizeof url, "http://api.example.invalid%s", strrchr(s.url, ':'));
+	check_int(http_send(&http,
+			  &(struct http_request){
+				  .method = "GET", .url = url, .connect_to = "127.0.0.1" },
+			  &r, NULL, &e),
+		0);
+	check_int(r.status, 204);
+	snprintf(host, sizeof host, "\r\nHost: api.example.invalid:%d\r\n",
+		atoi(strrchr(s.url, ':') + 1));
+	check(strstr(buf_str(&s.request), host));
+}
+
 static void count_sent(void *arg, uint64_t n)
 {
 	*(uint64_t *)arg += n;
@@ -284,6 +306,7 @@ int main(void)
 	run(the_fake_answers_in_order);
 	run(the_fake_fails_on_what_was_not_scripted);
 	run(a_request_goes_out_as_asked);
+	run(a_name_can_be_asked_of_this_machine);
 	run(a_file_is_sent_and_counted);
 	run(errors_of_servers_are_answers);
 	run(failures_tell_whether_to_repeat);
