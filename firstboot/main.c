@@ -36,6 +36,7 @@ static const struct verb_option options[] = {
 };
 
 static const struct verb *const verbs[] = {
+	&verb_dns,
 	&verb_help_verb,
 	&verb_version,
 	NULL,

@@ -4,4 +4,4 @@
 #include "agent.h"
 #include "verb.h"
 
-extern const struct verb verb_help_verb, verb_version;
+extern const struct verb verb_dns, verb_help_verb, verb_version;

@@ -214,7 +214,7 @@ static void set_defaults(struct agent_config *c)
 	c->app.repair_drift = true;
 	c->app.follow_forced = true;
 	c->dns.provider = "ovh";
-	c->dns.ttl = 60;
+	c->dns.ttl = 3600;
 	c->backup.postgres.user = "postgres";
 	c->backup.at = "02:00";
 	c->backup.timezone = "UTC";

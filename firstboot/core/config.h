@@ -44,7 +44,7 @@ struct agent_config {
 	struct {
 		const char *provider; /* "ovh" */
 		const char *zone;
-		int64_t ttl;	      /* seconds, 60 */
+		int64_t ttl;	      /* seconds, 3600 */
 		const char **records; /* "@", "api" */
 	} dns;
 

@@ -15,7 +15,9 @@
 #include <string.h>
 
 static const struct net_op *const ops[] = {
+	&net_dns,
 	&net_http,
+	&net_source,
 };
 
 static int enter(_unused_ const struct agent *a, void **ret_state, struct error *e)
