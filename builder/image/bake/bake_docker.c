@@ -10,6 +10,7 @@
 #include "bake_text.h"
 #include "bake_topic.h"
 #include "buf.h"
+#include "chroot.h"
 #include "definition.h"
 #include "error.h"
 #include "json.h"
@@ -86,13 +87,25 @@ static int run(const struct bake *b, struct error *e)
 
 const struct bake_topic bake_docker = { "kbuild.docker", applies, run };
 
+/* Engines before 23 (Debian 12 has 20.10) cannot be asked. */
+static int can_validate(const struct bake *b, struct error *e)
+{
+	static const char *const argv[] = { "dockerd", "--help", NULL };
+	_buf_ help = BUF_INIT;
+	const struct chroot_run r = { .root = b->root, .argv = argv, .out = &help };
+	int x = chroot_check(&r, e);
+
+	return x < 0 ? x : strstr(buf_str(&help), "--validate") != NULL;
+}
+
 /* After all files are in place, the user's included: what the engine refuses fails the build, not the boot. */
 static int check(const struct bake *b, struct error *e)
 {
 	static const char *const argv[] = { "dockerd", "--validate", "--config-file=" DAEMON_JSON,
 		NULL };
+	int r = can_validate(b, e);
 
-	return bake_exec(b, argv, e);
+	return r > 0 ? bake_exec(b, argv, e) : r;
 }
 
 const struct bake_topic bake_docker_check = { "kbuild.docker", applies, check };
