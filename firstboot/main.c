@@ -37,6 +37,7 @@ static const struct verb_option options[] = {
 
 static const struct verb *const verbs[] = {
 	&verb_dns,
+	&verb_run,
 	&verb_help_verb,
 	&verb_first_boot,
 	&verb_version,

@@ -8,4 +8,5 @@
 extern const struct verb verb_dns;
 extern const struct verb verb_first_boot;
 extern const struct verb verb_help_verb;
+extern const struct verb verb_run;
 extern const struct verb verb_version;

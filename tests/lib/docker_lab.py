@@ -44,14 +44,13 @@ scratch=$1 tree=$2 root=$1/root
 mkdir -p "$scratch/upper" "$scratch/work" "$root" "$scratch/docker" "$scratch/run"
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$scratch/upper,workdir=$scratch/work" "$root"
-mkdir -p "$root$scratch" "$root/old" "$root/var/lib/docker" "$root/etc/docker" "$root/proc" "$root/sys" "$root/dev" \
+mkdir -p "$root$scratch" "$root/old" "$root/etc/docker" "$root/proc" "$root/sys" "$root/dev" \
 	"$root/run" "$root/tmp"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs run "$root/run"
 mount --bind "$scratch" "$root$scratch"
-mount --bind "$scratch/docker" "$root/var/lib/docker"
 ip link set lo up
 cd "$root"
 pivot_root . old
@@ -59,7 +58,7 @@ exec chroot . /usr/bin/dash -c '
 	umount -l /old
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 	ulimit -c 0
-	dockerd --data-root /var/lib/docker --cgroup-parent "$2" --userland-proxy=false \
+	dockerd --data-root "$1/docker" --cgroup-parent "$2" --userland-proxy=false \
 		--exec-opt native.cgroupdriver=cgroupfs >"$1/dockerd.log" 2>&1 &
 	while :; do wait; sleep 1; done' lab "$scratch" "$3"
 """

@@ -1,0 +1,293 @@
+/*
+ * Containers: what there is, what they say, stopping and removing them. A container is only touched
+ * when Compose made it: whatever else runs on the machine is not ours.
+ */
+#include "ops.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "json.h"
+#include "node.h"
+#include "process.h"
+#include "program.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define LABEL	    "com.docker.compose."
+#define CONTAINERS  100
+#define HEALTH_TEXT 500
+#define LOG_LINES   2000
+
+/* What an argument table fills; no operation needs more than these. */
+struct container_args {
+	const char *project, *container;
+	const char **services;
+	int64_t lines, timeout;
+};
+
+#define ARG(key, parse, member, flags, arg)                                                        \
+	{                                                                                          \
+		key, parse, offsetof(struct container_args, member), flags, arg                    \
+	}
+
+static const char *text_at(const struct node *n, const char *path)
+{
+	const char *text = node_str(node_path(n, path));
+
+	return text ? text : "";
+}
+
+static void add_number(struct buf *out, const char *key, const struct node *n, const char *path)
+{
+	int64_t value = 0;
+
+	(void)node_is_int(node_path(n, path), &value);
+	ipc_add_int(out, key, value);
+}
+
+/* The labels that say what a container is, and those of the application for us (kbuild.…). */
+static void add_labels(struct buf *out, const struct node *labels)
+{
+	_buf_ json = BUF_INIT;
+
+	ipc_begin(&json);
+	for (size_t i = 0; labels && i < labels->n; i++) {
+		const char *key = labels->keys[i]->str;
+		_buf_ quoted = BUF_INIT;
+
+		if (strncmp(key, LABEL, strlen(LABEL)) != 0 && strncmp(key, "kbuild.", 7) != 0)
+			continue;
+		if (json.len > 1)
+			buf_addc(&json, ',');
+		json_write_string(&json, key, strlen(key));
+		buf_addc(&json, ':');
+		node_write_json(labels->items[i], 0, &quoted);
+		buf_adds(&json, buf_str(&quoted));
+	}
+	ipc_end(&json);
+	ipc_add(out, "labels", buf_str(&json));
+}
+
+/* The end of what its last health check said. */
+static void add_health(struct buf *out, const struct node *health)
+{
+	const struct node *log = node_get(health, "Log");
+	const char *said = log && log->kind == NODE_LIST && log->n > 0
+				   ? text_at(log->items[log->n - 1], "Output")
+				   : "";
+	size_t n = strlen(said);
+
+	/* none: it has no health check. */
+	ipc_add_str(out, "health", health ? text_at(health, "Status") : "none");
+	ipc_add_str(out, "health_text", n > HEALTH_TEXT ? said + n - HEALTH_TEXT : said);
+}
+
+static void add_container(struct buf *out, const struct node *c)
+{
+	const struct node *labels = node_path(c, "Config.Labels");
+	const struct node *state = node_get(c, "State"), *health = node_get(state, "Health");
+	const char *name = text_at(c, "Name");
+	_buf_ json = BUF_INIT;
+	bool oom = false;
+
+	ipc_begin(&json);
+	ipc_add_str(&json, "id", text_at(c, "Id"));
+	ipc_add_str(&json, "name", name + (*name == '/'));
+	ipc_add_str(&json, "service", node_str(node_get(labels, LABEL "service")));
+	ipc_add_str(&json, "state", text_at(state, "Status"));
+	add_health(&json, health && !node_is_null(health) ? health : NULL);
+	add_number(&json, "exit_code", state, "ExitCode");
+	add_number(&json, "restarts", c, "RestartCount");
+	(void)node_is_bool(node_get(state, "OOMKilled"), &oom);
+	ipc_add_bool(&json, "oom", oom);
+	ipc_add_str(&json, "error", text_at(state, "Error"));
+	ipc_add_str(&json, "started", text_at(state, "StartedAt"));
+	ipc_add_str(&json, "finished", text_at(state, "FinishedAt"));
+	ipc_add_str(&json, "restart_policy", text_at(c, "HostConfig.RestartPolicy.Name"));
+	ipc_add_str(&json, "image", text_at(c, "Image"));
+	ipc_add_str(&json, "image_reference", text_at(c, "Config.Image"));
+	ipc_add_str(&json, "hash", node_str(node_get(labels, LABEL "config-hash")));
+	add_labels(&json, labels);
+	ipc_end(&json);
+	if (out->len > 0)
+		buf_addc(out, ',');
+	buf_adds(out, buf_str(&json));
+}
+
+static int list_ids(
+	struct call *c, const char *project, struct args *a, char **ret, struct error *e)
+{
+	_free_ char *filter = xasprintf("label=" LABEL "project=%s", project);
+	_buf_ out = BUF_INIT;
+	char *save = NULL;
+	int r;
+
+	args_set(a, "docker", "container", "ls", "--all", "--quiet", "--no-trunc", "--filter",
+		filter, NULL);
+	r = docker_run(c->b, a, "cannot list the containers", 60, &out, e);
+	if (r < 0)
+		return r;
+	*ret = buf_detach(&out);
+	args_set(a, "docker", "container", "inspect", NULL);
+	for (char *id = strtok_r(*ret, "\n", &save); id; id = strtok_r(NULL, "\n", &save)) {
+		if (a->n > CONTAINERS)
+			return error_set(e, ERR_FAILED, "the project has more than %d containers",
+				CONTAINERS);
+		args_add(a, id);
+	}
+	return 0;
+}
+
+static int run_ps(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *ids = NULL;
+	_buf_ list = BUF_INIT;
+	_buf_ json = BUF_INIT;
+	struct node *doc = NULL;
+	int r = list_ids(c, args->project, a, &ids, e);
+
+	if (r >= 0 && a->n > 3)
+		r = docker_json(c->b, a, "cannot look at the containers", c->q->arena, &doc, e);
+	if (r < 0) /* one that went between the two is no error of anybody */
+		return strstr(e->msg, "No such") ? error_transient(e) : r;
+	for (size_t i = 0; doc && doc->kind == NODE_LIST && i < doc->n; i++)
+		add_container(&list, doc->items[i]);
+	buf_printf(&json, "[%s]", buf_str(&list));
+	ipc_add(c->reply.json, "containers", buf_str(&json));
+	return 0;
+}
+
+/* Its labels; fails when Compose did not make it. */
+static int of_compose(struct call *c, const char *container, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	struct node *doc;
+	int r;
+
+	args_set(a, "docker", "container", "inspect", container, NULL);
+	r = docker_json(c->b, a, "cannot look at the container", c->q->arena, &doc, e);
+	if (r < 0)
+		return r;
+	if (doc->kind == NODE_LIST && doc->n == 1 &&
+		node_get(node_path(doc->items[0], "Config.Labels"), LABEL "project"))
+		return 0;
+	return error_set(e, ERR_FAILED, "the container %s is none of the application's", container);
+}
+
+static int run_logs(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ char *lines =
+		xasprintf("%lld", (long long)MIN(args->lines ? args->lines : 200, LOG_LINES));
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ err = BUF_INIT;
+	/* Both streams of the container, as they came, in one: out NULL, and err keeps the end. */
+	struct process p = { .err = &err, .timeout_ms = 60000 };
+	int r = of_compose(c, args->container, e), fd;
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "container", "logs", "--timestamps", "--tail", lines, args->container,
+		NULL);
+	r = program_run(c->b, a, &p, e);
+	if (r != 0)
+		return r < 0 ? r : docker_failed("cannot read the logs", buf_str(&err), e);
+	fd = ipc_memfd(buf_str(&err), err.len);
+	if (fd < 0)
+		return error_errno(e, fd, "cannot keep the logs");
+	call_give(c, fd);
+	return 0;
+}
+
+static int run_stop(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ char *seconds = xasprintf("%lld", (long long)(args->timeout ? args->timeout : 30));
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	int r = of_compose(c, args->container, e);
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "container", "stop", "--time", seconds, args->container, NULL);
+	return docker_run(c->b, a, "cannot stop the container", 400, NULL, e);
+}
+
+static int run_start(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	int r = of_compose(c, args->container, e);
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "container", "start", args->container, NULL);
+	return docker_run(c->b, a, "cannot start the container", 120, NULL, e);
+}
+
+static int run_remove(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	int r = of_compose(c, args->container, e);
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "container", "rm", "--force", args->container, NULL);
+	return docker_run(c->b, a, "cannot remove the container", 120, NULL, e);
+}
+
+static int run_disk(struct call *c, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ out = BUF_INIT;
+	struct statvfs s;
+	int r;
+
+	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
+	r = docker_run(c->b, a, "cannot ask docker", 60, &out, e);
+	if (r < 0)
+		return r;
+	out.data[strcspn(out.data, "\n")] = '\0';
+	if (statvfs(out.data, &s) < 0)
+		return error_errno(e, errno, "cannot look at %s", out.data);
+	ipc_add_int(c->reply.json, "free", (int64_t)(s.f_bavail * s.f_frsize));
+	ipc_add_int(c->reply.json, "size", (int64_t)(s.f_blocks * s.f_frsize));
+	ipc_add_int(c->reply.json, "inodes_free", (int64_t)s.f_favail);
+	ipc_add_str(c->reply.json, "path", out.data);
+	return 0;
+}
+
+static const struct field project_fields[] = {
+	{ "op" },
+	ARG("project", field_shape, project, FIELD_REQUIRED, &shape_project),
+	{},
+};
+static const struct field container_fields[] = {
+	{ "op" },
+	ARG("container", field_shape, container, FIELD_REQUIRED, &shape_container),
+	ARG("lines", field_int, lines, 0, NULL),
+	ARG("timeout", field_int, timeout, 0, NULL),
+	{},
+};
+static const struct field no_fields[] = { { "op" }, {} };
+
+#define SIZE sizeof(struct container_args)
+
+const struct op ops_docker[] = {
+	{ "ps", project_fields, SIZE, 0, 0, 150, run_ps },
+	{ "logs", container_fields, SIZE, 0, 0, 150, run_logs },
+	{ "stop", container_fields, SIZE, 0, OP_CHANGES, 500, run_stop },
+	{ "start", container_fields, SIZE, 0, OP_CHANGES, 200, run_start },
+	{ "remove", container_fields, SIZE, 0, OP_CHANGES, 200, run_remove },
+	{ "disk", no_fields, SIZE, 0, 0, 100, run_disk },
+	{},
+};

@@ -1,0 +1,166 @@
+/*
+ * The machine: its console, clock and timers, and a new identity for a copy of a server.
+ */
+#include "ops.h"
+
+#include "alloc.h"
+#include "buf.h"
+#include "error.h"
+#include "fd.h"
+#include "process.h"
+#include "program.h"
+#include "report.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timex.h>
+
+#define PREFIX "kbuild-status: "
+#define PRINTK "/proc/sys/kernel/printk"
+
+struct console_args {
+	const char *line;
+};
+
+static void write_file(const char *path, const char *text)
+{
+	_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		(void)fd_write(fd, text, strlen(text));
+}
+
+/*
+ * One write, after a line end of its own, so that a login prompt cannot stand inside the line; the
+ * kernel is kept from printing into it meanwhile.
+ */
+static int run_console(struct call *c, struct error *e)
+{
+	const struct console_args *args = c->args;
+	_free_ char *path = xasprintf("%s/dev/console", c->b->root);
+	_free_ char *text = xasprintf("\n" PREFIX "%s\n", args->line);
+	_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_APPEND);
+	bool ours = *c->b->root == '\0';
+	_buf_ level = BUF_INIT;
+	int r;
+
+	if (fd < 0)
+		return error_errno(e, errno, "cannot open the console");
+	if (ours && file_read(AT_FDCWD, PRINTK, 100, &level) == 0)
+		write_file(PRINTK, "1\n");
+	r = fd_write(fd, text, strlen(text));
+	if (level.len > 0)
+		write_file(PRINTK, buf_str(&level));
+	return r < 0 ? error_errno(e, r, "cannot write to the console") : 0;
+}
+
+/* By the kernel's word, which whatever keeps the time (timesyncd, chrony, a hypervisor's) has set. */
+static int run_clock(struct call *c, struct error *e)
+{
+	struct timex t = { 0 };
+	int state = adjtimex(&t);
+
+	if (state < 0)
+		return error_errno(e, errno, "cannot ask for the clock's state");
+	ipc_add_bool(
+		c->reply.json, "synchronized", state != TIME_ERROR && !(t.status & STA_UNSYNC));
+	ipc_add_int(c->reply.json, "error_ms", t.maxerror / 1000);
+	return 0;
+}
+
+static const char *const timers[] = {
+	"kbuild-gitops.timer",
+	"kbuild-backup.timer",
+	"kbuild-health.timer",
+	NULL,
+};
+
+static int systemctl(struct call *c, const char *verb, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ err = BUF_INIT;
+	struct process p = { .err = &err, .timeout_ms = 60000 };
+	int r;
+
+	/* Enabled too: so they are there after the next boot without anybody's doing. */
+	args_set(a, "systemctl", verb, "--now", "--no-block", NULL);
+	args_adds(a, timers);
+	r = program_run(c->b, a, &p, e);
+	if (r > 0)
+		r = error_set(e, ERR_FAILED, "systemctl %s failed: %s", verb, buf_str(&err));
+	return r;
+}
+
+static int run_timers_start(struct call *c, struct error *e)
+{
+	return systemctl(c, "enable", e);
+}
+
+static int run_timers_stop(struct call *c, struct error *e)
+{
+	return systemctl(c, "disable", e);
+}
+
+static int remove_host_keys(const struct broker *b, struct error *e)
+{
+	_free_ char *pattern = xasprintf("%s/etc/ssh/ssh_host_*_key*", b->root);
+	glob_t g = { 0 };
+	int r = 0;
+
+	if (glob(pattern, 0, NULL, &g) == 0) {
+		for (size_t i = 0; i < g.gl_pathc && r >= 0; i++) {
+			if (unlink(g.gl_pathv[i]) < 0 && errno != ENOENT)
+				r = error_errno(e, errno, "cannot remove %s", g.gl_pathv[i]);
+		}
+	}
+	globfree(&g);
+	return r;
+}
+
+/* A copy of a server must not answer with its original's keys, nor be taken for it by DHCP. */
+static int run_identity_renew(struct call *c, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *root = xasprintf("--root=%s", *c->b->root ? c->b->root : "/");
+	_free_ char *id = xasprintf("%s/etc/machine-id", c->b->root);
+	_buf_ err = BUF_INIT;
+	struct process p = { .err = &err, .timeout_ms = 60000 };
+	int r = remove_host_keys(c->b, e);
+
+	if (r < 0)
+		return r;
+	args_set(a, "ssh-keygen", "-A", "-q", NULL);
+	if (*c->b->root) {
+		args_add(a, "-f");
+		args_add(a, c->b->root);
+	}
+	r = program_run(c->b, a, &p, e);
+	if (r != 0)
+		return r < 0 ? r : error_set(e, ERR_FAILED, "ssh-keygen: %s", buf_str(&err));
+	r = file_replace(AT_FDCWD, id, "", 0, 0444);
+	if (r < 0)
+		return error_errno(e, r, "cannot empty %s", id);
+	args_set(a, "systemd-machine-id-setup", root, NULL);
+	r = program_run(c->b, a, &p, e);
+	return r > 0 ? error_set(e, ERR_FAILED, "systemd-machine-id-setup: %s", buf_str(&err)) : r;
+}
+
+static const struct field console_fields[] = {
+	{ "op" },
+	{ "line", field_shape, offsetof(struct console_args, line), FIELD_REQUIRED, &shape_line },
+	{},
+};
+static const struct field no_fields[] = { { "op" }, {} };
+
+const struct op ops_system[] = {
+	{ "console", console_fields, sizeof(struct console_args), 0, 0, 30, run_console },
+	{ "clock", no_fields, 0, 0, 0, 30, run_clock },
+	{ "timers-start", no_fields, 0, 0, OP_CHANGES, 100, run_timers_start },
+	{ "timers-stop", no_fields, 0, 0, OP_CHANGES, 100, run_timers_stop },
+	{ "identity-renew", no_fields, 0, 0, OP_CHANGES, 200, run_identity_renew },
+	{},
+};
