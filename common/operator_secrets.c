@@ -86,8 +86,22 @@ static void check_private_key(
 		check_text(s, f, node, out);
 }
 
+static void check_lines(
+	const struct schema *s, const struct field *f, const struct node *node, void *out)
+{
+	if (node->kind != NODE_LIST || node->n == 0) {
+		schema_wrong(s, f, node, "a list that is not empty");
+		return;
+	}
+	for (size_t i = 0; i < node->n; i++)
+		check_line(s, f, node->items[i], out);
+}
+
 static const struct field dns_fields[] = {
 	{ "endpoint", check_line },
+	{ "token_url", check_url },
+	{ "addresses", check_lines },
+	{ "nameservers", check_lines },
 	{ "application_key", check_line },
 	{ "application_secret", check_line },
 	{ "consumer_key", check_line },

@@ -4,6 +4,9 @@
  *
  *   dns:         {endpoint: ovh-eu, application_key: K, application_secret: S, consumer_key: C}
  *                or {endpoint: ovh-eu, client_id: I, client_secret: S}
+ *                beside either: addresses: [IP…] that lead to the server, where it does not know them
+ *                itself (a floating IP); nameservers: [HOST[:PORT]…] to ask instead of the zone's own;
+ *                token_url, where the endpoint is a URL
  *   repository:  {user: U, token: T}                https; user only where the forge wants one
  *                or {key: OPENSSH-PRIVATE-KEY}      ssh, ed25519
  *   registries:  {HOST: {user: U, password: P}, …}

@@ -3,6 +3,7 @@
 
 #include "dns.h"
 #include "exchange.h"
+#include "http.h"
 #include "provider.h"
 
 #define DNS_SETTLE_MS (60 * 1000) /* what OVH takes at most until a new record is seen everywhere */
@@ -21,9 +22,11 @@ struct dns_job {
 	struct arena *arena;
 	const struct dns_options *options;
 	struct dns_report *report;
+	struct http http;
+	struct dns_exchange exchange;
+	/* What dns_run() finds out. */
 	const struct dns_provider *provider;
 	void *zone; /* the provider's */
-	struct dns_exchange exchange;
 	const char *zone_name;
 	int64_t ttl, settle_ms;
 	const char **names;	/* below the zone; "" for itself */
@@ -33,6 +36,9 @@ struct dns_job {
 	size_t n_wanted;
 	struct dns_memory memory;
 };
+
+/* sync.c: dns_sync() and dns_show(), over whatever network the job has. */
+int dns_run(struct dns_job *j, bool write, struct error *e);
 
 /* memory.c. What cannot be read counts as nothing. */
 int dns_memory_read(struct dns_job *j, struct error *e);

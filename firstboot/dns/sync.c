@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "config.h"
+#include "credentials.h"
 #include "error.h"
 #include "fd.h"
 #include "json.h"
@@ -67,28 +68,43 @@ static int read_list(const struct dns_job *j, const struct node *doc, const char
 	return 0;
 }
 
-static int read_credentials(struct dns_job *j, const struct node **ret, struct error *e)
+/* For people at a terminal, where systemd hands over nothing. */
+static int read_file(struct dns_job *j, const char *path, const struct node **ret, struct error *e)
 {
-	const char *dir = getenv("CREDENTIALS_DIRECTORY"), *path = j->options->credentials;
 	struct node *doc = NULL;
 	_buf_ text = BUF_INIT;
-	int r;
+	int r = file_read(AT_FDCWD, path, CREDENTIALS_MAX, &text);
 
-	if (!path)
-		path = dir ? arena_printf(j->arena, "%s/dns", dir) : CREDENTIALS;
-	r = file_read(AT_FDCWD, path, CREDENTIALS_MAX, &text);
 	if (r < 0)
 		return error_errno(e, r, "cannot read the DNS credentials %s", path);
 	/* Not json_parse()'s words: they could quote a secret. */
 	if (json_parse(&doc, j->arena, path, buf_str(&text), text.len, e) < 0 ||
 		doc->kind != NODE_MAP)
-		r = error_set(e, ERR_INVALID, "the DNS credentials %s are no JSON object", path);
-	explicit_bzero(text.data, text.len);
-	if (r == 0)
-		r = read_list(j, doc, "addresses", &j->addresses, e);
-	if (r == 0)
-		r = read_list(j, doc, "nameservers", &j->servers, e);
+		r = error_set(e, ERR_INVALID, "the DNS credentials %s are not a map in JSON", path);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
 	*ret = doc;
+	return r;
+}
+
+static int read_credentials(struct dns_job *j, const struct node **ret, struct error *e)
+{
+	int r;
+
+	if (j->options->credentials)
+		r = read_file(j, j->options->credentials, ret, e);
+	else
+		r = credential_read(j->agent, "dns", j->arena, ret, e);
+	if (r == CREDENTIAL_ABSENT && !getenv("CREDENTIALS_DIRECTORY"))
+		r = read_file(j, CREDENTIALS, ret, e);
+	if (r == CREDENTIAL_ABSENT)
+		return error_set(e, ERR_INVALID,
+			"kbuild.dns is there, but no DNS credentials: this server was launched without 'dns' "
+			"in the file of --secrets");
+	if (r == 0)
+		r = read_list(j, *ret, "addresses", &j->addresses, e);
+	if (r == 0)
+		r = read_list(j, *ret, "nameservers", &j->servers, e);
 	return r;
 }
 
@@ -111,7 +127,7 @@ static void list_wanted(struct dns_job *j, const struct agent_config *c)
 }
 
 /* Everything up to the first question to the provider. */
-static int begin(struct dns_job *j, const struct http *http, struct error *e)
+static int begin(struct dns_job *j, struct error *e)
 {
 	const struct agent_config *c = j->agent->config;
 	const struct node *keys = NULL;
@@ -120,7 +136,6 @@ static int begin(struct dns_job *j, const struct http *http, struct error *e)
 	j->zone_name = j->report->zone = c->dns.zone;
 	j->ttl = c->dns.ttl;
 	j->settle_ms = env_number("KBUILD_DNS_SETTLE_MS", DNS_SETTLE_MS, 0, DNS_SETTLE_MS);
-	j->exchange = dns_exchange_of(j->agent);
 	j->provider = dns_provider_find(c->dns.provider);
 	if (!j->provider)
 		return error_set(
@@ -135,7 +150,7 @@ static int begin(struct dns_job *j, const struct http *http, struct error *e)
 		return r;
 	list_wanted(j, c);
 	return j->provider->open(
-		&(struct dns_place){ http, j->agent->clock, j->zone_name, keys }, &j->zone, e);
+		&(struct dns_place){ &j->http, j->agent->clock, j->zone_name, keys }, &j->zone, e);
 }
 
 static void end(struct dns_job *j)
@@ -144,15 +159,22 @@ static void end(struct dns_job *j)
 		j->provider->close(j->zone);
 }
 
-/* Everything is written down; it only remains to be forgotten that it has to be published. */
+/* All is served: what is ours is remembered, and that nothing has to be published any more. */
 static int conclude(struct dns_job *j, struct error *e)
 {
-	j->memory.pending = false;
-	j->memory.creating = false;
-	j->memory.ours.n = 0;
-	for (size_t i = 0; i < j->report->changes.n; i++)
-		if (j->report->changes.v[i].act != DNS_DELETE)
-			dns_records_add(&j->memory.ours, j->arena, &j->report->changes.v[i].record);
+	const struct dns_changes *l = &j->report->changes;
+	struct dns_records ours = { 0 };
+	bool same = !j->memory.pending && !j->memory.creating;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].act != DNS_DELETE)
+			dns_records_add(&ours, j->arena, &l->v[i].record);
+	same = same && ours.n == j->memory.ours.n;
+	for (size_t i = 0; same && i < ours.n; i++)
+		same = ours.v[i].id == j->memory.ours.v[i].id;
+	if (same)
+		return 0;
+	j->memory = (struct dns_memory){ .ours = ours };
 	return dns_memory_write(j, e);
 }
 
@@ -186,42 +208,60 @@ static int sync_zone(struct dns_job *j, struct error *e)
 		/* A change that somebody made and did not publish is seen here. */
 		r = dns_confirm(j, e);
 		if (r <= 0)
-			return r;
+			return r < 0 ? r : conclude(j, e);
 	}
 	r = dns_publish(j, e);
 	return r < 0 ? r : conclude(j, e);
 }
 
+static int show_zone(struct dns_job *j, struct error *e)
+{
+	int r = dns_compare(j, e);
+
+	if (r == 0)
+		r = j->provider->published(j->zone, &j->report->published, e);
+	return r < 0 ? r : dns_ask_servers(j, e);
+}
+
+int dns_run(struct dns_job *j, bool write, struct error *e)
+{
+	int r;
+
+	*j->report = (struct dns_report){ 0 };
+	if (!j->agent->config->has_dns)
+		return DNS_NOT_ASKED;
+	r = begin(j, e);
+	if (r == 0)
+		r = write ? sync_zone(j, e) : show_zone(j, e);
+	end(j);
+	return r;
+}
+
+static struct dns_job job_of(
+	struct agent *a, const struct dns_options *o, struct arena *arena, struct dns_report *ret)
+{
+	return (struct dns_job){
+		.agent = a,
+		.options = o,
+		.arena = arena,
+		.report = ret,
+		.http = agent_http(a),
+		.exchange = dns_exchange_of(a),
+	};
+}
+
 int dns_sync(struct agent *a, const struct dns_options *o, struct arena *arena,
 	struct dns_report *ret, struct error *e)
 {
-	const struct http http = agent_http(a);
-	_cleanup_(
-		end) struct dns_job j = { .agent = a, .arena = arena, .options = o, .report = ret };
-	int r;
+	struct dns_job j = job_of(a, o, arena, ret);
 
-	*ret = (struct dns_report){ 0 };
-	if (!a->config->has_dns)
-		return DNS_NOT_ASKED;
-	r = begin(&j, &http, e);
-	return r < 0 ? r : sync_zone(&j, e);
+	return dns_run(&j, true, e);
 }
 
 int dns_show(struct agent *a, const struct dns_options *o, struct arena *arena,
 	struct dns_report *ret, struct error *e)
 {
-	const struct http http = agent_http(a);
-	_cleanup_(
-		end) struct dns_job j = { .agent = a, .arena = arena, .options = o, .report = ret };
-	int r;
+	struct dns_job j = job_of(a, o, arena, ret);
 
-	*ret = (struct dns_report){ 0 };
-	if (!a->config->has_dns)
-		return DNS_NOT_ASKED;
-	r = begin(&j, &http, e);
-	if (r == 0)
-		r = dns_compare(&j, e);
-	if (r == 0)
-		r = j.provider->published(j.zone, &ret->published, e);
-	return r < 0 ? r : dns_ask_servers(&j, e);
+	return dns_run(&j, false, e);
 }

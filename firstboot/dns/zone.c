@@ -37,7 +37,10 @@ static bool has_id(const struct dns_records *l, int64_t id)
 	return false;
 }
 
-/* Adds what a run that was cut off made here and a list does not show yet. */
+/*
+ * Adds what an earlier run made here and the list does not show. It may have been made a moment ago,
+ * or removed by somebody since: only time tells.
+ */
 static int add_remembered(
 	struct dns_job *j, const struct dns_record *like, struct dns_records *ret, struct error *e)
 {
@@ -78,7 +81,7 @@ static int read_place(
 		ret->n = 0;
 		r = j->provider->list(j->zone, like, j->arena, ret, e);
 		listed = r == 0;
-		if (r == 0 && j->memory.pending)
+		if (r == 0)
 			r = add_remembered(j, like, ret, e);
 		if (r <= 0)
 			return r;
