@@ -12,6 +12,9 @@ int step_cloudinit_run(struct boot *b, struct error *e);
 /* step_clock.c: a clock that is wrong makes every certificate invalid. */
 int step_clock_run(struct boot *b, struct error *e);
 
+/* step_handoff.c: what the operator handed to this server, once. */
+int step_handoff_run(struct boot *b, struct error *e);
+
 /* step_identity.c: a clone is somebody else. */
 const char *step_identity_skip(const struct boot *b);
 int step_identity_run(struct boot *b, struct error *e);
