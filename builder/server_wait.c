@@ -1,4 +1,5 @@
 /* Waiting for a server's answer on its console, with what it is doing as progress. */
+#include "alloc.h"
 #include "arena.h"
 #include "buf.h"
 #include "clock.h"
@@ -34,11 +35,13 @@ struct wait {
 	uint64_t offset;
 	int64_t timeout, deadline, next_alive, dead_since;
 	struct readiness_watch watch;
+	char *step; /* of first boot, shown as a step inside ours; NULL: none yet */
 };
 
 static void wait_close(struct wait *w)
 {
 	readiness_watch_free(&w->watch);
+	free(w->step);
 }
 
 /* "what happened", its last lines, and where to look further. */
@@ -80,6 +83,29 @@ static int check_alive(struct wait *w, struct error *e)
 	return s.state == SERVER_STOPPED;
 }
 
+static void end_step(struct wait *w)
+{
+	if (w->step)
+		progress_end(w->c->progress, NULL);
+	free(TAKE(w->step));
+}
+
+/* First boot's own steps, each as one of ours. */
+static void show(struct wait *w)
+{
+	const struct readiness_watch *watch = &w->watch;
+
+	if (watch->step && (!w->step || strcmp(w->step, watch->step) != 0)) {
+		end_step(w);
+		w->step = xstrdup(watch->step);
+		progress_begin(w->c->progress, w->step, NULL, 0);
+	}
+	if (watch->doing)
+		progress_detail(w->c->progress, "%s", watch->doing);
+	else if (watch->detail)
+		progress_detail(w->c->progress, "%s", watch->detail);
+}
+
 static int read_on(struct wait *w, struct error *e)
 {
 	_buf_ text = BUF_INIT;
@@ -90,8 +116,8 @@ static int read_on(struct wait *w, struct error *e)
 	if (r < 0)
 		return r;
 	readiness_feed(&w->watch, buf_str(&text), text.len);
-	if (w->watch.detail && text.len)
-		progress_detail(w->c->progress, "%s", w->watch.detail);
+	if (text.len)
+		show(w);
 	return 0;
 }
 
@@ -120,12 +146,19 @@ static int judge(struct wait *w, bool ended, struct error *e)
 	case READINESS_WAITING:
 		break;
 	}
-	if (ended)
-		return give_up(w, ERR_FAILED, "it ended before it had answered", false, e);
+	if (ended) {
+		_buf_ what = BUF_INIT;
+
+		buf_printf(&what, "it ended before it had answered%s%s",
+			w->watch.doing ? ", at " : "", w->watch.doing ? w->watch.doing : "");
+		return give_up(w, ERR_FAILED, buf_str(&what), false, e);
+	}
 	if (now >= w->deadline) {
 		_buf_ what = BUF_INIT;
 
-		buf_printf(&what, "no answer within %" PRId64 " s (--timeout)", w->timeout / 1000);
+		buf_printf(&what, "no answer within %" PRId64 " s (--timeout)%s%s",
+			w->timeout / 1000, w->watch.doing ? "; it was at " : "",
+			w->watch.doing ? w->watch.doing : "");
 		return give_up(w, ERR_TEST, buf_str(&what), true, e);
 	}
 	return 1;
@@ -172,7 +205,9 @@ int server_wait(struct ctx *c, const struct provider *p, const char *name, int64
 	w.offset = s.console_offset;
 	progress_begin(c->progress, "waiting for the server to get ready", NULL, 0);
 	r = wait_loop(&w, e);
-	if (r == 0)
+	if (r == 0) {
+		end_step(&w);
 		progress_end(c->progress, "ready");
+	}
 	return r;
 }

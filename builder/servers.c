@@ -114,7 +114,9 @@ void server_status_text(const struct server *s, struct buf *out)
 		return;
 	buf_adds(out, ": ");
 	len = out->len;
-	status_reasons(doc, out);
+	status_doing(doc, out);
+	if (out->len == len)
+		status_reasons(doc, out);
 	if (out->len == len)
 		buf_adds(out, "it gave no reason");
 }

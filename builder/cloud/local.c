@@ -66,17 +66,18 @@ bool local_has_answered(const struct local_dir *d)
 	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
 
 	watch_console(d, 0, &w);
-	return w.status != NULL;
+	return readiness_answered(&w);
 }
 
 static enum server_state state_of(
-	const struct local_dir *d, const struct local_record *rec, const struct server *s)
+	const struct local_dir *d, const struct local_record *rec, const struct readiness_watch *w)
 {
 	if (rec->phase == PHASE_CREATING)
 		return SERVER_CREATING;
 	if (!qemu_alive(d))
 		return SERVER_STOPPED;
-	return rec->phase == PHASE_BOOTING && !s->status ? SERVER_BOOTING : SERVER_RUNNING;
+	return rec->phase == PHASE_BOOTING && !readiness_answered(w) ? SERVER_BOOTING
+								     : SERVER_RUNNING;
 }
 
 /* detail: the last line of its console, or NULL. */
@@ -130,10 +131,10 @@ static void describe(const struct local_dir *d, const char *name, struct arena *
 	s->console_offset = rec.console_offset;
 	watch_console(d, rec.console_offset, &w);
 	s->status = w.status ? arena_strdup(a, w.status) : NULL;
-	s->state = state_of(d, &rec, s);
+	s->state = state_of(d, &rec, &w);
 	if (s->state == SERVER_BOOTING || s->state == SERVER_RUNNING)
 		s->stuck = qemu_is_stuck(d);
-	note = note_of(d, s, w.detail);
+	note = note_of(d, s, w.doing ? NULL : w.detail);
 	s->note = note ? arena_strdup(a, note) : NULL;
 }
 

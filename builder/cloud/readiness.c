@@ -8,6 +8,7 @@
 #include "node.h"
 #include "utf8.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define LINE_CAP    (64 * KIB)
@@ -38,6 +39,7 @@ static const struct {
 	{ "done", READINESS_READY },
 	{ "degraded", READINESS_DEGRADED },
 	{ "failed", READINESS_FAILED },
+	{ "working", READINESS_WAITING },
 	{ "error", READINESS_FAILED },
 };
 
@@ -47,6 +49,8 @@ void readiness_reset(struct readiness_watch *w)
 		free(w->tail[i]);
 	free(w->status);
 	free(w->reasons);
+	free(w->step);
+	free(w->doing);
 	free(w->cause);
 	free(w->detail);
 	buf_free(&w->line);
@@ -160,14 +164,58 @@ void status_reasons(const struct node *status, struct buf *out)
 	}
 }
 
+static const char *member(const struct node *status, const char *key)
+{
+	const char *text = node_str(node_get(status, key));
+
+	return text ? text : "";
+}
+
+void status_doing(const struct node *status, struct buf *out)
+{
+	const char *step = member(status, "step"), *note = member(status, "note");
+	int64_t n, of;
+
+	if (strcmp(member(status, "state"), "working") != 0 || !*step)
+		return;
+	buf_adds(out, "step ");
+	if (node_is_int(node_get(status, "n"), &n) && node_is_int(node_get(status, "of"), &of))
+		buf_printf(out, "%" PRId64 " of %" PRId64 ", ", n, of);
+	console_clean(step, MIN(strlen(step), DETAIL_CAP), out);
+	if (!*note)
+		return;
+	buf_adds(out, ": ");
+	console_clean(note, MIN(strlen(note), REASONS_CAP), out);
+}
+
+static void keep(struct readiness_watch *w, const struct node *doc, enum readiness state)
+{
+	_buf_ compact = BUF_INIT;
+	_buf_ reasons = BUF_INIT;
+	_buf_ doing = BUF_INIT;
+	_buf_ step = BUF_INIT;
+
+	status_reasons(doc, &reasons);
+	status_doing(doc, &doing);
+	if (doing.len)
+		console_clean(
+			member(doc, "step"), MIN(strlen(member(doc, "step")), DETAIL_CAP), &step);
+	node_write_json(doc, 0, &compact);
+	while (compact.len && compact.data[compact.len - 1] == '\n')
+		compact.data[--compact.len] = '\0';
+	w->state = state;
+	replace(&w->status, buf_detach(&compact));
+	replace(&w->reasons, reasons.len ? buf_detach(&reasons) : NULL);
+	replace(&w->step, doing.len ? buf_detach(&step) : NULL);
+	replace(&w->doing, doing.len ? buf_detach(&doing) : NULL);
+}
+
 /* The text behind the marker. What is no such object is as if it had not been said. */
 static void read_status(struct readiness_watch *w, const char *text)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct error ignored = {};
 	struct node *doc;
-	_buf_ compact = BUF_INIT;
-	_buf_ reasons = BUF_INIT;
 	const char *state;
 
 	if (json_parse(&doc, a, "the status of the server", text, strlen(text), &ignored) < 0 ||
@@ -175,16 +223,10 @@ static void read_status(struct readiness_watch *w, const char *text)
 		return;
 	state = node_str(node_get(doc, "state"));
 	for (size_t i = 0; state && i < ARRAY_SIZE(words); i++) {
-		if (strcmp(state, words[i].word) != 0)
-			continue;
-		status_reasons(doc, &reasons);
-		node_write_json(doc, 0, &compact);
-		while (compact.len && compact.data[compact.len - 1] == '\n')
-			compact.data[--compact.len] = '\0';
-		w->state = words[i].state;
-		replace(&w->status, buf_detach(&compact));
-		replace(&w->reasons, reasons.len ? buf_detach(&reasons) : NULL);
-		return;
+		if (strcmp(state, words[i].word) == 0) {
+			keep(w, doc, words[i].state);
+			return;
+		}
 	}
 }
 

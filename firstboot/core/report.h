@@ -13,7 +13,7 @@ struct agent;
 struct buf;
 struct error;
 
-/* json: a finished object of at most 64 KiB. Failing to say something is never an error. */
+/* json: a finished object of at most 8 KiB (the broker's bound). Failing to say something is never an error. */
 void report_status(const struct agent *a, const struct buf *json);
 
 /* One plain line for the journal (standard error), with its level as systemd reads it. */

@@ -56,6 +56,49 @@ static void the_status_line_is_the_answer(void)
 	}
 }
 
+static void a_server_at_work_says_at_what(void)
+{
+	static const struct {
+		const char *console, *step, *doing;
+	} rows[] = {
+		{ "kbuild-status: {\"v\":1,\"state\":\"working\",\"step\":\"images\",\"n\":6,"
+		  "\"of\":12,\"note\":\"pulling 3 images\"}\n",
+			"images", "step 6 of 12, images: pulling 3 images" },
+		{ "kbuild-status: {\"state\":\"working\",\"step\":\"dns\"}\n", "dns", "step dns" },
+		{ "kbuild-status: {\"state\":\"working\",\"step\":\"a\\u001b[1mb\",\"note\":"
+		  "\"\\u0007x\",\"n\":\"1\"}\n",
+			"ab", "step ab: x" },
+		{ "kbuild-status: {\"state\":\"working\",\"step\":7,\"n\":{},\"note\":[]}\n", "7",
+			"step 7" },
+		{ "kbuild-status: {\"state\":\"working\"}\n", NULL, NULL },
+		{ "kbuild-status: {\"state\":\"ready\",\"step\":\"report\",\"n\":12}\n", NULL,
+			NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+
+		feed(&w, rows[i].console);
+		check_str(w.step, rows[i].step);
+		check_str(w.doing, rows[i].doing);
+		check_int(readiness_answered(&w), i + 1 == ARRAY_SIZE(rows));
+		check(w.status != NULL);
+	}
+}
+
+static void work_after_an_answer_takes_it_back(void)
+{
+	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+
+	feed(&w, "kbuild-status: {\"state\":\"failed\",\"reasons\":[\"dns\"]}\n");
+	feed(&w, "kbuild-status: {\"state\":\"working\",\"step\":\"dns\"}\n");
+	check_int(w.state, READINESS_WAITING);
+	check_str(w.reasons, NULL);
+	feed(&w, "kbuild-status: {\"state\":\"ready\"}\n");
+	check_int(w.state, READINESS_READY);
+	check_str(w.doing, NULL);
+}
+
 static void bytes_may_come_one_by_one(void)
 {
 	static const char text[] =
@@ -207,6 +250,8 @@ static void no_printed_host_keys_give_none(void)
 int main(void)
 {
 	run(the_status_line_is_the_answer);
+	run(a_server_at_work_says_at_what);
+	run(work_after_an_answer_takes_it_back);
 	run(bytes_may_come_one_by_one);
 	run(a_later_status_replaces_an_earlier_one);
 	run(some_lines_mean_that_no_answer_will_come);

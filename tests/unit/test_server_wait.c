@@ -98,6 +98,10 @@ static void what_ends_otherwise_is_an_error(void)
 	} rows[] = {
 		{ { .lines = { { 1, "login:\r\n" } } }, ERR_TEST, "no answer within 600 s",
 			10 * MINUTE },
+		{ { .lines = { { 1,
+			    "kbuild-status: {\"state\":\"working\",\"step\":\"dns\","
+			    "\"n\":9,\"of\":12,\"note\":\"asking\"}\n" } } },
+			ERR_TEST, "(--timeout); it was at step 9 of 12, dns: asking", 10 * MINUTE },
 		{ { .lines = { { 1, "bye\r\n" } }, .ends = 5000 }, ERR_FAILED,
 			"it ended before it had answered\n  | bye", 8000 },
 		/* What it said with its last breath counts. */
