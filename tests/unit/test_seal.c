@@ -31,6 +31,10 @@ static const struct {
 	{ "/etc/ssh/sshd_config", "HostKey /etc/ssh/ssh_host_rsa_key\n", false },
 	{ "/usr/share/doc/example.pem", pem, false },
 	{ "/etc/allowed.key", pem, false },
+	{ "/etc/kbuild/image.key", "# public key: age1x\nAGE-SECRET-KEY-1X\n", true },
+	{ "/etc/kbuild/handoff.json", "{}", true },
+	{ "/etc/kbuild/agent.yaml", "name: x\n", false },
+	{ "/var/lib/kbuild/status.json", "{}", true },
 	{ "/etc/public.pem", "-----BEGIN PUBLIC KEY-----\nPRIVATE KEY----- below\n", false },
 };
 
