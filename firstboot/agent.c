@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 
 static int start(struct role **ret, unsigned wanted, unsigned kind, const struct role_type *type,
@@ -18,7 +19,11 @@ static int start(struct role **ret, unsigned wanted, unsigned kind, const struct
 
 int agent_start_roles(struct agent *a, unsigned roles, struct error *e)
 {
-	const char *read[] = { "/etc/kbuild", "/proc", "/sys", "/run", NULL };
+	/* What conductors look at: their configuration, cloud-init's results, the machine. */
+	const char *read[] = { "/etc/kbuild", "/etc/hostname", "/etc/hosts", "/etc/localtime",
+		"/etc/machine-id", "/etc/os-release", "/etc/timezone", "/usr/lib/kbuild",
+		"/usr/lib/os-release", "/usr/share/zoneinfo", "/var/lib/cloud", "/var/lib/dpkg",
+		"/proc", "/sys", "/run", a->config_path, getenv("CREDENTIALS_DIRECTORY"), NULL };
 	const char *write[] = { a->state_dir, "/dev/null", NULL };
 	int r = start(&a->net, roles, AGENT_NET, &role_net, a, e);
 

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "http.h"
 #include "ipc.h"
+#include "lookup.h"
 #include "node.h"
 
 #include <string.h>
@@ -24,7 +25,11 @@ static int enter(_unused_ const struct agent *a, void **ret_state, struct error 
 {
 	static const char *const read[] = { "/etc/ssl", "/usr/share/ca-certificates", NULL };
 	struct net *n = xcalloc(1, sizeof *n);
+	int r;
 
+	r = lookup_start(e);
+	if (r < 0)
+		return r;
 	n->curl = http_curl_new();
 	*ret_state = n;
 	return confine_enter(CONFINE_NET, &(struct confine_files){ .read = read }, e);

@@ -10,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int in_pieces(const struct age_identity *id, const uint8_t *data, size_t size, struct buf *out)
+static int in_pieces(
+	const struct age_identity *id, const uint8_t *data, size_t size, struct buf *out)
 {
 	_cleanup_(age_decrypt_freep) struct age_decrypt *a = NULL;
 	struct error e = {};

@@ -43,7 +43,8 @@ static int check(void)
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (connect(s, (struct sockaddr *)&to, sizeof to) < 0 ||
-		write(s, request, sizeof request - 1) < 0 || read(s, answer, sizeof answer - 1) < 12)
+		write(s, request, sizeof request - 1) < 0 ||
+		read(s, answer, sizeof answer - 1) < 12)
 		return 1;
 	return strncmp(answer + 9, "200", 3) != 0;
 }
