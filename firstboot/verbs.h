@@ -5,6 +5,7 @@
 #include "verb.h"
 
 /* One a line: several people add theirs at once. */
+extern const struct verb verb_backup;
 extern const struct verb verb_dns;
 extern const struct verb verb_first_boot;
 extern const struct verb verb_help_verb;

@@ -1,0 +1,70 @@
+/*
+ * What the broker does with PostgreSQL and volumes for backup and restore. The messages:
+ *
+ *   pg-dump     {container, user, database, kind: "custom"|"plain"|"globals"|"all"}
+ *               first {} with a pipe's end to read the dump from; when that has come to its end {}, or
+ *               an error with what pg_dump said. custom: pg_dump -Fc -Z0; all: pg_dumpall
+ *   pg-restore  {container, user, database, kind: "custom"|"plain"|"globals"|"list"} with a descriptor
+ *               to read from, a pipe or a file: {} when all of it is restored. globals: errors of the
+ *               form "already exists" are fine. list: pg_restore --list, nothing is changed
+ *   pg-query    {container, user, query: "databases"|"create-db"|"drop-db"|"rename-db", database, to}:
+ *               {"rows": ["NAME", …]} for "databases" (no templates). rename-db first ends the
+ *               connections to both names
+ *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
+ *   remove      {container}: and its volumes
+ *   volume-tar  {volume} or {path}: as pg-dump
+ */
+#pragma once
+
+#include "base.h"
+
+struct agent;
+struct arena;
+struct error;
+struct ipc_message;
+
+/* Where a server is: of the configuration, or a throw-away one. */
+struct pg {
+	const struct agent *agent;
+	const char *container, *user;
+};
+
+/* A stream that comes out of the broker: read fd to its end, then ask how it ended. */
+struct pg_stream {
+	int sock, fd;
+};
+#define PG_STREAM_INIT                                                                             \
+	{                                                                                          \
+		-1, -1                                                                             \
+	}
+void pg_stream_close(struct pg_stream *s); /* for _cleanup_ */
+/* ERR_FAILED and the like when what made the stream failed, however whole it looks. */
+int pg_stream_end(struct pg_stream *s, struct error *e);
+
+int pg_dump(const struct pg *p, const char *kind, const char *database, struct pg_stream *ret,
+	struct error *e);
+int volume_tar(const struct agent *a, const char *volume, const char *path, struct pg_stream *ret,
+	struct error *e);
+
+/* Reads fd (a file from its offset on) to its end. Waits until it is restored. */
+int pg_restore(const struct pg *p, const char *kind, const char *database, int fd, struct error *e);
+/*
+ * The same while the caller still writes: fd is a pipe's end to read from. *ret_sock is what
+ * pg_restore_end() waits at, which closes it.
+ */
+int pg_restore_begin(const struct pg *p, const char *kind, const char *database, int fd,
+	int *ret_sock, struct error *e);
+int pg_restore_end(int sock, struct error *e);
+
+/* Names in the arena, NULL-terminated. */
+int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
+int pg_create(const struct pg *p, const char *name, struct error *e);
+int pg_drop(const struct pg *p, const char *name, struct error *e);
+int pg_rename(const struct pg *p, const char *from, const char *to, struct error *e);
+
+/* Starts one from this image (a digest); container and user in the arena. */
+int pg_throwaway(const struct agent *a, const char *image, struct arena *arena, struct pg *ret,
+	struct error *e);
+int pg_throwaway_remove(const struct pg *p, struct error *e);
+/* The digest of the image that a container runs, in the arena; NULL when nobody can tell. */
+const char *pg_image(const struct pg *p, struct arena *arena);

@@ -1,0 +1,24 @@
+/*
+ * Which backups are kept, as arithmetic: of the newest N days that have a good one, the newest of each; the
+ * same for weeks (Monday to Sunday) and months. Days without a backup count for nothing, so a server
+ * that was off for a month keeps as many as before. Order is the ids', which never go back; days are
+ * those of the clock in the zone of the backup time.
+ *
+ * Whatever the policy says, these stay: the newest good one, the one asked for, and the newest three
+ * that look suspect (a dump that shrank must not push the good ones out: it holds no place).
+ */
+#pragma once
+
+#include "base.h"
+#include "config.h"
+
+struct manifest;
+
+#define KEEP_SUSPECT 3
+
+/*
+ * m: n manifests, newest first. keep: n flags, set. zone: "Europe/Paris", for the days' beginnings; an
+ * unknown one is UTC. pinned: an id that stays whatever it is, or NULL.
+ */
+void retain_choose(const struct backup_keep *policy, const char *zone, const char *pinned,
+	const struct manifest *const *m, size_t n, bool *keep);

@@ -1,0 +1,23 @@
+/* One run of the backup, for the timer, for hands, before a deployment, before a restore. */
+#pragma once
+
+#include "base.h"
+
+struct agent;
+struct arena;
+struct error;
+struct manifest;
+
+struct run {
+	const char
+		*reason; /* one word, kept in the manifest: "timer", "hand", "deploy", "restore" */
+	const char *pinned; /* an id that is not removed, or NULL */
+	bool scheduled;	    /* the whole of it: test restore when it is due, the copy offsite */
+};
+
+/* The lock of backup and restore, for the life of the process. Busy is transient. */
+int run_lock(struct agent *a, struct error *e);
+
+/* Takes one; *ret in the arena. The caller holds the lock. Failures have been made an alert. */
+int run_backup(struct agent *a, const struct run *run, struct arena *arena, struct manifest *ret,
+	struct error *e);

@@ -1,0 +1,139 @@
+/* See scan.h: what the formats share, and the two that are short. */
+#include "scan.h"
+
+#include "alloc.h"
+#include "error.h"
+#include "scan_parts.h"
+
+#include <string.h>
+
+static const struct scan_format *const formats[] = {
+	[SCAN_CUSTOM] = &scan_custom,
+	[SCAN_PLAIN] = &scan_plain,
+	[SCAN_GLOBALS] = &scan_globals,
+	[SCAN_TAR] = &scan_tar,
+};
+
+struct scan *scan_new(enum scan_kind kind)
+{
+	struct scan *s = xcalloc(1, sizeof *s);
+
+	s->format = formats[kind];
+	s->state = s->format->make(s);
+	return s;
+}
+
+void scan_free(struct scan *s)
+{
+	s->format->free(s->state);
+	for (size_t i = 0; i < s->n; i++)
+		free(s->tables[i].name);
+	free(s->tables);
+	free(s->server_version);
+	buf_free(&s->contents);
+	free(s);
+}
+
+int scan_add(struct scan *s, const void *data, size_t len, struct error *e)
+{
+	return s->format->add(s->state, data, len, e);
+}
+
+int scan_end(struct scan *s, struct error *e)
+{
+	return s->format->end(s->state, e);
+}
+
+struct scan_table *scan_table_add(struct scan *s, char *name)
+{
+	s->tables = grow(s->tables, s->n, &s->cap, sizeof *s->tables);
+	s->tables[s->n] = (struct scan_table){ name, 0 };
+	return &s->tables[s->n++];
+}
+
+const struct scan_table *scan_tables(const struct scan *s, size_t *ret_n)
+{
+	*ret_n = s->n;
+	return s->tables;
+}
+
+const char *scan_server_version(const struct scan *s)
+{
+	return s->server_version;
+}
+
+const struct buf *scan_contents(const struct scan *s)
+{
+	return &s->contents;
+}
+
+/* The end of a stream, and no more of it. A tar's is two blocks of zeros; they pad it to more. */
+#define TAIL 1024
+
+struct tail {
+	char bytes[TAIL];
+	size_t len;
+};
+
+static void *tail_make(_unused_ struct scan *s)
+{
+	return xcalloc(1, sizeof(struct tail));
+}
+
+static int tail_add(void *state, const char *data, size_t len, _unused_ struct error *e)
+{
+	struct tail *t = state;
+	size_t keep;
+
+	if (len >= TAIL) {
+		memcpy(t->bytes, data + len - TAIL, TAIL);
+		t->len = TAIL;
+		return 0;
+	}
+	keep = MIN(t->len, TAIL - len);
+	memmove(t->bytes, t->bytes + t->len - keep, keep);
+	memcpy(t->bytes + keep, data, len);
+	t->len = keep + len;
+	return 0;
+}
+
+static int tar_end(void *state, struct error *e)
+{
+	const struct tail *t = state;
+
+	if (t->len < TAIL)
+		return error_set(e, ERR_LOCK, "the archive is cut off");
+	for (size_t i = 0; i < TAIL; i++) {
+		if (t->bytes[i])
+			return error_set(e, ERR_LOCK, "the archive is cut off");
+	}
+	return 0;
+}
+
+const struct scan_format scan_tar = { tail_make, tail_add, tar_end, free };
+
+/* True when text ends with the comment, but for empty lines and empty comments behind it. */
+static bool ends_with_comment(const char *text, size_t len, const char *comment)
+{
+	size_t want = strlen(comment);
+
+	while (len > 0 && strchr("\n\r -", text[len - 1]))
+		len--;
+	return len >= want && memcmp(text + len - want, comment, want) == 0;
+}
+
+/*
+ * pg_dumpall's last line of text. Each database's part ends with "PostgreSQL database dump complete",
+ * which proves nothing of the whole.
+ */
+static int globals_end(void *state, struct error *e)
+{
+	const struct tail *t = state;
+
+	if (!ends_with_comment(t->bytes, t->len, "\n-- PostgreSQL database cluster dump complete"))
+		return error_set(e, ERR_LOCK,
+			"the dump is cut off: it does not end with \"cluster dump complete\"");
+	return 0;
+}
+
+const struct scan_format scan_globals = { tail_make, tail_add, globals_end, free };
