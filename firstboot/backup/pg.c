@@ -222,7 +222,7 @@ const char *pg_image(const struct pg *p, struct arena *arena)
 	list = node_get(m.doc, "containers");
 	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
 		const char *name = node_str(node_get(list->items[i], "name"));
-		const char *image = node_str(node_get(list->items[i], "image_digest"));
+		const char *image = node_str(node_get(list->items[i], "image"));
 
 		if (name && image && strcmp(name, p->container) == 0)
 			return arena_strdup(arena, image);

@@ -235,7 +235,7 @@ class Broker:
         self.send(sock, {})
 
     def op_ps(self, sock, _q, _):
-        self.send(sock, {"containers": [{"name": n, "image_digest": self.image} for n in self.containers]})
+        self.send(sock, {"containers": [{"name": n, "image": self.image} for n in self.containers]})
 
     def op_volume_tar(self, sock, q, _):
         where = q.get("path") or self.volumes[q["volume"]]
