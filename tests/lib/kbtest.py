@@ -1,6 +1,7 @@
 """What the test programs in Python share: TAP, a kbuild with directories of its own, waiting."""
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -70,6 +71,24 @@ class Kbuild:
 
     def remove(self):
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Server:
+    def __init__(self, kbuild, name):
+        self.kbuild, self.name = kbuild, name
+
+    def sh(self, script, timeout=180, data=None):
+        """Runs a script as root on the server; (exit status, output)."""
+        argv = [self.kbuild.program, "ssh", self.name, "--", "sudo", "sh", "-c", shlex.quote(script)]
+        try:
+            done = subprocess.run(argv, env=self.kbuild.env, input=data, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=timeout)
+        except subprocess.TimeoutExpired as e:
+            return 124, f"no end after {timeout} s: {(e.stdout or b'').decode(errors='replace')}"
+        return done.returncode, done.stdout.decode(errors="replace").strip()
+
+    def out(self, script, **more):
+        return self.sh(script, **more)[1]
 
 
 def free_port():

@@ -20,29 +20,11 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from kbtest import SOURCE, Kbuild, Tap, free_port, processes, program_argument, wait_for  # noqa: E402
+from kbtest import SOURCE, Kbuild, Server, Tap, free_port, processes, program_argument, wait_for  # noqa: E402
 
 BOOT = 900  # seconds; two servers under emulation on a busy machine
 OPEN, SHUT = 80, 8081  # a port that the definition's firewall allows, and one that it does not
 BUSYBOX = Path("/bin/busybox")
-
-
-class Server:
-    def __init__(self, kbuild, name):
-        self.kbuild, self.name = kbuild, name
-
-    def sh(self, script, timeout=180, data=None):
-        """Runs a script as root on the server; (exit status, output)."""
-        argv = [self.kbuild.program, "ssh", self.name, "--", "sudo", "sh", "-c", shlex.quote(script)]
-        try:
-            done = subprocess.run(argv, env=self.kbuild.env, input=data, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, timeout=timeout)
-        except subprocess.TimeoutExpired as e:
-            return 124, f"no end after {timeout} s: {(e.stdout or b'').decode(errors='replace')}"
-        return done.returncode, done.stdout.decode(errors="replace").strip()
-
-    def out(self, script, **more):
-        return self.sh(script, **more)[1]
 
 
 def fetch(port, seconds=20):
