@@ -1,0 +1,193 @@
+/* See secrets.h: what is made, what is kept, what is refused. */
+#include "secrets.h"
+
+#include "agent.h"
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "credentials.h"
+#include "crypt.h"
+#include "digest.h"
+#include "error.h"
+#include "fd.h"
+#include "mark.h"
+#include "node.h"
+#include "values.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct mark here = { .file = SECRETS_FILE };
+
+static const struct node *definition_of(const struct agent *a)
+{
+	const struct node *values = a->config->secrets.values;
+
+	return values && values->kind == NODE_MAP && values->n > 0 ? values : NULL;
+}
+
+static int lost(const char *name, bool all, struct error *e)
+{
+	return error_set(e, ERR_INVALID,
+		all ? "the database on this server was made with secrets that are not here (%s): put STATE/" SECRETS_FILE
+		      " of the server it comes from back, then 'kbuild-agent first-boot --retry'; nothing was made anew"
+		    : "'%s' is to be the password of a database that exists, which has another one: call it in the definition as before, then 'kbuild-agent first-boot --retry'",
+		name);
+}
+
+/* What a generated secret needs: kept, made, or refused. */
+static int make_one(struct arena *arena, const char *name, const struct node *how,
+	struct node *values, unsigned flags, struct error *e)
+{
+	bool database = flags & SECRETS_DATABASE, known = node_get(values, name) != NULL;
+	_buf_ value = BUF_INIT;
+	int64_t bits = 256;
+
+	if (known && (database || !(flags & SECRETS_RENEW)))
+		return 0;
+	if (database && values->n == 0)
+		return lost(name, true, e);
+	/* One that a later image added is no loss, unless the database should already know it. */
+	if (database && node_get(how, "postgres"))
+		return lost(name, false, e);
+	(void)node_is_int(node_get(how, "generate"), &bits);
+	values_generate(bits, &value);
+	node_set(arena, values, &here, name,
+		node_scalar(arena, &here, arena_strdup(arena, buf_str(&value)), value.len));
+	crypt_wipe(value.data, value.len);
+	return 0;
+}
+
+static int take_one(struct arena *arena, const char *name, const struct node *how,
+	const struct node *given, struct node *values, struct error *e)
+{
+	const char *text = node_str(node_get(given, name));
+
+	if (text)
+		node_set(arena, values, &here, name, node_scalar(arena, &here, text, strlen(text)));
+	if (node_get(values, name))
+		return 0;
+	return error_set(e, ERR_INVALID,
+		"the secret '%s' (%s) was not handed to this server: launch it with --secrets",
+		name, node_str(node_get(how, "operator")));
+}
+
+int secrets_make(struct agent *a, unsigned flags, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *definition = definition_of(a), *given = NULL;
+	struct node *before, *values;
+	int r;
+
+	if (!definition)
+		return SECRETS_NONE;
+	r = values_read(a, arena, &before, e);
+	if (r == 0)
+		r = credential_read(a, "app", arena, &given, e);
+	if (r < 0)
+		return r;
+	values = before ? node_copy(arena, before) : node_map(arena, &here);
+	for (size_t i = 0; i < definition->n; i++) {
+		const char *name = definition->keys[i]->str;
+		const struct node *how = definition->items[i];
+
+		r = 0;
+		if (node_get(how, "generate"))
+			r = make_one(arena, name, how, values, flags, e);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < definition->n; i++) {
+		r = 0;
+		if (node_get(definition->items[i], "operator"))
+			r = take_one(arena, definition->keys[i]->str, definition->items[i], given,
+				values, e);
+		if (r < 0)
+			return r;
+	}
+	if (before && node_equal(before, values))
+		return 0;
+	return values_write(a, values, e);
+}
+
+int secrets_env(const struct agent *a, struct buf *ret, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *definition = definition_of(a);
+	struct node *values;
+	int r;
+
+	if (!definition)
+		return SECRETS_NONE;
+	r = values_read(a, arena, &values, e);
+	return r < 0 ? r : values_env(definition, values, ret, e);
+}
+
+/*
+ * The directory of path inside the release, made where it is missing, one name after the other: a symlink
+ * of the repository on the way is refused, wherever it leads.
+ */
+static int open_directory(int release_fd, const char *path, int *ret, const char **ret_name)
+{
+	_close_ int fd = fcntl(release_fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return -errno;
+	for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
+		_free_ char *name = xstrndup(path, (size_t)(slash - path));
+		int next;
+
+		if (strcmp(name, "..") == 0)
+			return -EINVAL;
+		if (!*name || strcmp(name, ".") == 0)
+			continue;
+		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0)
+			return -errno;
+		close(fd);
+		fd = next;
+	}
+	*ret = TAKE_FD(fd);
+	*ret_name = path;
+	return 0;
+}
+
+int secrets_install(const struct agent *a, int release_fd, struct error *e)
+{
+	const char *path = a->config->secrets.env, *name = NULL;
+	_close_ int dir = -1;
+	_buf_ text = BUF_INIT;
+	int r = path ? secrets_env(a, &text, e) : SECRETS_NONE;
+
+	if (r != 0)
+		return r;
+	r = open_directory(release_fd, path, &dir, &name);
+	if (r == 0)
+		r = file_replace(dir, name, buf_str(&text), text.len, 0600);
+	if (text.data)
+		crypt_wipe(text.data, text.len);
+	if (r == 0)
+		return 0;
+	error_errno(e, r, "cannot write the application's %s", path);
+	return r == -ENOSPC || r == -EDQUOT ? error_transient(e) : -e->code;
+}
+
+int secrets_digest(const struct agent *a, char ret_hex[65], struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	int r = a->config->secrets.env ? secrets_env(a, &text, e) : SECRETS_NONE;
+
+	if (r < 0)
+		return r;
+	ret_hex[0] = '\0';
+	if (r == 0)
+		sha256_bytes(buf_str(&text), text.len, ret_hex);
+	if (text.data)
+		crypt_wipe(text.data, text.len);
+	return 0;
+}
