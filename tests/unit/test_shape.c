@@ -8,10 +8,9 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ &shape_age,
-		{ "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
-			"ssh-ed25519 AAAA me" },
-		{ "age1short", "ssh-dss AAAA", "" } },
+	{ &shape_age, { "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p" },
+		{ "age1short", "ssh-ed25519 AAAA me", "",
+			"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q" } },
 	{ &shape_cidr,
 		{ "10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "0.0.0.0/0", "::ffff:1.2.3.4" },
 		{ "", "10.0.0", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "x",

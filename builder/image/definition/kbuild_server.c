@@ -186,13 +186,25 @@ static void check_references(const struct schema *s, const struct node *values,
 
 static const int64_t bits[] = { 64, 4096 };
 
-/* NAME: {generate: BITS}, NAME: {operator: SENTENCE}, or a text that may hold ${OTHER}. */
+/* Of whose password it is, for "secrets rotate"; what is absent comes from kbuild.backup.postgres. */
+static const struct field role_fields[] = {
+	{ "role", field_shape, .flags = FIELD_REQUIRED, .arg = &shape_word },
+	{ "container", field_shape, .arg = &shape_word },
+	{ "user", field_shape, .arg = &shape_word },
+	{},
+};
+
+/*
+ * NAME: {generate: BITS} (with postgres: {role: ROLE} when it is a password), NAME: {operator: SENTENCE},
+ * or a text that may hold ${OTHER}.
+ */
 static void check_secret(const struct schema *s, const struct node *values, const struct node *key,
 	const struct node *value)
 {
 	static const struct field fields[] = {
 		{ "generate", field_int, .arg = bits },
 		{ "operator", field_shape, .arg = &shape_line },
+		{ "postgres", field_submap, .arg = role_fields },
 		{},
 	};
 	const struct field f = { key->str };
@@ -210,7 +222,9 @@ static void check_secret(const struct schema *s, const struct node *values, cons
 		check_references(s, values, key, value);
 		return;
 	}
-	if (value->kind != NODE_MAP || value->n != 1) {
+	if (value->kind != NODE_MAP ||
+		value->n != (node_get(value, "postgres") && node_get(value, "generate") ? 2 : 1) ||
+		(node_get(value, "postgres") && value->n == 1)) {
 		schema_wrong(s, &f, value,
 			"{generate: BITS}, {operator: WHAT-IT-IS} or a text with ${OTHER}");
 		return;
@@ -248,6 +262,22 @@ static const struct field server_parts[] = {
 	{ "server", .arg = server_fields },
 };
 
+/* A password is changed in a database, so it must be known in which container. */
+static void check_roles(const struct schema *s, const struct node *kbuild)
+{
+	const struct node *values = node_path(kbuild, "secrets.values");
+
+	for (size_t i = 0; values && values->kind == NODE_MAP && i < values->n; i++) {
+		const struct node *role = node_get(values->items[i], "postgres");
+
+		if (role && !node_get(role, "container") &&
+			!node_path(kbuild, "backup.postgres.container"))
+			diag_add(s->diags, DIAG_ERROR, &role->at, "missing-key", NULL,
+				"'kbuild.secrets.values.%s.postgres.container' is missing, and there is no 'kbuild.backup.postgres' that would name it",
+				values->keys[i]->str);
+	}
+}
+
 static void check_between(const struct schema *s, const struct node *kbuild)
 {
 	const struct node *backup = node_get(kbuild, "backup"),
@@ -260,6 +290,7 @@ static void check_between(const struct schema *s, const struct node *kbuild)
 	if (node_get(secrets, "env") && !node_get(kbuild, "app"))
 		diag_add(s->diags, DIAG_ERROR, &secrets->at, "missing-key", NULL,
 			"'kbuild.secrets.env' is a file of the application, but there is no 'kbuild.app'");
+	check_roles(s, kbuild);
 }
 
 void kbuild_server_check(const struct schema *s, const struct node *kbuild)
