@@ -1,19 +1,311 @@
-/* The data volume: finding it, formatting it when it is blank, mounting it. */
+/*
+ * The data volume: finding it, formatting it when it is blank, mounting it.
+ *
+ * Docker's named volumes live on it: /var/lib/docker/volumes is a bind mount of a directory of the volume,
+ * and docker.service requires that mount. A link, or another data-root, would take images and
+ * containers along, which belong to the server; a mount in fstab would not keep docker from starting
+ * without it, and a database that starts on the wrong disk is empty.
+ */
 #include "ops.h"
 
+#include "alloc.h"
+#include "blockdev.h"
+#include "buf.h"
+#include "config.h"
 #include "error.h"
+#include "fd.h"
+#include "process.h"
+#include "program.h"
 #include "schema.h"
 
-static int run_none(_unused_ struct call *c, struct error *e)
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DATA	"/var/lib/kbuild-data"
+#define VOLUMES "/var/lib/docker/volumes"
+#define STORED	DATA "/docker-volumes"
+
+#define DATA_UNIT    "var-lib-kbuild\\x2ddata.mount"
+#define VOLUMES_UNIT "var-lib-docker-volumes.mount"
+#define UNITS	     "/etc/systemd/system/"
+
+/* A file system smaller than its disk by more than this is worth growing. */
+#define GROW_MIN (64 * MIB)
+
+static const struct {
+	const char *path, *text;
+} units[] = {
+	{ UNITS DATA_UNIT,
+		"# Written by kbuild-agent: the data volume.\n"
+		"[Unit]\n"
+		"Description=The data volume\n"
+		"Requires=systemd-fsck@dev-disk-by\\x2dlabel-kbuild\\x2ddata.service\n"
+		"After=systemd-fsck@dev-disk-by\\x2dlabel-kbuild\\x2ddata.service\n"
+		"Before=umount.target\n"
+		"Conflicts=umount.target\n\n"
+		"[Mount]\n"
+		"What=/dev/disk/by-label/" VOLUME_LABEL "\n"
+		"Where=" DATA "\n"
+		"Type=ext4\n"
+		"Options=noatime,nodev,nosuid\n" },
+	{ UNITS VOLUMES_UNIT,
+		"# Written by kbuild-agent: Docker's named volumes live on the data volume.\n"
+		"[Unit]\n"
+		"Description=Docker's volumes on the data volume\n"
+		"RequiresMountsFor=" DATA "\n"
+		"Before=umount.target docker.service\n"
+		"Conflicts=umount.target\n\n"
+		"[Mount]\n"
+		"What=" STORED "\n"
+		"Where=" VOLUMES "\n"
+		"Type=none\n"
+		"Options=bind\n" },
+	{ UNITS "docker.service.d/50-kbuild-data.conf",
+		"# Written by kbuild-agent. Without its volumes Docker would make new ones, empty.\n"
+		"[Unit]\n"
+		"RequiresMountsFor=" VOLUMES "\n" },
+};
+
+static int find(const struct call *c, struct volume *ret, struct error *e)
 {
-	return error_set(e, ERR_FAILED, "the broker cannot do this yet");
+	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
+	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
+	int r = agent_config_load(&config, path, e);
+
+	return r < 0 ? r : volume_find(ret, c->b->root, config->volume, e);
+}
+
+/* Field 5 of mountinfo, proc(5); what it escapes does not occur in our paths. */
+static bool is_mounted(const struct call *c, const char *where)
+{
+	_free_ char *path = xasprintf("%s/proc/self/mountinfo", c->b->root);
+	_free_ char *field = xasprintf(" %s ", where);
+	_buf_ text = BUF_INIT;
+	char *save = NULL;
+
+	if (file_read(AT_FDCWD, path, 4 * MIB, &text) < 0)
+		return false;
+	for (char *line = strtok_r(text.data, "\n", &save); line;
+		line = strtok_r(NULL, "\n", &save)) {
+		char *at = strstr(line, field);
+		size_t blanks = 0;
+
+		for (char *p = line; at && p < at; p++)
+			blanks += *p == ' ';
+		if (at && blanks == 3)
+			return true;
+	}
+	return false;
+}
+
+static bool can_grow(const struct volume *v)
+{
+	return v->state == VOLUME_OURS && v->file_size + GROW_MIN < v->size;
+}
+
+static int run_probe(struct call *c, struct error *e)
+{
+	struct volume v;
+	int r = find(c, &v, e);
+
+	if (r < 0)
+		return r;
+	ipc_add_str(c->reply.json, "state", volume_word(v.state));
+	ipc_add_str(c->reply.json, "device", v.device);
+	ipc_add_int(c->reply.json, "size", (int64_t)v.size);
+	ipc_add_bool(c->reply.json, "begun", v.begun);
+	ipc_add_bool(c->reply.json, "grow", can_grow(&v));
+	ipc_add_bool(c->reply.json, "mounted", is_mounted(c, DATA) && is_mounted(c, VOLUMES));
+	ipc_add_str(c->reply.json, "why", v.why);
+	return 0;
+}
+
+/* Its exit status; what it wrote stands in text. */
+static int run(const struct call *c, struct args *a, struct buf *text, struct error *e)
+{
+	struct process p = { .out = text, .err = text, .timeout_ms = 0 };
+
+	return program_run(c->b, a, &p, e);
+}
+
+static int check(const struct call *c, struct args *a, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	int r = run(c, a, &text, e);
+
+	return r > 0 ? error_set(e, ERR_FAILED, "%s failed: %s", a->v[0], buf_str(&text)) : r;
+}
+
+/* What our own look may have missed: blkid(8) ends with 2 when it finds nothing at all. */
+static int nothing_known(const struct call *c, const char *device, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ text = BUF_INIT;
+	int r;
+
+	args_set(a, "blkid", "--probe", device, NULL);
+	r = run(c, a, &text, e);
+	if (r < 0 || r == 2)
+		return r < 0 ? r : 0;
+	return error_set(e, ERR_FAILED, "%s is not formatted: it holds %s", device, buf_str(&text));
+}
+
+static int mark(const struct call *c, const char *device, struct error *e)
+{
+	_close_ int fd = open(device, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (*c->b->root ? 0 : O_EXCL));
+	int r = fd < 0 ? -errno : disk_mark(fd);
+
+	return r < 0 ? error_errno(e, r, "cannot write to %s", device) : 0;
+}
+
+/*
+ * In an order that a cut at any point can be told from a finished one: our mark first, the file system
+ * under another label, its own label last.
+ */
+static int run_format(struct call *c, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *device = NULL;
+	struct volume v;
+	int r = find(c, &v, e);
+
+	if (r < 0)
+		return r;
+	if (v.state != VOLUME_BLANK)
+		return error_set(e, ERR_FAILED, "the data volume is not formatted: it is %s%s%s",
+			volume_word(v.state), *v.why ? ": " : "", v.why);
+	device = xasprintf("%s/dev/%s", c->b->root, v.device);
+	r = v.begun ? 0 : nothing_known(c, device, e);
+	if (r >= 0)
+		r = mark(c, device, e);
+	if (r < 0)
+		return r;
+	args_set(
+		a, "mkfs.ext4", "-q", "-F", "-m", "1", "-L", VOLUME_LABEL_UNFINISHED, device, NULL);
+	r = check(c, a, e);
+	if (r < 0)
+		return r;
+	args_set(a, "tune2fs", "-L", VOLUME_LABEL, device, NULL);
+	return check(c, a, e);
+}
+
+static int write_units(const struct call *c, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		_free_ char *path = xasprintf("%s%s", c->b->root, units[i].path);
+		_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+		int r = mkdir_all(AT_FDCWD, dir, 0755);
+
+		if (r >= 0)
+			r = file_replace(
+				AT_FDCWD, path, units[i].text, strlen(units[i].text), 0644);
+		if (r < 0)
+			return error_errno(e, r, "cannot write %s", path);
+	}
+	return 0;
+}
+
+/* Volumes on the server's own disk would be there no more, for all that Docker sees. */
+static int none_hidden(const struct call *c, struct error *e)
+{
+	_free_ char *path = xasprintf("%s" VOLUMES, c->b->root);
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	int r = 0;
+
+	while (dir && r == 0 && (d = readdir(dir))) {
+		/* Docker's own: its list of volumes, and a device node for quotas. */
+		if (d->d_name[0] == '.' || strcmp(d->d_name, "metadata.db") == 0 ||
+			strcmp(d->d_name, "backingFsBlockDev") == 0)
+			continue;
+		r = error_set(e, ERR_FAILED,
+			"Docker has volumes on the server's own disk ('%s'), which the data volume "
+			"would hide; move them to " STORED " (with Docker stopped), or remove them",
+			d->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+static int systemctl(const struct call *c, const char *verb, const char *unit, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+
+	args_set(a, "systemctl", verb, unit, NULL);
+	return check(c, a, e);
+}
+
+static int make_stored(const struct call *c, struct error *e)
+{
+	_free_ char *stored = xasprintf("%s" STORED, c->b->root);
+	_free_ char *volumes = xasprintf("%s" VOLUMES, c->b->root);
+	/* As Docker makes its own: what is inside has its own modes. */
+	int r = mkdir_all(AT_FDCWD, stored, 0711);
+
+	if (r >= 0)
+		r = mkdir_all(AT_FDCWD, volumes, 0711);
+	return r < 0 ? error_errno(e, r, "cannot make %s", stored) : 0;
+}
+
+static int grow_it(const struct call *c, const struct volume *v, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *device = xasprintf("%s/dev/%s", c->b->root, v->device);
+
+	if (!can_grow(v))
+		return 0;
+	args_set(a, "resize2fs", device, NULL);
+	return check(c, a, e);
+}
+
+/*
+ * Docker keeps running while its directory is mounted over (there is nothing in it), and is then
+ * restarted by one job: a kill of this process in between leaves no server without Docker.
+ */
+static int mount_volumes(const struct call *c, struct error *e)
+{
+	int r = none_hidden(c, e);
+
+	if (r >= 0)
+		r = systemctl(c, "start", VOLUMES_UNIT, e);
+	if (r >= 0)
+		r = systemctl(c, "restart", "docker.service", e);
+	return r;
+}
+
+static int run_mount(struct call *c, struct error *e)
+{
+	_free_ struct args *reload = xcalloc(1, sizeof *reload);
+	struct volume v;
+	int r = find(c, &v, e);
+
+	if (r >= 0 && v.state != VOLUME_OURS)
+		r = error_set(e, ERR_FAILED, "there is no data volume to mount%s%s",
+			*v.why ? ": " : "", v.why);
+	if (r >= 0)
+		r = write_units(c, e);
+	if (r < 0)
+		return r;
+	args_set(reload, "systemctl", "daemon-reload", NULL);
+	r = check(c, reload, e);
+	if (r >= 0)
+		r = systemctl(c, "start", DATA_UNIT, e);
+	if (r >= 0)
+		r = make_stored(c, e);
+	if (r >= 0 && !is_mounted(c, VOLUMES))
+		r = mount_volumes(c, e);
+	return r < 0 ? r : grow_it(c, &v, e);
 }
 
 static const struct field no_fields[] = { { "op" }, {} };
 
 const struct op ops_volume[] = {
-	{ "volume-probe", no_fields, 0, 0, 0, 60, run_none },
-	{ "volume-format", no_fields, 0, 0, OP_CHANGES, 600, run_none },
-	{ "volume-mount", no_fields, 0, 0, OP_CHANGES, 60, run_none },
+	{ "volume-probe", no_fields, 0, 0, 0, 60, run_probe },
+	{ "volume-format", no_fields, 0, 0, OP_CHANGES, 900, run_format },
+	{ "volume-mount", no_fields, 0, 0, OP_CHANGES, 300, run_mount },
 	{},
 };

@@ -26,6 +26,8 @@ static const struct {
 	{ "timedatectl", { "/usr/bin/timedatectl" } },
 	{ "blkid", { "/usr/sbin/blkid", "/sbin/blkid" } },
 	{ "mkfs.ext4", { "/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4" } },
+	{ "tune2fs", { "/usr/sbin/tune2fs", "/sbin/tune2fs" } },
+	{ "resize2fs", { "/usr/sbin/resize2fs", "/sbin/resize2fs" } },
 	{ "ssh-keygen", { "/usr/bin/ssh-keygen" } },
 	{ "systemd-machine-id-setup", { "/usr/bin/systemd-machine-id-setup" } },
 };
