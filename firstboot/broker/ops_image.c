@@ -1,2 +1,305 @@
+/*
+ * Images: pulled before anything is stopped, pinned by digest, loaded from the disk, and pruned but for
+ * those that are kept to go back to.
+ */
 #include "ops.h"
-const struct op ops_image[] = { {} };
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "compose.h"
+#include "error.h"
+#include "fd.h"
+#include "node.h"
+#include "plan.h"
+#include "process.h"
+#include "program.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define PULL_SECONDS 1500
+#define FREE_MIN     (256 * MIB) /* less, and a pull would only fill the disk */
+#define IMAGES	     "/usr/lib/kbuild/images"
+#define SECRET_MAX   4096
+
+struct image_args {
+	const char *plan, *registry, *user;
+	const char **keep;
+	bool missing;
+};
+
+/* Without its tag and digest, and as docker lists it: without the registry that is its default. */
+static char *repository_of(const char *reference)
+{
+	const char *slash, *end;
+
+	if (strncmp(reference, "docker.io/", 10) == 0)
+		reference += 10;
+	if (strncmp(reference, "library/", 8) == 0)
+		reference += 8;
+	end = reference + strcspn(reference, "@");
+	slash = memrchr(reference, '/', (size_t)(end - reference));
+	for (const char *p = slash ? slash : reference; p < end; p++) {
+		if (*p == ':')
+			end = p;
+	}
+	return xstrndup(reference, (size_t)(end - reference));
+}
+
+/* What a reference is pinned to: the digest in its own repository, else the image's id. */
+static const char *pin(const struct node *image, const char *reference)
+{
+	const struct node *digests = node_get(image, "RepoDigests");
+	_free_ char *repository = repository_of(reference);
+
+	for (size_t i = 0; digests && i < digests->n; i++) {
+		const char *digest = node_str(digests->items[i]);
+		_free_ char *of = digest ? repository_of(digest) : NULL;
+
+		if (of && strcmp(of, repository) == 0)
+			return digest;
+	}
+	return node_str(node_get(image, "Id"));
+}
+
+/* 1: it is not here. */
+static int inspect(struct call *c, const char *reference, const struct node **ret, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	struct error missing = { 0 };
+	struct node *doc;
+	int r;
+
+	args_set(a, "docker", "image", "inspect", "--", reference, NULL);
+	r = docker_json(c->b, a, "cannot look at the image", c->q->arena, &doc, &missing);
+	if (r < 0 && strcasestr(missing.msg, "no such image"))
+		return 1;
+	if (r < 0) {
+		*e = missing;
+		return r;
+	}
+	if (doc->kind != NODE_LIST || doc->n != 1)
+		return error_set(e, ERR_FAILED, "docker knows several images %s", reference);
+	*ret = doc->items[0];
+	return 0;
+}
+
+static int check_disk(struct call *c, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ out = BUF_INIT;
+	struct statvfs s;
+	uint64_t left;
+	int r;
+
+	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
+	r = docker_run(c->b, a, "cannot ask docker", 60, &out, e);
+	if (r < 0)
+		return r;
+	out.data[strcspn(out.data, "\n")] = '\0';
+	if (statvfs(out.data, &s) < 0)
+		return 0;
+	left = (uint64_t)s.f_bavail * s.f_frsize;
+	if (left >= FREE_MIN)
+		return 0;
+	error_set(e, ERR_FAILED, "the disk has only %llu MiB left: too little to pull images",
+		(unsigned long long)(left / MIB));
+	return error_transient(e);
+}
+
+static int pull_one(struct call *c, const char *reference, const char **ret, struct error *e)
+{
+	const struct image_args *args = c->args;
+	_free_ char *what = xasprintf("cannot pull %s", reference);
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	const struct node *image = NULL;
+	bool here = compose_pinned(reference);
+	int r = 1;
+
+	/* A digest never means anything else; a tag that was loaded from the disk may be asked for. */
+	if (here || args->missing)
+		r = inspect(c, reference, &image, e);
+	if (r > 0 && strncmp(reference, "sha256:", 7) != 0) {
+		args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
+		r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
+		if (r >= 0)
+			r = inspect(c, reference, &image, e);
+	}
+	if (r > 0)
+		return error_set(e, ERR_FAILED, "the image %s is not here any more", reference);
+	if (r < 0)
+		return r;
+	*ret = here ? reference : pin(image, reference);
+	return *ret ? 0 : error_set(e, ERR_FAILED, "docker gives no id of %s", reference);
+}
+
+static int run_pull(struct call *c, struct error *e)
+{
+	const struct image_args *args = c->args;
+	struct arena *arena = c->q->arena;
+	char id[SHA256_HEX];
+	struct node *doc, *services;
+	int r = plan_load(c->b, args->plan, arena, &doc, e);
+
+	if (r >= 0)
+		r = check_disk(c, e);
+	if (r < 0)
+		return r;
+	services = node_get(doc, "services");
+	for (size_t i = 0; services && i < services->n; i++) {
+		struct node *service = services->items[i];
+		const char *image = node_str(node_get(service, "image")), *pinned;
+
+		if (!image || *image == '-')
+			return error_set(e, ERR_INVALID, "the service %s has no image",
+				services->keys[i]->str);
+		r = pull_one(c, image, &pinned, e);
+		if (r < 0)
+			return r;
+		node_set(arena, service, &service->at, "image",
+			node_scalar(arena, &service->at, pinned, strlen(pinned)));
+		/* Nothing is pulled again by up. */
+		node_remove(service, "pull_policy");
+	}
+	r = plan_keep(c->b, doc, id, e);
+	return r < 0 ? r : compose_describe(c, id, doc, e);
+}
+
+static int load_one(struct call *c, const char *path, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *what = xasprintf("cannot load %s", path);
+
+	args_set(a, "docker", "image", "load", "--quiet", "--input", path, NULL);
+	return docker_run(c->b, a, what, 600, NULL, e);
+}
+
+static int run_images_load(struct call *c, struct error *e)
+{
+	_free_ char *pattern = xasprintf("%s" IMAGES "/*.tar*", c->b->root);
+	glob_t g = { 0 };
+	int r = 0;
+
+	if (glob(pattern, 0, NULL, &g) == 0) {
+		for (size_t i = 0; i < g.gl_pathc && r >= 0; i++)
+			r = load_one(c, g.gl_pathv[i], e);
+	}
+	ipc_add_int(c->reply.json, "loaded", (int64_t)g.gl_pathc);
+	globfree(&g);
+	return r;
+}
+
+/* The password goes to docker's standard input, and from there into DOCKER_CONFIG (0600, root's). */
+static int run_docker_login(struct call *c, struct error *e)
+{
+	const struct image_args *args = c->args;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *what = xasprintf("cannot log in to %s", args->registry);
+	_buf_ password = BUF_INIT;
+	_buf_ err = BUF_INIT;
+	struct process p = { .err = &err, .timeout_ms = 60000 };
+	int r;
+
+	if (call_fd(c, 0) < 0)
+		return error_set(
+			e, ERR_USAGE, "docker-login: the password must come with the request");
+	r = ipc_read_fd(call_fd(c, 0), SECRET_MAX, &password);
+	if (r < 0)
+		return error_errno(e, r, "cannot read the password");
+	p.input = buf_str(&password);
+	p.input_len = password.len;
+	args_set(a, "docker", "login", "--username", args->user, "--password-stdin", args->registry,
+		NULL);
+	r = program_run(c->b, a, &p, e);
+	if (password.len)
+		explicit_bzero(password.data, password.len);
+	return r > 0 ? docker_failed(what, buf_str(&err), e) : r;
+}
+
+static bool kept(const struct image_args *args, const struct node *image)
+{
+	const struct node *digests = node_get(image, "RepoDigests");
+	const char *id = node_str(node_get(image, "Id"));
+
+	for (const char **k = args->keep; k && *k; k++) {
+		if (id && strcmp(id, *k) == 0)
+			return true;
+		for (size_t i = 0; digests && i < digests->n; i++) {
+			const char *digest = node_str(digests->items[i]);
+			const char *at = digest ? strchr(digest, '@') : NULL;
+
+			if (at && strcmp(at + 1, *k) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Removes images that no container uses, but for those to be kept. Without --force: docker itself
+ * refuses what is in use, and that is no error here.
+ */
+static int run_prune(struct call *c, struct error *e)
+{
+	const struct image_args *args = c->args;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ ids = BUF_INIT;
+	char *save = NULL;
+	int64_t removed = 0;
+	int r;
+
+	args_set(a, "docker", "image", "ls", "--quiet", "--no-trunc", NULL);
+	r = docker_run(c->b, a, "cannot list the images", 60, &ids, e);
+	for (char *id = r < 0 || ids.len == 0 ? NULL : strtok_r(ids.data, "\n", &save); id;
+		id = strtok_r(NULL, "\n", &save)) {
+		struct error ignored = { 0 };
+		const struct node *image;
+
+		if (inspect(c, id, &image, &ignored) != 0 || kept(args, image))
+			continue;
+		args_set(a, "docker", "image", "rm", id, NULL);
+		if (docker_run(c->b, a, "", 120, NULL, &ignored) >= 0)
+			removed++;
+	}
+	ipc_add_int(c->reply.json, "removed", removed);
+	return r;
+}
+
+#define ARG(key, parse, member, flags, arg)                                                        \
+	{                                                                                          \
+		key, parse, offsetof(struct image_args, member), flags, arg                        \
+	}
+
+static const struct field pull_fields[] = {
+	{ "op" },
+	ARG("plan", field_shape, plan, FIELD_REQUIRED, &shape_plan),
+	ARG("missing", field_bool, missing, 0, NULL),
+	{},
+};
+static const struct field login_fields[] = {
+	{ "op" },
+	ARG("registry", field_shape, registry, FIELD_REQUIRED, &shape_registry),
+	ARG("user", field_shape, user, FIELD_REQUIRED, &shape_login),
+	{},
+};
+static const struct field prune_fields[] = {
+	{ "op" },
+	ARG("keep", field_shapes, keep, FIELD_REQUIRED, &shape_digest),
+	{},
+};
+static const struct field no_fields[] = { { "op" }, {} };
+
+#define SIZE sizeof(struct image_args)
+
+const struct op ops_image[] = {
+	{ "pull", pull_fields, SIZE, 0, OP_CHANGES, 3000, run_pull },
+	{ "images-load", no_fields, SIZE, 0, OP_CHANGES, 3000, run_images_load },
+	{ "docker-login", login_fields, SIZE, 1, OP_CHANGES, 100, run_docker_login },
+	{ "prune", prune_fields, SIZE, 0, OP_CHANGES, 1000, run_prune },
+	{},
+};

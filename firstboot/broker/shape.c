@@ -87,6 +87,12 @@ static bool is_registry(const char *t)
 	return made_of(t, LOWER UPPER DIGITS, LOWER UPPER DIGITS ".-:", 255);
 }
 
+/* Robot accounts have $ and + in their names. */
+static bool is_login(const char *t)
+{
+	return made_of(t, LOWER UPPER DIGITS "_", LOWER UPPER DIGITS "_.$@+-", 255);
+}
+
 static bool is_line(const char *t)
 {
 	if (strlen(t) > 8 * KIB)
@@ -109,6 +115,7 @@ const struct shape shape_plan = { "a plan's id", is_plan };
 const struct shape shape_digest = { "sha256: and 64 hexadecimal digits", is_digest };
 const struct shape shape_path = { "a path inside the release", is_path };
 const struct shape shape_registry = { "a registry's host, or HOST:PORT", is_registry };
+const struct shape shape_login = { "a user of the registry", is_login };
 const struct shape shape_line = { "one line of printable ASCII", is_line };
 
 static const char *shaped(const struct schema *s, const struct field *f, const struct node *node)

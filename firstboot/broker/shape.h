@@ -22,6 +22,7 @@ extern const struct shape shape_plan;	   /* 64 hexadecimal digits */
 extern const struct shape shape_digest;	   /* sha256:… */
 extern const struct shape shape_path;	   /* inside a tree: no "..", no "//", not absolute */
 extern const struct shape shape_registry;  /* HOST or HOST:PORT */
+extern const struct shape shape_login;	   /* of a registry: printable, no blank, no leading "-" */
 extern const struct shape shape_line;	   /* printable ASCII, at most 8 KiB */
 
 /* Field parsers; arg: a struct shape. */

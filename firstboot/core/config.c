@@ -56,6 +56,7 @@ static const struct field app_fields[] = {
 	{ "signers", field_strings, AT(app.signers) },
 	{ "known_hosts", field_strings, AT(app.known_hosts) },
 	{ "zero_downtime", field_strings, AT(app.zero_downtime) },
+	{ "docker_socket", field_string, AT(app.docker_socket) },
 	{},
 };
 

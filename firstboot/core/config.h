@@ -32,6 +32,7 @@ struct agent_config {
 		const char **signers;	    /* allowed_signers lines; NULL: unsigned is fine */
 		const char **known_hosts;   /* lines of a known_hosts file; NULL: none */
 		const char **zero_downtime; /* services; NULL: none */
+		const char *docker_socket;  /* the service that may have it; NULL: none */
 	} app;
 
 	struct {

@@ -158,12 +158,15 @@ class DockerLab:
         raise RuntimeError("the engine did not start:\n" + self.log()[-3000:])
 
     def _write_programs(self):
+        """docker enters the lab; docker-compose runs outside as well: the broker renders with it in a jail."""
         self.programs.mkdir(exist_ok=True)
-        for name in ("docker", "docker-compose"):
-            script = self.programs / name
-            script.write_text("#!/bin/sh\nexec /usr/bin/nsenter --mount=/proc/%d/ns/mnt --net=/proc/%d/ns/net "
-                              "/usr/bin/%s \"$@\"\n" % (self.pid, self.pid, name))
-            script.chmod(0o755)
+        script = self.programs / "docker"
+        script.write_text("#!/bin/sh\nexec /usr/bin/nsenter --mount=/proc/%d/ns/mnt --net=/proc/%d/ns/net "
+                          "/usr/bin/docker \"$@\"\n" % (self.pid, self.pid))
+        script.chmod(0o755)
+        compose = self.programs / "docker-compose"
+        compose.unlink(missing_ok=True)
+        compose.symlink_to(engine_tree() / "usr/libexec/docker/cli-plugins/docker-compose")
 
     def log(self):
         text = ""

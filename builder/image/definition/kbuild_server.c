@@ -46,6 +46,7 @@ static const struct field app_fields[] = {
 	{ "signers", field_shapes, .arg = &shape_line },
 	{ "known_hosts", field_shapes, .arg = &shape_line },
 	{ "zero_downtime", field_shapes, .arg = &shape_word },
+	{ "docker_socket", field_shape, .arg = &shape_word },
 	{},
 };
 

@@ -1,0 +1,35 @@
+/* What the files of the policy share. Nobody else includes this. */
+#pragma once
+
+#include "policy.h"
+
+struct look {
+	const struct policy *p;
+	struct verdict *v;
+	const char *where;	    /* what is looked at now: "services.web" */
+	const char *name;	    /* its last part: "web" */
+	const struct node *service; /* all of it */
+	const char *publisher;	    /* the service that publishes to the world, once there is one */
+};
+
+/* A key that is known, and what is allowed to stand there: NULL, anything. */
+struct rule {
+	const char *key;
+	int (*check)(struct look *l, const char *key, const struct node *value);
+	const void *arg; /* for the check, which finds it by the key */
+};
+
+int refuse(struct look *l, const char *key, const char *fmt, ...) _printf_(3, 4);
+
+/* Each key of the map by its rule; one without a rule is refused. x-… is for people, and allowed. */
+int check_keys(struct look *l, const struct node *map, const struct rule *rules);
+/* That a value is one of these words (NULL-terminated), or absent. */
+int check_word(struct look *l, const char *key, const struct node *value, const char *const *words);
+
+/* A service's mounts, ports, and what a service's network and volume may be. */
+int check_mounts(struct look *l, const char *key, const struct node *list);
+int check_ports(struct look *l, const char *key, const struct node *list);
+int check_network(struct look *l, const struct node *network);
+int check_volume(struct look *l, const struct node *volume);
+/* A top-level config or secret. */
+int check_file(struct look *l, const struct node *file);
