@@ -37,6 +37,7 @@ static const struct verb_option options[] = {
 
 static const struct verb *const verbs[] = {
 	&verb_backup,
+	&verb_restore,
 	&verb_dns,
 	&verb_run,
 	&verb_help_verb,

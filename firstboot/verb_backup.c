@@ -78,17 +78,23 @@ static int take_one(struct agent *a, bool scheduled, struct error *e)
 	return 0;
 }
 
-static int run_timer(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
+/* What a word gets. */
+struct call {
+	const struct verb_args *args;
+	struct identities ids;
+};
+
+static int run_timer(struct agent *a, _unused_ const struct call *c, struct error *e)
 {
 	return take_one(a, true, e);
 }
 
-static int run_now(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
+static int run_now(struct agent *a, _unused_ const struct call *c, struct error *e)
 {
 	return take_one(a, false, e);
 }
 
-static int run_list(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
+static int run_list(struct agent *a, _unused_ const struct call *c, struct error *e)
 {
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
 	_close_ int dir = store_open(a, e);
@@ -132,52 +138,65 @@ static int verify_one(struct agent *a, const struct verify *v, const struct mani
 	return 0;
 }
 
-static int run_verify(struct agent *a, const struct verb_args *args, struct error *e)
+static int run_verify(struct agent *a, const struct call *c, struct error *e)
 {
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
-	_cleanup_(identities_wipe) struct identities ids = IDENTITIES_INIT;
 	const struct manifest *m;
 	_close_ int dir = store_open(a, e);
-	int r = dir < 0 ? dir : identities_load(&ids, verb_opt(args, "identity"), e);
+	int r = dir < 0 ? dir : store_list(dir, &list, e);
 
 	if (r >= 0)
-		r = store_list(dir, &list, e);
-	if (r >= 0)
-		r = backup_list_find(&list, verb_arg(args, 1), &m, e);
-	return r < 0 ? r : verify_one(a, &(struct verify){ dir, ids.v, ids.n }, m, args, e);
+		r = backup_list_find(&list, verb_arg(c->args, 1), &m, e);
+	return r < 0 ? r
+		     : verify_one(a, &(struct verify){ dir, c->ids.v, c->ids.n }, m, c->args, e);
 }
+
+typedef int (*word_run)(struct agent *a, const struct call *c, struct error *e);
 
 static const struct {
 	const char *name;
 	unsigned max;
-	int (*run)(struct agent *a, const struct verb_args *args, struct error *e);
+	word_run run;
 } words[] = {
 	{ "now", 1, run_now },
 	{ "list", 1, run_list },
 	{ "verify", 2, run_verify },
 };
 
+/* The word's function; NULL: there is no such word. */
+static word_run find_word(const struct verb_args *args)
+{
+	const char *word = verb_arg(args, 0);
+
+	if (!word)
+		return run_timer;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i].name, word) == 0 && verb_arg_count(args) <= words[i].max)
+			return words[i].run;
+	}
+	return NULL;
+}
+
 static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 {
 	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
-	int (*f)(struct agent *, const struct verb_args *, struct error *) = NULL;
 	struct agent *a = agent_of(c);
-	const char *word = verb_arg(args, 0);
-	int r;
+	struct call call = { .args = args };
+	word_run f = find_word(args);
+	int key, r;
 
-	if (!word)
-		f = run_timer;
-	for (size_t i = 0; word && i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].name, word) == 0 && verb_arg_count(args) <= words[i].max)
-			f = words[i].run;
-	}
 	if (!f)
 		return error_set(e, ERR_USAGE, "'backup' takes now, list, or verify [ID]");
 	r = load(a, &config, e);
 	if (r >= 0)
+		r = identities_open(verb_opt(args, "identity"), &key, e);
+	if (r >= 0)
 		r = agent_start_roles(a, config->backup.offsite.endpoint ? AGENT_NET : 0, e);
 	if (r >= 0)
-		r = f(a, args, e);
+		r = identities_read(&call.ids, key, e);
+	if (r >= 0)
+		r = f(a, &call, e);
+	identities_wipe(&call.ids);
 	a->config = NULL;
 	return r;
 }

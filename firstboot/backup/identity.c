@@ -19,37 +19,40 @@ void identities_wipe(struct identities *ids)
 	ids->n = 0;
 }
 
-static int read_text(const char *path, struct buf *ret, struct error *e)
+int identities_open(const char *path, int *ret_fd, struct error *e)
 {
 	_close_ int fd = -1;
 	struct stat st;
-	int r;
 
-	if (strcmp(path, "-") == 0) {
-		r = fd_read(0, FILE_MAX, ret);
-		return r < 0 ? error_errno(e, r, "cannot read the identity") : 0;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	*ret_fd = IDENTITIES_NONE;
+	if (!path)
+		return 0;
+	if (strcmp(path, "-") == 0)
+		fd = dup(0);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(e, errno, "cannot read %s", path);
-	if (st.st_mode & 077)
+		return error_errno(e, errno, "cannot read the identity %s", path);
+	if (S_ISREG(st.st_mode) && st.st_mode & 077)
 		return error_set(e, ERR_INVALID, "%s can be read by others: 'chmod 600 %s' first",
 			path, path);
-	r = fd_read(fd, FILE_MAX, ret);
-	return r < 0 ? error_errno(e, r, "cannot read %s", path) : 0;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
-int identities_load(struct identities *ret, const char *path, struct error *e)
+int identities_read(struct identities *ret, int fd, struct error *e)
 {
 	_buf_ text = BUF_INIT;
 	int r;
 
-	if (!path)
+	if (fd < 0)
 		return 0;
-	r = read_text(path, &text, e);
-	if (r >= 0)
-		r = age_identities_parse(strcmp(path, "-") == 0 ? "standard input" : path,
-			buf_str(&text), ret->v, IDENTITIES_MAX, &ret->n, e);
+	r = fd_read(fd, FILE_MAX, &text);
+	close(fd);
+	if (r < 0)
+		return error_errno(e, r, "cannot read the identity");
+	r = age_identities_parse(
+		"the identity", buf_str(&text), ret->v, IDENTITIES_MAX, &ret->n, e);
 	if (text.data)
 		explicit_bzero(text.data, text.cap);
 	return r;

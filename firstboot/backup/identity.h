@@ -17,7 +17,11 @@ struct identities {
 void identities_wipe(struct identities *ids); /* for _cleanup_ */
 
 /*
- * From a file that nobody but its owner may read, as age-keygen writes it; "-": standard input. NULL:
- * none. ERR_INVALID says what is wrong, never what is in there.
+ * In two steps, because the helpers must not inherit the key and a confined process cannot open its
+ * file. Open, before the helpers are started: an fd of a file that nobody but its owner may read; "-":
+ * standard input; NULL: IDENTITIES_NONE. Read, after that, closes it: text as age-keygen writes it.
+ * ERR_INVALID says what is wrong, never what is in there.
  */
-int identities_load(struct identities *ret, const char *path, struct error *e);
+#define IDENTITIES_NONE -1
+int identities_open(const char *path, int *ret_fd, struct error *e);
+int identities_read(struct identities *ret, int fd, struct error *e);

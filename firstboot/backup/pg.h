@@ -8,8 +8,8 @@
  *               to read from, a pipe or a file: {} when all of it is restored. globals: errors of the
  *               form "already exists" are fine. list: pg_restore --list, nothing is changed
  *   pg-query    {container, user, query: "databases"|"create-db"|"drop-db"|"rename-db", database, to}:
- *               {"rows": ["NAME", …]} for "databases" (no templates). rename-db first ends the
- *               connections to both names
+ *               {"rows": ["NAME", …]} for "databases" (no templates). drop-db and rename-db
+ *               first end the connections to it; drop-db is content when there is none
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
  *   volume-tar  {volume} or {path}: as pg-dump

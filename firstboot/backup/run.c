@@ -13,8 +13,11 @@
 #include "manifest.h"
 #include "prune.h"
 #include "report.h"
+#include "restore.h"
 #include "store.h"
 #include "take.h"
+
+#include <string.h>
 
 #define LOCK "backup"
 
@@ -48,9 +51,16 @@ static void end_alert(const struct agent *a, const struct manifest *m)
 static int take_and_prune(struct agent *a, const struct run *run, int dir, struct arena *arena,
 	struct manifest *ret, struct error *e)
 {
-	const struct take take = { .agent = a, .dir = dir, .reason = run->reason };
+	const struct take take = {
+		.agent = a,
+		.dir = dir,
+		.reason = run->reason,
+		.lenient = strcmp(run->reason, BACKUP_BEFORE_RESTORE) == 0,
+	};
 	int r = store_sweep(dir, e);
 
+	if (r >= 0)
+		r = restore_settle(a, e);
 	if (r >= 0)
 		r = take_backup(&take, arena, ret, e);
 	if (r >= 0)

@@ -22,7 +22,13 @@ struct backup_list {
 	}
 void backup_list_free(struct backup_list *l); /* leaves BACKUP_LIST_INIT; for _cleanup_ */
 
-/* "latest" (or NULL: the newest good one, else the newest) or an id. ERR_FAILED: there is none. */
+/* The reason of what a restore backs up before it changes anything. */
+#define BACKUP_BEFORE_RESTORE "restore"
+
+/*
+ * "latest" (or NULL: the newest good one that no restore made, else the newest) or an id. ERR_FAILED:
+ * there is none.
+ */
 int backup_list_find(
 	const struct backup_list *l, const char *id, const struct manifest **ret, struct error *e);
 /* The newest good one, or NULL. */

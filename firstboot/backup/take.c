@@ -196,13 +196,47 @@ static int run_job(struct taking *k, const struct job *j, struct error *e)
 	return 0;
 }
 
+static bool is_there(const char *const *names, const char *name)
+{
+	for (; *names; names++) {
+		if (strcmp(*names, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those of the configuration, or all. */
+static int choose_databases(struct taking *k, const char ***ret, struct error *e)
+{
+	const char **there, **v = k->config->postgres.databases;
+	size_t n = 0;
+	int r = pg_databases(&k->pg, k->arena, &there, e);
+
+	if (r < 0 || !v) {
+		*ret = r < 0 ? NULL : there;
+		return r;
+	}
+	for (; v[n]; n++)
+		;
+	*ret = arena_alloc(k->arena, (n + 1) * sizeof **ret);
+	n = 0;
+	for (; *v; v++) {
+		if (is_there(there, *v))
+			(*ret)[n++] = *v;
+		else if (!k->t->lenient)
+			return error_set(e, ERR_FAILED, "there is no database '%s' in %s", *v,
+				k->config->postgres.container);
+	}
+	return 0;
+}
+
 static int take_custom(struct taking *k, struct error *e)
 {
-	const char **names = k->config->postgres.databases;
+	const char **names = NULL;
 	int r = run_job(k, &(struct job){ "globals", NULL, "globals", "sql", SCAN_GLOBALS }, e);
 
-	if (r >= 0 && !names)
-		r = pg_databases(&k->pg, k->arena, &names, e);
+	if (r >= 0)
+		r = choose_databases(k, &names, e);
 	for (; r >= 0 && *names; names++)
 		r = run_job(
 			k, &(struct job){ "database", *names, "custom", "dump", SCAN_CUSTOM }, e);

@@ -16,6 +16,7 @@ struct take {
 	struct agent *agent;
 	int dir; /* STATE/backup */
 	const char *reason;
+	bool lenient; /* a database of the configuration may be missing: it is what is to be restored */
 	/*
 	 * One more key that opens the files, for a test restore in this very run; never kept. NULL: none. Only
 	 * where they are encrypted at all.

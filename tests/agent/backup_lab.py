@@ -61,7 +61,7 @@ class Postgres:
         tables = self.sql("select quote_ident(schemaname)||'.'||quote_ident(tablename) from pg_tables "
                           "where schemaname not in ('pg_catalog','information_schema') order by 1",
                           database).splitlines()
-        return {t: self.sql(f"select coalesce(string_agg(md5(x::text), '' order by x::text), '') "
+        return {t: self.sql(f"select md5(coalesce(string_agg(md5(x::text), '' order by x::text), '')) "
                             f"from {t} x", database) for t in tables}
 
     def databases(self):

@@ -1,0 +1,39 @@
+/* From a backup's file into a database, and whether what is there then is what the manifest says. */
+#pragma once
+
+#include "base.h"
+
+struct age_identity;
+struct backup_file;
+struct error;
+struct manifest;
+struct pg;
+
+struct load {
+	const struct pg *pg; /* where to */
+	int dir;	     /* STATE/backup */
+	const struct manifest *m;
+	const struct age_identity *identities;
+	size_t n;
+};
+
+/* A database of a manifest: the file it is in. */
+struct load_item {
+	const struct backup_file *file; /* "database" or "cluster" */
+	const char *name;
+};
+
+/* Its tables according to the manifest; one whole file, or the part of a cluster with its prefix. */
+size_t load_item_tables(const struct load_item *i);
+
+/* Into the database into, which is there and empty. */
+int load_database(
+	const struct load *l, const struct load_item *i, const char *into, struct error *e);
+/* Dumps into and counts. ERR_TEST names the first table that is not as it was. */
+int load_compare(
+	const struct load *l, const struct load_item *i, const char *into, struct error *e);
+/*
+ * Roles. whole: with their passwords and settings, for a server that has none of ours; else only those that
+ * are missing are made, without a password, because the ones that are there may have newer ones.
+ */
+int load_roles(const struct load *l, bool whole, struct error *e);

@@ -1,0 +1,177 @@
+/* kbuild-agent restore [latest|ID] [--to NAME|--dry-run] */
+#include "agent.h"
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "identity.h"
+#include "ipc.h"
+#include "manifest.h"
+#include "report.h"
+#include "restore.h"
+#include "run.h"
+#include "store.h"
+#include "verbs.h"
+#include "verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_json(const struct manifest *m, const struct restored *v, bool dry)
+{
+	_buf_ list = BUF_INIT;
+	_buf_ out = BUF_INIT;
+
+	buf_addc(&list, '[');
+	for (; v->name; v++) {
+		_buf_ one = BUF_INIT;
+
+		ipc_begin(&one);
+		ipc_add_str(&one, "name", v->name);
+		ipc_add_str(&one, "now", v->now);
+		ipc_add_str(&one, "before", v->old);
+		ipc_end(&one);
+		buf_adds(&list, list.len > 1 ? "," : "");
+		buf_adds(&list, buf_str(&one));
+	}
+	buf_addc(&list, ']');
+	ipc_begin(&out);
+	ipc_add_str(&out, "id", m->id);
+	ipc_add_bool(&out, "dry_run", dry);
+	ipc_add(&out, "databases", buf_str(&list));
+	ipc_end(&out);
+	printf("%s\n", buf_str(&out));
+}
+
+static void print(const struct manifest *m, const struct restored *v, bool dry)
+{
+	const char *would = dry ? "would be " : "is ";
+
+	for (; v->name; v++) {
+		printf("%s of backup %s %s%s", v->name, m->id, would, "restored");
+		if (strcmp(v->name, v->now) != 0)
+			printf(" as %s", v->now);
+		if (v->old)
+			printf("; the one before %s%s", dry ? "would be kept as " : "is kept as ",
+				v->old);
+		printf("\n");
+	}
+}
+
+/* The whole backup is read once before anything is touched. */
+static int check_first(const struct restore *q, struct error *e)
+{
+	const struct verify v = { q->dir, q->identities, q->n };
+	bool opened = false;
+	int r = verify_backup(&v, q->m, &opened, e);
+
+	if (r >= 0 && !opened)
+		return error_set(e, ERR_CONFIRM,
+			"backup %s is encrypted: give the key that opens it with --identity FILE",
+			q->m->id);
+	return r;
+}
+
+static int do_restore(struct agent *a, struct restore *q, bool dry, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct run safety = { BACKUP_BEFORE_RESTORE, q->m->id, false };
+	struct restored *done;
+	struct manifest put_aside;
+	int r = check_first(q, e);
+
+	if (r >= 0)
+		r = restore_plan(q, arena, &done, e);
+	if (r >= 0 && !dry) {
+		r = run_backup(a, &safety, arena, &put_aside, e);
+		if (r < 0)
+			return error_prefix(e,
+				"nothing was changed: what is there could not be "
+				"backed up first");
+	}
+	if (r >= 0 && !dry)
+		r = restore_run(q, arena, &done, e);
+	if (r < 0)
+		return r;
+	if (a->json)
+		print_json(q->m, done, dry);
+	else
+		print(q->m, done, dry);
+	return 0;
+}
+
+static int with_backup(struct agent *a, const struct verb_args *args, const struct identities *ids,
+	struct error *e)
+{
+	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
+	_close_ int dir = store_open(a, e);
+	struct restore q = {
+		.agent = a,
+		.dir = dir,
+		.identities = ids->v,
+		.n = ids->n,
+		.only = verb_opt(args, "database"),
+		.to = verb_opt(args, "to"),
+		.roles = verb_opt(args, "roles") != NULL,
+	};
+	int r = dir < 0 ? dir : run_lock(a, e);
+
+	if (r >= 0)
+		r = restore_settle(a, e);
+	if (r >= 0)
+		r = store_list(dir, &list, e);
+	if (r >= 0)
+		r = backup_list_find(&list, verb_arg(args, 0), &q.m, e);
+	return r < 0 ? r : do_restore(a, &q, verb_opt(args, "dry-run") != NULL, e);
+}
+
+static int run(struct ctx *c, const struct verb_args *args, struct error *e)
+{
+	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
+	_cleanup_(identities_wipe) struct identities ids = IDENTITIES_INIT;
+	struct agent *a = agent_of(c);
+	int key = IDENTITIES_NONE, r;
+
+	if (a->state_fd < 0)
+		return error_set(e, ERR_FAILED, "there is no %s", a->state_dir);
+	r = agent_config_load(&config, a->config_path, e);
+	if (r < 0)
+		return r;
+	a->config = config;
+	if (!config->backup.postgres.container)
+		r = error_set(
+			e, ERR_INVALID, "%s names no database (backup.postgres)", a->config_path);
+	if (r >= 0)
+		r = identities_open(verb_opt(args, "identity"), &key, e);
+	if (r >= 0)
+		r = agent_start_roles(a, config->backup.offsite.endpoint ? AGENT_NET : 0, e);
+	if (r >= 0)
+		r = identities_read(&ids, key, e);
+	if (r >= 0)
+		r = with_backup(a, args, &ids, e);
+	a->config = NULL;
+	return r;
+}
+
+static const struct verb_option options[] = {
+	{ "dry-run", NULL, "read the backup whole, say what would be done", 0 },
+	{ "to", "NAME", "into a new database of this name; nothing is replaced", 0 },
+	{ "database", "NAME", "this one alone", 0 },
+	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
+	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
+	{},
+};
+
+const struct verb verb_restore = {
+	.name = "restore",
+	.args = "[latest|ID]",
+	.summary = "put a backup's databases in place of those that are there, which are kept",
+	.max = 1,
+	.options = options,
+	.run = run,
+	.examples =
+		"  kbuild-agent restore --dry-run\n"
+		"  kbuild-agent restore 20260104T020000Z --identity - <key.txt\n"
+		"  kbuild-agent restore latest --to app_look\n",
+};

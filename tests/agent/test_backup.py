@@ -1,0 +1,417 @@
+#!/usr/bin/env python3
+"""Backups and restores of a real PostgreSQL by the real kbuild-agent; stock programs judge what it wrote.
+
+usage: test_backup.py BUILD [NAME...]
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from backup_lab import Agent, Broker, Postgres, programs  # noqa: E402
+from kbtest import Tap, wait_for  # noqa: E402
+
+tap = Tap()
+
+
+class World:
+    """One server, one broker, one agent with a database that has something of everything."""
+
+    def __init__(self, program, scratch, name):
+        self.dir = Path(scratch) / name
+        self.dir.mkdir()
+        self.dir.chmod(0o755)
+        self.pg = Postgres(self.dir)
+        self.broker = Broker(self.dir / "broker.sock", self.dir)
+        self.broker.containers["db"] = self.pg
+        self.agent = Agent(program, self.dir, self.broker)
+        self.program = program
+        self.fill()
+
+    def fill(self):
+        self.pg.sql("create role app login password 'geheim'")
+        self.pg.sql("create database app owner app")
+        self.pg.sql("""
+            create schema shop;
+            create table shop.orders(id bigserial primary key, note text, at timestamptz default now());
+            insert into shop.orders(note) select repeat(md5(g::text), 1 + g % 5) from generate_series(1, 5000) g;
+            create table "odd name.with dot"(a int, b text);
+            insert into "odd name.with dot" values (1, E'two\\nlines'), (2, E'\\\\.'), (3, '-- Database "x" dump'), (4, E'tab\\there');
+            create table empty(a int);
+            create table files(id int, data bytea);
+            insert into files select g, decode(repeat('00ff5c2e0a', 2000), 'hex') from generate_series(1, 20) g;
+            create view newest as select * from shop.orders order by id desc limit 5;
+            create function f() returns text language sql as $$
+            select 'x'::text
+            $$;
+            select lo_from_bytea(0, 'a large object');
+            """, "app")
+
+    def key(self):
+        """A pair of the operator: his file, and what the configuration names."""
+        path = self.dir / "key.txt"
+        if not path.exists():
+            subprocess.run(["age-keygen", "-o", str(path)], check=True, stderr=subprocess.DEVNULL)
+            path.chmod(0o600)
+        return path, subprocess.run(["age-keygen", "-y", str(path)], check=True, capture_output=True,
+                                    text=True).stdout.strip()
+
+    def stop(self):
+        self.broker.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def opened(world, path, key=None):
+    """A file of a backup as stock programs open it."""
+    data = path.read_bytes()
+    if key:
+        data = subprocess.run(["age", "-d", "-i", str(key)], input=data, check=True, capture_output=True).stdout
+    return subprocess.run(["zstd", "-dcq"], input=data, check=True, capture_output=True).stdout
+
+
+def into_new(world, name, dump, program):
+    world.pg.sql(f"create database {name} template template0")
+    command = ["pg_restore", "--exit-on-error", "-d", name] if program == "pg_restore" else \
+        ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", name]
+    world.pg.call(*command, input=dump, capture_output=True)
+    return world.pg.rows(name)
+
+
+def one(done):
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def test_stock_programs_open_it(world):
+    agent, pg = world.agent, world.pg
+    key, recipient = world.key()
+    agent.backup["recipients"] = [recipient]
+    done = agent.run("backup", "now", "--json")
+    backup = one(done)
+    if not tap.check(backup, "a backup is taken", done.stderr):
+        return
+    names = [f["name"] for f in backup["files"]]
+    tap.check("database-app.dump.zst.age" in names and "globals.sql.zst.age" in names, "its files are named",
+              names)
+    index = names.index("database-app.dump.zst.age")
+    dump = opened(world, agent.path(backup, index), key)
+    tap.equal(into_new(world, "stock", dump, "pg_restore"), pg.rows("app"),
+              "age -d | zstd -d | pg_restore gives equal rows")
+    tap.equal(dict(backup["files"][index]["tables"]),
+              {"shop.orders": 5000, "public.odd name.with dot": 4, "public.empty": 0, "public.files": 20},
+              "tables and rows are counted in the dump")
+    tap.check(b"CREATE ROLE app" in opened(world, agent.path(backup, names.index("globals.sql.zst.age")), key),
+              "roles are in globals")
+    tap.equal(backup["verified"], ["whole", "list"], "it was checked whole and by pg_restore --list")
+    tap.check(backup["image"] == world.broker.image and backup["server"].startswith("1"),
+              "the manifest has image and version", backup)
+    modes = {oct(p.stat().st_mode & 0o777) for p in (agent.state / "backup").rglob("*")}
+    tap.equal(modes, {"0o700", "0o600"}, "nobody else can read it")
+    done = agent.run("backup", "verify")
+    tap.check(done.returncode == 0 and "--identity" in done.stdout, "verify compares digests without a key",
+              done.stdout + done.stderr)
+    done = agent.run("backup", "verify", "--identity", key)
+    tap.check(done.returncode == 0 and "tables and rows" in done.stdout, "and looks inside with it",
+              done.stdout + done.stderr)
+    key.chmod(0o644)
+    done = agent.run("backup", "verify", "--identity", key)
+    tap.check(done.returncode == 3 and "chmod 600" in done.stderr, "a key that others can read is refused",
+              done.stderr)
+    key.chmod(0o600)
+    done = agent.run("backup", "verify", "--identity", "-", text=key.read_text())
+    tap.equal(done.returncode, 0, "a key can come on standard input")
+    everything = b"".join(p.read_bytes() for p in agent.state.rglob("*") if p.is_file())
+    tap.check(b"geheim" not in everything and b"SCRAM" not in everything, "no password lies open in the state")
+
+
+def test_plain_format(world):
+    agent, pg = world.agent, world.pg
+    agent.backup["postgres"]["format"] = "plain"
+    backup = one(agent.run("backup", "now", "--json"))
+    dump = opened(world, agent.path(backup))
+    tap.check(dump.rstrip().endswith(b"-- PostgreSQL database cluster dump complete\n--"), "pg_dumpall's text is whole")
+    tap.equal(dict(backup["files"][0]["tables"]),
+              {"app.shop.orders": 5000, "app.public.odd name.with dot": 4, "app.public.empty": 0,
+               "app.public.files": 20}, "its rows are counted by database")
+    before = pg.rows("app")
+    pg.sql("delete from shop.orders", "app")
+    done = agent.run("restore")
+    tap.equal(done.returncode, 0, "a plain backup is restored") or tap.note(done.stderr)
+    tap.equal(pg.rows("app"), before, "with equal rows")
+
+
+def test_cut_dumps_are_never_listed(world):
+    agent, broker = world.agent, world.broker
+    full = one(agent.run("backup", "now", "--json"))
+    names = {f["name"]: f["bytes"] for f in full["files"]}
+    size = names["database-app.dump.zst"]
+    for form, whole in (("custom", size), ("plain", 500000)):
+        agent.backup["postgres"]["format"] = form
+        if form == "plain":
+            whole = one(agent.run("backup", "now", "--json"))["files"][0]["bytes"]
+        before = agent.list()
+        for at in [0, 1, 300, whole // 2, whole - 300, whole - 60, whole - 10]:
+            broker.cut_dump_at, broker.cut_exit = at, 0
+            done = agent.run("backup", "now")
+            if done.returncode == 0:
+                tap.check(False, f"{form}: cut at {at} of {whole} was taken for whole")
+            elif agent.list() != before:
+                tap.check(False, f"{form}: cut at {at} is listed")
+        broker.cut_dump_at, broker.cut_exit = whole * 2, 1
+        done = agent.run("backup", "now")
+        tap.check(done.returncode != 0 and "ended with 1" in done.stderr,
+                  f"{form}: a dump that is whole but failed is none", done.stderr)
+        broker.cut_dump_at = None
+        tap.equal(agent.list(), before, f"{form}: nothing that was cut off is ever listed")
+    left = [p.name for p in (agent.state / "backup").iterdir()]
+    tap.check(not [n for n in left if "." in n], "and nothing is left of it", left)
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check(any(a["key"] == "backup" and not a["over"] for a in alerts), "one alert is raised", alerts)
+    one(agent.run("backup", "now", "--json"))
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check(all(a["over"] for a in alerts if a["key"] == "backup"), "and is over with the next good one", alerts)
+
+
+def test_damage_is_found(world):
+    agent = world.agent
+    backup = one(agent.run("backup", "now", "--json"))
+    path = agent.path(backup, 1)
+    good = path.read_bytes()
+    for what, bad in (("a changed byte", good[:50] + bytes([good[50] ^ 1]) + good[51:]), ("a cut", good[:-7]),
+                      ("an empty file", b"")):
+        path.write_bytes(bad)
+        done = agent.run("backup", "verify", backup["id"])
+        tap.check(done.returncode == 4 and path.name in done.stderr, f"verify finds {what}",
+                  done.stdout + done.stderr)
+        done = agent.run("restore", backup["id"])
+        tap.check(done.returncode == 4 and not [d for d in world.pg.databases() if "_" in d],
+                  f"and restore refuses {what}", done.stderr)
+    path.write_bytes(good)
+    (agent.state / "backup" / backup["id"] / "manifest.json").write_text('{"v": 1}')
+    tap.equal(agent.list(), [], "without a manifest it is no backup")
+
+
+def test_shrinking_is_suspect(world):
+    agent, pg = world.agent, world.pg
+    good = one(agent.run("backup", "now", "--json"))
+    pg.sql("truncate shop.orders", "app")
+    pg.sql("truncate files", "app")
+    shrunk = one(agent.run("backup", "now", "--json"))
+    tap.check(shrunk["suspect"] and "less than half" in shrunk["suspect"], "a dump that shrank is suspect", shrunk)
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check(any(a["key"] == "backup" and not a["over"] for a in alerts), "and told", alerts)
+    agent.backup["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    for _ in range(5):
+        agent.run("backup", "now")
+    ids = [b["id"] for b in agent.list()]
+    tap.check(good["id"] in ids and len(ids) == 4, "suspect ones never push the good one out", ids)
+    agent.run("backup", "verify", ids[0], "--accept")
+    after = one(agent.run("backup", "now", "--json"))
+    tap.check(after["suspect"] is None, "until somebody says that it is right", after["suspect"])
+    pg.sql("drop schema shop cascade; drop table \"odd name.with dot\", empty, files", "app")
+    empty = one(agent.run("backup", "now", "--json"))
+    tap.check(empty["suspect"], "no tables at all is suspect", empty)
+
+
+def test_restore_swaps_and_keeps_the_old(world):
+    agent, pg = world.agent, world.pg
+    key, recipient = world.key()
+    agent.backup["recipients"] = [recipient]
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    pg.sql("update shop.orders set note = 'spoiled'; drop table files", "app")
+    spoiled = pg.rows("app")
+    done = agent.run("restore")
+    tap.check(done.returncode == 7 and "--identity" in done.stderr, "without the key it says what to give", done.stderr)
+    done = agent.run("restore", "--dry-run", "--identity", key)
+    tap.check(done.returncode == 0 and "would be" in done.stdout and pg.rows("app") == spoiled,
+              "a dry run changes nothing", done.stdout + done.stderr)
+    held = subprocess.Popen([str(pg.bin / "psql"), "-X", "-d", "app"], env=pg.env, cwd="/", stdin=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **pg.who)
+    wait_for(lambda: pg.sql("select count(*) from pg_stat_activity where datname='app'") != "0", 10)
+    done = agent.run("restore", "--identity", key)
+    held.kill()
+    held.wait()
+    tap.check(done.returncode == 0, "it is restored while somebody is connected", done.stderr)
+    tap.equal(pg.rows("app"), before, "rows are those of the backup")
+    old = f"app_before_{backup['id']}"
+    tap.check(old in pg.databases(), "the one before is kept", pg.databases())
+    tap.equal(pg.rows(f"{old}"), spoiled, "as it was")
+    safety = agent.list()[0]
+    tap.check(safety["reason"] == "restore", "and was backed up first", safety)
+    tap.equal(pg.sql("select pg_get_userbyid(datdba) || ' ' || rolcanlogin from pg_database, pg_roles "
+                     "where datname='app' and rolname='app'").split()[1], "true", "roles are as they are now")
+    done = agent.run("restore", "latest", "--to", "look", "--identity", key)
+    tap.check(done.returncode == 0 and pg.rows("look") == before, "--to makes another one beside it; latest is not "
+              "the safety dump", done.stderr)
+    done = agent.run("restore", "latest", "--to", "look", "--identity", key)
+    tap.equal(done.returncode, 2, "and never replaces")
+    done = agent.run("restore", backup["id"], "--identity", key)
+    tap.check(done.returncode == 0 and f"{old}_2" in pg.databases(), "the same one again keeps both", done.stderr)
+
+
+def test_restore_after_the_loss_of_all(world):
+    agent, pg = world.agent, world.pg
+    agent.backup["postgres"]["databases"] = ["app"]
+    agent.run("backup", "now")
+    before = pg.rows("app")
+    pg.sql("drop database app")
+    pg.sql("drop role app")
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 1 and "no database 'app'" in done.stderr, "a missing database fails a backup",
+              done.stderr)
+    done = agent.run("restore", "--roles")
+    tap.check(done.returncode == 0, "it is restored though nothing is there", done.stderr)
+    tap.equal(pg.rows("app"), before, "rows are equal")
+    tap.equal(pg.sql("select rolcanlogin and rolpassword is not null from pg_authid where rolname='app'"), "t",
+              "roles came with it")
+
+
+def kill_somewhere(agent, rng, seconds, *args):
+    child = agent.start(*args)
+    time.sleep(rng.random() * seconds)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    return child.returncode
+
+
+def took(agent, *args):
+    start = time.monotonic()
+    done = agent.run(*args)
+    return time.monotonic() - start if done.returncode == 0 else 3
+
+
+def test_killed_backups(world):
+    agent, rng = world.agent, random.Random(1)
+    seconds = took(agent, "backup", "now") * 1.2
+    killed = 0
+    for _ in range(25):
+        killed += kill_somewhere(agent, rng, seconds, "backup", "now") == -9
+        for listed in agent.list():
+            done = agent.run("backup", "verify", listed["id"])
+            if done.returncode:
+                tap.check(False, "what is listed after a kill is whole", done.stderr)
+    done = agent.run("backup", "now")
+    left = [p.name for p in (agent.state / "backup").iterdir() if "." in p.name]
+    tap.check(done.returncode == 0 and not left and killed > 5,
+              f"{killed} of 25 kills: what is listed is whole, the next run works and sweeps", f"{left} {done.stderr}")
+
+
+def test_killed_restores(world):
+    agent, pg, rng = world.agent, world.pg, random.Random(2)
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    seconds = took(agent, "restore", backup["id"]) * 1.1
+    killed = gone = 0
+    for _ in range(20):
+        killed += kill_somewhere(agent, rng, seconds, "restore", backup["id"]) == -9
+        gone += "app" not in pg.databases()
+    done = agent.run("restore", backup["id"])
+    tap.check(done.returncode == 0 and killed > 5, f"{killed} of 20 kills ({gone} between the two names): the next "
+              "restore works", done.stderr)
+    tap.equal(pg.rows("app"), before, "and rows are equal")
+    left = [d for d in pg.databases() if "_restore_" in d]
+    tap.equal(left, [], "no half database is left")
+    # The narrow moment by hand: the old one has gave up its name, the new one has not got it.
+    fresh, old = f"app_restore_{backup['id']}", "app_before_x"
+    (agent.state / "restore.json").write_text(json.dumps({"id": backup["id"], "step": "swap", "databases": [
+        {"name": "app", "fresh": fresh, "old": old}]}))
+    pg.sql(f'alter database app rename to "{old}"')
+    pg.sql(f'create database "{fresh}" template "{old}"')
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 0 and "app" in pg.databases() and pg.rows("app") == before,
+              "the next backup ends a swap that was cut between the names", done.stderr)
+
+
+def test_full_disk(world):
+    agent = world.agent
+    small = world.dir / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=72m,mode=700", "none", str(small)],
+                      check=False, capture_output=True).returncode:
+        tap.note("no tmpfs can be mounted here: the full disk was not tried")
+        return
+    try:
+        agent.state = small
+        done = agent.run("backup", "now", "--json")
+        first = one(done)
+        tap.check(first, "there is room for one", done.stderr)
+        (small / "ballast").write_bytes(os.urandom(30 << 20))
+        done = agent.run("backup", "now")
+        tap.check(done.returncode == 1 and "too full" in done.stderr, "too little room is known before", done.stderr)
+        tap.equal([b["id"] for b in agent.list()], [first["id"]], "the old one stays")
+        (small / "ballast").unlink()
+        world.pg.sql("create table big as select g, random()::text || md5(random()::text) || md5(random()::text) x "
+                     "from generate_series(1, 2400000) g", "app")
+        done = agent.run("backup", "now")
+        tap.check(done.returncode == 1 and "No space" in done.stderr, "a disk that fills meanwhile is said", done.stderr)
+        left = sorted(p.name for p in (small / "backup").iterdir())
+        tap.equal(left, [first["id"]], "and costs no old backup")
+        tap.equal(agent.run("backup", "verify").returncode, 0, "which is still whole")
+    finally:
+        subprocess.run(["umount", str(small)], check=False)
+
+
+def test_volumes_and_paths(world):
+    agent = world.agent
+    volume = world.dir / "volume"
+    (volume / "deep").mkdir(parents=True)
+    (volume / "deep" / "file").write_bytes(os.urandom(3 << 20))
+    world.broker.volumes["uploads"] = str(volume)
+    agent.backup["volumes"] = ["uploads"]
+    agent.backup["paths"] = [str(volume / "deep")]
+    backup = one(agent.run("backup", "now", "--json"))
+    kinds = [(f["kind"], f["of"]) for f in backup["files"]]
+    tap.check(("volume", "uploads") in kinds and ("path", str(volume / "deep")) in kinds, "volumes and paths are in it",
+              kinds)
+    tar = opened(world, agent.path(backup, kinds.index(("volume", "uploads"))))
+    out = subprocess.run(["tar", "-xO", "./deep/file"], input=tar, capture_output=True, check=False)
+    tap.check(out.stdout == (volume / "deep" / "file").read_bytes(), "stock tar opens them", out.stderr)
+
+
+def test_two_at_once(world):
+    agent = world.agent
+    world.broker.slow = 0.02
+    first = agent.start("backup", "now")
+    busy = wait_for(lambda: [c for c in world.broker.calls if c["op"] == "pg-dump"], 20)
+    done = agent.run("backup", "now")
+    world.broker.slow = None
+    tap.check(busy and done.returncode == 1 and "another backup" in done.stderr, "the second one says so", done.stderr)
+    first.communicate()
+    tap.equal(first.returncode, 0, "the first one ends well")
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    program = Path(sys.argv[1]) / "firstboot/kbuild-agent"
+    wanted = sys.argv[2:]
+    if not programs():
+        sys.exit("PostgreSQL is not installed")
+    scratch = tempfile.mkdtemp(prefix="kbuild-backup-")
+    os.chmod(scratch, 0o755)
+    try:
+        for name, test in list(globals().items()):
+            if not name.startswith("test_") or (wanted and name[5:] not in wanted):
+                continue
+            tap.note(name[5:].replace("_", " "))
+            world = World(program, scratch, name)
+            try:
+                test(world)
+            except Exception as problem:  # pylint: disable=broad-except
+                tap.check(False, name, repr(problem))
+            finally:
+                world.stop()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

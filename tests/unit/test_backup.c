@@ -1,0 +1,577 @@
+/* Backups without a database: ids, manifests, what is kept, what is odd, what the files hold. */
+#include "age.h"
+#include "arena.h"
+#include "buf.h"
+#include "compress.h"
+#include "digest.h"
+#include "error.h"
+#include "manifest.h"
+#include "pack.h"
+#include "plain_part.h"
+#include "retain.h"
+#include "sanity.h"
+#include "scan.h"
+#include "store.h"
+
+#include "check.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+static void an_id_is_a_moment(void)
+{
+	static const struct {
+		const char *id;
+		int64_t at; /* -1: no id */
+	} rows[] = {
+		{ "19700101T000000Z", 0 },
+		{ "20260104T020000Z", 1767492000 },
+		{ "20240229T235959Z", 1709251199 },
+		{ "20230229T000000Z", -1 },
+		{ "20260104T250000Z", -1 },
+		{ "20260104T020000", -1 },
+		{ "20260104T020000Z.part", -1 },
+		{ "2026-01-04T02:00", -1 },
+		{ "../../etc/passwd", -1 },
+		{ "", -1 },
+	};
+	char id[BACKUP_ID_LEN + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t at = -1;
+
+		check_int(backup_id_time(rows[i].id, &at), rows[i].at >= 0);
+		if (rows[i].at < 0)
+			continue;
+		check_int(at, rows[i].at);
+		backup_id_format(at, id);
+		check_str(id, rows[i].id);
+	}
+}
+
+static int64_t at(const char *text)
+{
+	struct tm tm = { 0 };
+
+	if (!strptime(text, "%Y-%m-%d %H:%M", &tm))
+		check_fail("not a time: %s", text);
+	return timegm(&tm);
+}
+
+static const char *whole[] = { "whole", NULL };
+
+/*
+ * times: newest first, "Y-M-D H:M" in UTC; a "?" before one makes it suspect. kept: a letter each, "k"
+ * or "-".
+ */
+static void check_kept(const struct backup_keep *policy, const char *zone, const char *const *times,
+	const char *kept)
+{
+	struct manifest m[64] = { 0 };
+	const struct manifest *p[64] = { 0 };
+	bool keep[64];
+	char got[65] = "";
+	char ids[64][BACKUP_ID_LEN + 1];
+	size_t n = 0;
+
+	for (; times[n]; n++) {
+		bool odd = times[n][0] == '?';
+
+		/* Ids go down, whatever the clock said. */
+		backup_id_format(4000000000 - (int64_t)n, ids[n]);
+		m[n].id = ids[n];
+		m[n].started = at(times[n] + odd);
+		m[n].verified = whole;
+		m[n].suspect = odd ? "odd" : NULL;
+		p[n] = &m[n];
+	}
+	retain_choose(policy, zone, NULL, p, n, keep);
+	for (size_t i = 0; i < n; i++)
+		got[i] = keep[i] ? 'k' : '-';
+	check_str(got, kept);
+}
+
+static void the_newest_of_each_day_week_and_month_stays(void)
+{
+	static const char *const daily[] = { "2026-03-10 02:00", "2026-03-09 15:00",
+		"2026-03-09 02:00", "2026-03-08 02:00", "2026-03-07 02:00", NULL };
+	/* Mondays are 2, 9 and 16 March 2026. */
+	static const char *const weekly[] = { "2026-03-17 02:00", "2026-03-16 02:00",
+		"2026-03-15 02:00", "2026-03-09 02:00", "2026-03-08 02:00", "2026-02-27 02:00",
+		NULL };
+	static const char *const monthly[] = { "2026-03-17 02:00", "2026-03-01 00:00",
+		"2026-02-28 23:59", "2026-02-01 02:00", "2025-12-31 02:00", "2025-11-01 02:00",
+		NULL };
+
+	check_kept(&(struct backup_keep){ 3, 0, 0 }, "UTC", daily, "kk-k-");
+	check_kept(&(struct backup_keep){ 0, 3, 0 }, "UTC", weekly, "k-k-k-");
+	check_kept(&(struct backup_keep){ 0, 0, 3 }, "UTC", monthly, "k-k-k-");
+	check_kept(&(struct backup_keep){ 1, 2, 3 }, "UTC", monthly, "kkk-k-");
+}
+
+static void a_gap_costs_nothing(void)
+{
+	static const char *const times[] = { "2026-03-10 02:00", "2026-01-02 02:00",
+		"2026-01-01 02:00", "2025-06-01 02:00", NULL };
+
+	check_kept(&(struct backup_keep){ 3, 0, 0 }, "UTC", times, "kkk-");
+	check_kept(&(struct backup_keep){ 0, 0, 0 }, "UTC", times, "k---");
+}
+
+static void days_are_those_of_the_zone(void)
+{
+	/* Paris is an hour ahead in winter, two in summer: 29 March 2026, 02:00 local does not exist. */
+	static const char *const times[] = { "2026-03-29 21:59", "2026-03-29 00:30",
+		"2026-03-28 23:00", "2026-03-28 22:59", "2026-03-27 23:30", NULL };
+	/* 25 October 2026 has 25 hours: from 22:00 to 23:00 UTC. */
+	static const char *const longer[] = { "2026-10-25 22:59", "2026-10-25 00:30",
+		"2026-10-24 22:00", "2026-10-24 21:59", NULL };
+
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "Europe/Paris", times, "k--k-");
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "Europe/Paris", longer, "k--k");
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "Nowhere/Atall", longer, "k-k-");
+}
+
+static void a_clock_that_went_back_loses_nothing(void)
+{
+	/* It was in 2030 for two runs, and in 1970 for one. */
+	static const char *const times[] = { "2026-03-10 02:00", "2026-03-09 02:00",
+		"2030-01-02 02:00", "2030-01-01 02:00", "1970-01-01 00:10", "2026-03-09 01:00",
+		"2026-03-08 02:00", NULL };
+
+	check_kept(&(struct backup_keep){ 6, 0, 0 }, "UTC", times, "kkkkk-k");
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "UTC", times, "kk-----");
+}
+
+static void suspect_ones_hold_no_place(void)
+{
+	static const char *const times[] = { "?2026-03-10 02:00", "?2026-03-09 02:00",
+		"?2026-03-08 02:00", "?2026-03-07 02:00", "2026-03-06 02:00", "2026-03-05 02:00",
+		NULL };
+
+	check_kept(&(struct backup_keep){ 1, 0, 0 }, "UTC", times, "kkk-k-");
+}
+
+static struct backup_file file_of(const char *kind, const char *of, uint64_t bytes, size_t tables)
+{
+	static const struct backup_table some[8] = { { "a", 1 }, { "b", 2 }, { "c", 3 } };
+
+	return (struct backup_file){ "n", kind, of, "", bytes / 2, bytes, some, tables };
+}
+
+static void what_shrank_is_odd(void)
+{
+	static const struct {
+		struct backup_file before, now;
+		const char *says; /* NULL: nothing */
+	} rows[] = {
+		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
+			{ .kind = "database", .of = "a", .bytes = 500000, .n_tables = 2 }, NULL },
+		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
+			{ .kind = "database", .of = "a", .bytes = 499999, .n_tables = 4 },
+			"less than half" },
+		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
+			{ .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 1 },
+			"1 tables" },
+		{ { .kind = "database", .of = "a", .bytes = 2000, .n_tables = 1 },
+			{ .kind = "database", .of = "a", .bytes = 900, .n_tables = 1 }, NULL },
+		{ { .kind = "database", .of = "b", .bytes = 1000, .n_tables = 1 },
+			{ .kind = "database", .of = "a", .bytes = 1000, .n_tables = 1 },
+			"is gone" },
+		{ { .kind = "volume", .of = "v", .bytes = 1000000 },
+			{ .kind = "database", .of = "a", .bytes = 1000, .n_tables = 1 },
+			"is gone" },
+		{ { .kind = "cluster", .bytes = 1000000, .n_tables = 4 },
+			{ .kind = "globals", .bytes = 10, .n_tables = 1 }, NULL },
+		{ { .kind = "globals", .bytes = 10 },
+			{ .kind = "cluster", .bytes = 1000, .n_tables = 1 }, NULL },
+	};
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct backup_file now = rows[i].now;
+		struct manifest last = { .files = &rows[i].before, .n_files = 1 };
+		struct manifest m = { .files = &now, .n_files = 1 };
+		const char *odd = sanity_check(&m, &last, arena);
+
+		if (!rows[i].says)
+			check_str(odd, NULL);
+		else if (!odd || !strstr(odd, rows[i].says))
+			check_fail("row %zu says '%s'", i, odd ? odd : "nothing");
+	}
+}
+
+static void no_tables_at_all_is_odd(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct backup_file empty = file_of("database", "a", 2042, 0);
+	struct backup_file volume = file_of("volume", "v", 2042, 0);
+	struct manifest m = { .files = &empty, .n_files = 1 };
+
+	check_str(sanity_check(&m, NULL, arena), "the database has no tables");
+	m.files = &volume;
+	check_str(sanity_check(&m, NULL, arena), NULL);
+}
+
+#define SHA  "ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12"
+#define HEAD "\"v\":1,\"id\":\"20260104T020000Z\",\"reason\":\"timer\",\"started\":1,\"ended\":2"
+#define ONE_FILE(name)                                                                             \
+	"{\"name\":\"" name "\",\"kind\":\"database\",\"of\":\"app\",\"sha256\":\"" SHA            \
+	"\",\"size\":10,\"bytes\":20,\"tables\":[[\"public.t\",3]]}"
+
+static void a_manifest_is_written_as_it_was_read(void)
+{
+	static const char text[] = "{" HEAD
+				   ",\"server\":\"15.4\",\"image\":null,\"revision\":null,"
+				   "\"recipients\":[\"age1x\"],\"verified\":[\"whole\"],"
+				   "\"suspect\":null,\"files\":[" ONE_FILE("a.zst") "]}\n";
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	_buf_ out = BUF_INIT;
+	struct manifest m = { 0 };
+	struct error e = { 0 };
+
+	check_int(manifest_parse(&m, arena, text, strlen(text), &e), 0);
+	check_int(manifest_size(&m), 10);
+	check_int(manifest_tables(&m), 1);
+	check_int(manifest_rows(&m), 3);
+	check(manifest_good(&m));
+	manifest_write(&m, &out);
+	check_str(buf_str(&out), text);
+}
+
+static void what_no_manifest_can_say_is_refused(void)
+{
+	static const char *const texts[] = {
+		"",
+		"[]",
+		"{}",
+		"{" HEAD "}",
+		"{\"v\":2,\"id\":\"20260104T020000Z\",\"reason\":\"x\",\"started\":1,\"ended\":2,"
+		"\"files\":[]}",
+		"{\"v\":1,\"id\":\"../x\",\"reason\":\"x\",\"started\":1,\"ended\":2,\"files\":[]}",
+		"{" HEAD ",\"files\":[" ONE_FILE("../a") "]}",
+		"{" HEAD ",\"files\":[" ONE_FILE(".a") "]}",
+		"{" HEAD ",\"files\":[" ONE_FILE("manifest.json") "]}",
+		"{" HEAD ",\"files\":[" ONE_FILE("a") "," ONE_FILE("a") "]}",
+		"{" HEAD
+		",\"files\":[{\"name\":\"a\",\"kind\":\"database\",\"sha256\":\"AB\","
+		"\"size\":1,\"bytes\":1}]}",
+		"{" HEAD ",\"files\":[{\"name\":\"a\",\"kind\":\"other\",\"sha256\":\"" SHA
+		"\",\"size\":1,\"bytes\":1}]}",
+		"{" HEAD ",\"files\":[{\"name\":\"a\",\"kind\":\"volume\",\"sha256\":\"" SHA
+		"\",\"size\":-1,\"bytes\":1}]}",
+		"{" HEAD ",\"files\":[{\"name\":\"a\",\"kind\":\"volume\",\"sha256\":\"" SHA
+		"\",\"size\":1,\"bytes\":1,\"tables\":[[\"t\"]]}]}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_(arena_freep) struct arena *arena = arena_new();
+		struct manifest m = { 0 };
+		struct error e = { 0 };
+
+		if (manifest_parse(&m, arena, texts[i], strlen(texts[i]), &e) != -ERR_LOCK)
+			check_fail("taken for one: %s", texts[i]);
+	}
+}
+
+/* Every way of cutting the input must give the same. */
+static int scan_text(enum scan_kind kind, const char *text, size_t len, size_t step,
+	struct scan **ret, struct error *e)
+{
+	_cleanup_(scan_freep) struct scan *s = scan_new(kind);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < len; i += step)
+		r = scan_add(s, text + i, MIN(step, len - i), e);
+	if (r >= 0)
+		r = scan_end(s, e);
+	*ret = TAKE(s);
+	return r;
+}
+
+#define DUMPALL_END "--\n-- PostgreSQL database cluster dump complete\n--\n\n"
+#define TABLE(name)                                                                                \
+	"--\n-- Data for Name: " name                                                              \
+	"; Type: TABLE DATA; Schema: public; Owner: app\n--\n\n"                                   \
+	"COPY public." name " (a) FROM stdin;\n"
+
+static const char dumpall[] = "--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE app;\n"
+			      "--\n-- Database \"one\" dump\n--\n\n"
+			      "-- Dumped from database version 15.4\n"
+			      "CREATE DATABASE one;\n\\connect one\n"
+			      "COPY not_a_table FROM stdin;\n" TABLE("t") "1\n2\n\\N\n\\.\n\n"
+			      "-- PostgreSQL database dump complete\n--\n"
+			      "--\n-- Database \"two\" dump\n--\n\n\\connect two\n" TABLE("u")
+			      "\\\\.\n-- Database \"x\" dump\n\\connect y\n\\.\n\n" TABLE("v")
+			      "\\.\n" DUMPALL_END;
+
+static void rows_of_a_plain_dump_are_counted(void)
+{
+	static const struct scan_table want[] = { { (char *)(uintptr_t) "one.public.t", 3 },
+		{ (char *)(uintptr_t) "two.public.u", 3 },
+		{ (char *)(uintptr_t) "two.public.v", 0 } };
+
+	for (size_t step = 1; step <= sizeof dumpall; step++) {
+		_cleanup_(scan_freep) struct scan *s = NULL;
+		struct error e = { 0 };
+		const struct scan_table *t;
+		size_t n;
+
+		check_int(scan_text(SCAN_PLAIN, dumpall, strlen(dumpall), step, &s, &e), 0);
+		t = scan_tables(s, &n);
+		check_int(n, ARRAY_SIZE(want));
+		for (size_t i = 0; i < n; i++) {
+			check_str(t[i].name, want[i].name);
+			check_int(t[i].rows, want[i].rows);
+		}
+		check_str(scan_server_version(s), "15.4");
+	}
+}
+
+static void a_dump_that_is_cut_off_is_known(void)
+{
+	static const struct {
+		enum scan_kind kind;
+		const char *text;
+	} rows[] = {
+		{ SCAN_GLOBALS, "" },
+		{ SCAN_GLOBALS, "CREATE ROLE a;\n-- PostgreSQL database dump complete\n--\n\n" },
+		{ SCAN_GLOBALS, "x\n-- PostgreSQL database cluster dump complete\nCREATE ROLE" },
+		{ SCAN_GLOBALS, "'-- PostgreSQL database cluster dump complete\n" },
+		{ SCAN_PLAIN, TABLE("t") "1\n" DUMPALL_END },
+		{ SCAN_CUSTOM, "" },
+		{ SCAN_CUSTOM, "PGDMP" },
+		{ SCAN_CUSTOM, "-- PostgreSQL database dump\n" },
+		{ SCAN_TAR, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(scan_freep) struct scan *s = NULL;
+		struct error e = { 0 };
+
+		if (scan_text(rows[i].kind, rows[i].text, strlen(rows[i].text), 7, &s, &e) !=
+			-ERR_LOCK)
+			check_fail("row %zu was taken for whole", i);
+	}
+	for (size_t cut = 1; cut < strlen(dumpall) - strlen("\n--\n\n"); cut++) {
+		_cleanup_(scan_freep) struct scan *s = NULL;
+		struct error e = { 0 };
+
+		if (scan_text(SCAN_PLAIN, dumpall, cut, 64, &s, &e) != -ERR_LOCK)
+			check_fail("cut after %zu bytes it was taken for whole", cut);
+	}
+}
+
+static void a_tar_ends_with_an_empty_block(void)
+{
+	static char tar[10240];
+	_cleanup_(scan_freep) struct scan *s = NULL;
+	_cleanup_(scan_freep) struct scan *cut = NULL;
+	struct error e = { 0 };
+
+	memset(tar, 'x', 512);
+	check_int(scan_text(SCAN_TAR, tar, sizeof tar, 700, &s, &e), 0);
+	check_int(scan_text(SCAN_TAR, tar, 1200, 700, &cut, &e), -ERR_LOCK);
+}
+
+static int collect(void *arg, const void *data, size_t len, _unused_ struct error *e)
+{
+	buf_add(arg, data, len);
+	return 0;
+}
+
+static void one_database_is_taken_out_of_a_plain_dump(void)
+{
+	static const struct {
+		const char *database, *want;
+	} rows[] = {
+		{ NULL, "--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE app;\n--\n" },
+		{ "one", "COPY not_a_table FROM stdin;\n" TABLE(
+				 "t") "1\n2\n\\N\n\\.\n\n"
+				      "-- PostgreSQL database dump complete\n--\n--\n" },
+		{ "two", TABLE("u") "\\\\.\n-- Database \"x\" dump\n\\connect y\n\\.\n\n" TABLE(
+				 "v") "\\.\n" DUMPALL_END },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (size_t step = 1; step < 300; step += 7) {
+			_buf_ got = BUF_INIT;
+			_cleanup_(plain_part_freep) struct plain_part *p =
+				plain_part_new(rows[i].database, collect, &got);
+			struct error e = { 0 };
+
+			for (size_t k = 0; k < strlen(dumpall); k += step)
+				check_int(plain_part_add(p, dumpall + k,
+						  MIN(step, strlen(dumpall) - k), &e),
+					0);
+			check_int(plain_part_end(p, &e), 0);
+			check_str(buf_str(&got), rows[i].want);
+		}
+	}
+}
+
+static void a_database_that_is_not_in_it_is_missed(void)
+{
+	_buf_ got = BUF_INIT;
+	_cleanup_(plain_part_freep) struct plain_part *p = plain_part_new("x", collect, &got);
+	struct error e = { 0 };
+
+	check_int(plain_part_add(p, dumpall, strlen(dumpall), &e), 0);
+	check_int(plain_part_end(p, &e), -ERR_LOCK);
+	check_int(got.len, 0);
+}
+
+static void fill(struct buf *b, size_t len)
+{
+	uint32_t x = 1;
+
+	while (b->len < len) {
+		x = x * 1664525 + 1013904223;
+		buf_printf(b, "%" PRIu32 "%s", x >> 20, x & 7 ? "" : "\n");
+	}
+}
+
+static void what_was_compressed_comes_back(void)
+{
+	static const size_t sizes[] = { 0, 1, 1000, 300000, 7000000 };
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+		_buf_ data = BUF_INIT;
+		_buf_ small = BUF_INIT;
+		_buf_ back = BUF_INIT;
+		_cleanup_(compress_freep) struct compress *c =
+			compress_new(3, i % 2, collect, &small);
+		_cleanup_(decompress_freep) struct decompress *d = decompress_new(collect, &back);
+		_cleanup_(decompress_freep) struct decompress *cut =
+			decompress_new(collect, &(struct buf)BUF_INIT);
+		struct error e = { 0 };
+
+		fill(&data, sizes[i / 2]);
+		check_int(compress_add(c, buf_str(&data), data.len, &e), 0);
+		check_int(compress_end(c, &e), 0);
+		for (size_t k = 0; k < small.len; k += 1000)
+			check_int(
+				decompress_add(d, small.data + k, MIN(1000, small.len - k), &e), 0);
+		check_int(decompress_end(d, &e), 0);
+		check(back.len == data.len &&
+			memcmp(buf_str(&back), buf_str(&data), data.len) == 0);
+	}
+}
+
+static void a_compressed_file_that_is_cut_is_known(void)
+{
+	_buf_ data = BUF_INIT;
+	_buf_ small = BUF_INIT;
+	_cleanup_(compress_freep) struct compress *c = compress_new(3, 0, collect, &small);
+	struct error e = { 0 };
+
+	fill(&data, 1000);
+	check_int(compress_add(c, data.data, data.len, &e), 0);
+	check_int(compress_end(c, &e), 0);
+	for (size_t cut = 0; cut < small.len; cut++) {
+		_buf_ back = BUF_INIT;
+		_cleanup_(decompress_freep) struct decompress *d = decompress_new(collect, &back);
+
+		check_int(decompress_add(d, small.data, cut, &e), 0);
+		check_int(decompress_end(d, &e), -ERR_LOCK);
+	}
+}
+
+static void a_packed_file_opens_with_its_key_only(void)
+{
+	_cleanup_(age_identity_wipe) struct age_identity id, other;
+	_cleanup_(pack_freep) struct pack *p = NULL;
+	_close_ int fd = openat(tmp_fd(), "packed", O_RDWR | O_CREAT, 0600);
+	struct age_recipient to;
+	_buf_ data = BUF_INIT;
+	_buf_ back = BUF_INIT;
+	struct unpack_how how = { &id, 1, collect, &back };
+	char sha[SHA256_HEX];
+	struct error e = { 0 };
+	uint64_t size;
+
+	age_identity_generate(&id);
+	age_identity_generate(&other);
+	age_identity_recipient(&id, &to);
+	fill(&data, 500000);
+	check_int(pack_new(&p, fd, &to, 1, &e), 0);
+	check_int(pack_add(p, data.data, data.len, &e), 0);
+	check_int(pack_end(p, sha, &size, &e), 0);
+	check_int(size, lseek(fd, 0, SEEK_END));
+	check_int(unpack(fd, sha, &how, &e), 0);
+	check(back.len == data.len && memcmp(back.data, data.data, data.len) == 0);
+	how.identities = &other;
+	check(unpack(fd, sha, &how, &e) < 0);
+	how.identities = &id;
+	sha[0] ^= 1;
+	buf_reset(&back);
+	check_int(unpack(fd, sha, &how, &e), -ERR_LOCK);
+	age_identity_wipe(&other);
+}
+
+static void the_latest_is_no_safety_dump(void)
+{
+	struct manifest v[] = {
+		{ .id = "20260103T000000Z", .reason = "restore", .verified = whole },
+		{ .id = "20260102T000000Z", .reason = "timer", .verified = whole, .suspect = "x" },
+		{ .id = "20260101T000000Z", .reason = "timer", .verified = whole },
+	};
+	struct backup_list list = { .v = v, .n = 3 };
+	const struct manifest *m;
+	struct error e = { 0 };
+
+	check_int(backup_list_find(&list, "latest", &m, &e), 0);
+	check_str(m->id, v[2].id);
+	check_int(backup_list_find(&list, v[0].id, &m, &e), 0);
+	check_int(backup_list_find(&list, "20250101T000000Z", &m, &e), -ERR_FAILED);
+	list.n = 1;
+	check_int(backup_list_find(&list, NULL, &m, &e), 0);
+	check_str(m->id, v[0].id);
+}
+
+static void ids_never_go_back(void)
+{
+	char id[BACKUP_ID_LEN + 1];
+	struct error e = { 0 };
+	_close_ int one = store_begin(tmp_fd(), 1767492000, "20260104T020005Z", id, &e);
+
+	check(one >= 0);
+	check_str(id, "20260104T020006Z");
+	check_int(mkdirat(tmp_fd(), "20260104T020007Z", 0700), 0);
+	{
+		_close_ int two = store_begin(tmp_fd(), 1767492000, "20260104T020006Z", id, &e);
+
+		check(two >= 0);
+		check_str(id, "20260104T020008Z");
+	}
+	check_int(store_sweep(tmp_fd(), &e), 0);
+	check_int(faccessat(tmp_fd(), "20260104T020006Z.part", F_OK, 0), -1);
+	check_int(faccessat(tmp_fd(), "20260104T020007Z", F_OK, 0), 0);
+}
+
+int main(void)
+{
+	run(an_id_is_a_moment);
+	run(the_newest_of_each_day_week_and_month_stays);
+	run(a_gap_costs_nothing);
+	run(days_are_those_of_the_zone);
+	run(a_clock_that_went_back_loses_nothing);
+	run(suspect_ones_hold_no_place);
+	run(what_shrank_is_odd);
+	run(no_tables_at_all_is_odd);
+	run(a_manifest_is_written_as_it_was_read);
+	run(what_no_manifest_can_say_is_refused);
+	run(rows_of_a_plain_dump_are_counted);
+	run(a_dump_that_is_cut_off_is_known);
+	run(a_tar_ends_with_an_empty_block);
+	run(one_database_is_taken_out_of_a_plain_dump);
+	run(a_database_that_is_not_in_it_is_missed);
+	run(what_was_compressed_comes_back);
+	run(a_compressed_file_that_is_cut_is_known);
+	run(a_packed_file_opens_with_its_key_only);
+	run(the_latest_is_no_safety_dump);
+	run(ids_never_go_back);
+	return done();
+}
