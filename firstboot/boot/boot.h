@@ -31,6 +31,11 @@ enum step_flags {
 	STEP_STOPS = 2,	    /* where it fails, the steps behind it cannot be right */
 	STEP_APP = 4,	    /* where it fails, the STEP_APP behind it are left out */
 	STEP_LAST = 8,	    /* runs whatever was before */
+	/*
+	 * The probe can take a done back, and give none: what it sees may be another instance's, whose
+	 * disk this was.
+	 */
+	STEP_DOUBTS = 16,
 };
 
 struct step {

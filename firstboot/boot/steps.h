@@ -23,3 +23,24 @@ int step_identity_run(struct boot *b, struct error *e);
 const char *step_volume_skip(const struct boot *b);
 int step_volume_probe(struct boot *b, struct error *e);
 int step_volume_run(struct boot *b, struct error *e);
+
+/* step_app.c: what the application needs, and the application. */
+const char *step_secrets_skip(const struct boot *b);
+int step_secrets_probe(struct boot *b, struct error *e);
+int step_secrets_run(struct boot *b, struct error *e);
+const char *step_registry_skip(const struct boot *b);
+int step_registry_run(struct boot *b, struct error *e);
+const char *step_images_skip(const struct boot *b);
+int step_images_run(struct boot *b, struct error *e);
+const char *step_app_skip(const struct boot *b);
+int step_checkout_run(struct boot *b, struct error *e);
+int step_start_run(struct boot *b, struct error *e);
+int step_gate_probe(struct boot *b, struct error *e);
+int step_gate_run(struct boot *b, struct error *e);
+
+/* step_dns.c: kbuild.dns, until the zone's own servers answer it. */
+const char *step_dns_skip(const struct boot *b);
+int step_dns_run(struct boot *b, struct error *e);
+
+/* step_timers.c: from now on the timers look after the server. */
+int step_timers_run(struct boot *b, struct error *e);

@@ -72,11 +72,6 @@ static int add_failed(
 	return journal_add(b->journal, s->name, "failed", buf_str(&extra), e);
 }
 
-static int probe(struct boot *b, const struct step *s, struct error *e)
-{
-	return s->probe ? s->probe(b, e) : 0;
-}
-
 /* One attempt, all of it: a failure to write the journal is one as well. */
 static int attempt(struct boot *b, const struct step *s, struct error *e)
 {
@@ -149,9 +144,9 @@ static int holds(struct boot *b, const struct step *s, struct error *e)
 	bool done = journal_is(b->journal, s->name, "done");
 	int r;
 
-	if (!s->probe)
+	if (!s->probe || (!done && (s->flags & STEP_DOUBTS)))
 		return done ? STEP_HOLDS : 0;
-	r = probe(b, s, e);
+	r = s->probe(b, e);
 	if (r != STEP_HOLDS || done)
 		return r;
 	/* Done, but cut off before that was written down; or somebody else did it. */

@@ -16,6 +16,7 @@
 
 static const struct op *const groups[] = {
 	ops_system,
+	ops_state,
 	ops_volume,
 	ops_handoff,
 	ops_docker,

@@ -27,9 +27,12 @@
 #define DATA	"/var/lib/kbuild-data"
 #define VOLUMES "/var/lib/docker/volumes"
 #define STORED	DATA "/docker-volumes"
+#define SECRETS "/var/lib/kbuild/secrets"
+#define KEPT	DATA "/secrets"
 
 #define DATA_UNIT    "var-lib-kbuild\\x2ddata.mount"
 #define VOLUMES_UNIT "var-lib-docker-volumes.mount"
+#define SECRETS_UNIT "var-lib-kbuild-secrets.mount"
 #define UNITS	     "/etc/systemd/system/"
 
 /* A file system smaller than its disk by more than this is worth growing. */
@@ -63,10 +66,23 @@ static const struct {
 		"Where=" VOLUMES "\n"
 		"Type=none\n"
 		"Options=bind\n" },
+	{ UNITS SECRETS_UNIT,
+		"# Written by kbuild-agent: secrets live and die with the database they belong to.\n"
+		"[Unit]\n"
+		"Description=The application's secrets on the data volume\n"
+		"RequiresMountsFor=" DATA "\n"
+		"Before=umount.target kbuild-firstboot.service kbuild-gitops.service\n"
+		"Conflicts=umount.target\n\n"
+		"[Mount]\n"
+		"What=" KEPT "\n"
+		"Where=" SECRETS "\n"
+		"Type=none\n"
+		"Options=bind,nodev,nosuid,noexec\n" },
 	{ UNITS "docker.service.d/50-kbuild-data.conf",
 		"# Written by kbuild-agent. Without its volumes Docker would make new ones, empty.\n"
 		"[Unit]\n"
-		"RequiresMountsFor=" VOLUMES "\n" },
+		"RequiresMountsFor=" VOLUMES "\n"
+		"Wants=" SECRETS_UNIT "\n" },
 };
 
 static int find(const struct call *c, struct volume *ret, struct error *e)
@@ -101,6 +117,43 @@ static bool is_mounted(const struct call *c, const char *where)
 	return false;
 }
 
+static bool all_mounted(const struct call *c)
+{
+	return is_mounted(c, DATA) && is_mounted(c, VOLUMES) && is_mounted(c, SECRETS);
+}
+
+static bool has_files(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool found = false;
+	struct dirent *d;
+
+	while (dir && !found && (d = readdir(dir)))
+		found = strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Whether there is something in any of Docker's volumes: a database, for all that we know. */
+static bool volumes_used(const struct call *c)
+{
+	_free_ char *path = xasprintf("%s" VOLUMES, c->b->root);
+	DIR *dir = opendir(path);
+	bool used = false;
+	struct dirent *d;
+
+	while (dir && !used && (d = readdir(dir))) {
+		_free_ char *data = xasprintf("%s/_data", d->d_name);
+
+		used = d->d_name[0] != '.' && has_files(dirfd(dir), data);
+	}
+	if (dir)
+		closedir(dir);
+	return used;
+}
+
 static bool can_grow(const struct volume *v)
 {
 	return v->state == VOLUME_OURS && v->file_size + GROW_MIN < v->size;
@@ -118,7 +171,8 @@ static int run_probe(struct call *c, struct error *e)
 	ipc_add_int(c->reply.json, "size", (int64_t)v.size);
 	ipc_add_bool(c->reply.json, "begun", v.begun);
 	ipc_add_bool(c->reply.json, "grow", can_grow(&v));
-	ipc_add_bool(c->reply.json, "mounted", is_mounted(c, DATA) && is_mounted(c, VOLUMES));
+	ipc_add_bool(c->reply.json, "mounted", all_mounted(c));
+	ipc_add_bool(c->reply.json, "used", volumes_used(c));
 	ipc_add_str(c->reply.json, "why", v.why);
 	return 0;
 }
@@ -239,16 +293,36 @@ static int systemctl(const struct call *c, const char *verb, const char *unit, s
 	return check(c, a, e);
 }
 
-static int make_stored(const struct call *c, struct error *e)
+/* One that is the agent's, as its state directory is. */
+static int make_secrets(const struct call *c, const char *path)
 {
-	_free_ char *stored = xasprintf("%s" STORED, c->b->root);
-	_free_ char *volumes = xasprintf("%s" VOLUMES, c->b->root);
-	/* As Docker makes its own: what is inside has its own modes. */
-	int r = mkdir_all(AT_FDCWD, stored, 0711);
+	_free_ char *state = xasprintf("%s/var/lib/kbuild", c->b->root);
+	struct stat st;
+	int r = mkdir_all(AT_FDCWD, path, 0700);
 
-	if (r >= 0)
-		r = mkdir_all(AT_FDCWD, volumes, 0711);
-	return r < 0 ? error_errno(e, r, "cannot make %s", stored) : 0;
+	if (r < 0)
+		return r;
+	if (stat(state, &st) < 0 || chown(path, st.st_uid, st.st_gid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int make_directories(const struct call *c, struct error *e)
+{
+	static const struct {
+		const char *path;
+		bool secret;
+	} list[] = { { STORED }, { VOLUMES }, { KEPT, true }, { SECRETS, true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		_free_ char *path = xasprintf("%s%s", c->b->root, list[i].path);
+		/* As Docker makes its own: what is inside has its own modes. */
+		int r = list[i].secret ? make_secrets(c, path) : mkdir_all(AT_FDCWD, path, 0711);
+
+		if (r < 0)
+			return error_errno(e, r, "cannot make %s", path);
+	}
+	return 0;
 }
 
 static int grow_it(const struct call *c, const struct volume *v, struct error *e)
@@ -295,7 +369,9 @@ static int run_mount(struct call *c, struct error *e)
 	if (r >= 0)
 		r = systemctl(c, "start", DATA_UNIT, e);
 	if (r >= 0)
-		r = make_stored(c, e);
+		r = make_directories(c, e);
+	if (r >= 0)
+		r = systemctl(c, "start", SECRETS_UNIT, e);
 	if (r >= 0 && !is_mounted(c, VOLUMES))
 		r = mount_volumes(c, e);
 	return r < 0 ? r : grow_it(c, &v, e);

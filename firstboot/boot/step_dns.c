@@ -1,0 +1,28 @@
+/* The records of kbuild.dns: the work is all of firstboot/dns, which may be cut off and run again. */
+#include "agent.h"
+#include "arena.h"
+#include "boot.h"
+#include "config.h"
+#include "dns.h"
+#include "error.h"
+#include "steps.h"
+
+const char *step_dns_skip(const struct boot *b)
+{
+	return b->agent->config && b->agent->config->has_dns ? NULL : "no kbuild.dns";
+}
+
+static void note(void *arg, const char *text)
+{
+	boot_note(arg, "%s", text);
+}
+
+int step_dns_run(struct boot *b, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const struct dns_options o = { .note = note, .note_arg = b };
+	struct dns_report report;
+	int r = dns_sync(b->agent, &o, a, &report, e);
+
+	return r == DNS_NOT_ASKED ? 0 : r;
+}
