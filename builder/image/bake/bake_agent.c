@@ -176,7 +176,7 @@ static int write_timers(const struct bake *b, struct error *e)
 static int run(const struct bake *b, struct error *e)
 {
 	static const char *const units[] = { "kbuild-broker.socket", "kbuild-firstboot.service",
-		"kbuild-firstboot.timer", NULL };
+		"kbuild-firstboot.timer", "kbuild-metadata.service", NULL };
 	int r = install(b, e);
 
 	if (r == 0)

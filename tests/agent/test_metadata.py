@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""The metadata address is closed to containers and users, and open to root: cloud-init needs it at every boot.
+
+    tests/agent/test_metadata.py BUILD-DIRECTORY
+
+A baked tree boots under systemd-nspawn with its unit; this process is the cloud, on the other end of a
+veth. Prints TAP. Needs root and a Debian 13 tree (tests/bake/common.py).
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/bake"))
+import test_boot  # noqa: E402
+from common import Tap  # noqa: E402
+from test_boot import BUILD, SEED, Server, bake, own_world, wait  # noqa: E402
+
+METADATA = "169.254.169.254"
+UNIT = "kbuild-metadata.service"
+CLOUD = (f"ip addr replace {METADATA}/32 dev ve-bake; ip route replace 10.99.0.0/24 dev ve-bake")
+
+
+def install(root):
+    """What the agent's package brings, and what bake enables."""
+    for source, to in (("units/agent/kbuild-metadata.service", "usr/lib/systemd/system/" + UNIT),
+                       ("units/agent/metadata.nft", "usr/lib/kbuild/metadata.nft")):
+        os.makedirs(os.path.dirname(f"{root}/{to}"), exist_ok=True)
+        shutil.copy(TOP / source, f"{root}/{to}")
+    wants = f"{root}/etc/systemd/system/multi-user.target.wants"
+    os.makedirs(wants, exist_ok=True)
+    os.symlink("/usr/lib/systemd/system/" + UNIT, f"{wants}/{UNIT}")
+    subprocess.run(["chroot", root, "useradd", "--system", "--user-group", "--no-create-home", "kbuild"], check=True)
+
+
+class Cloud:
+    """Answers on the metadata address, as long as the server is up."""
+
+    def __enter__(self):
+        subprocess.run(CLOUD, shell=True, check=True)
+        self.listener = subprocess.Popen([BUILD + "/tests/bake/serve", "serve", "80"])
+        return self
+
+    def __exit__(self, *_):
+        self.listener.kill()
+        self.listener.wait()
+
+
+def asks(server, who):
+    """Whether a process gets an answer from the metadata address."""
+    serve = ["/serve", "get", METADATA, "80"]
+    if who == "container":
+        command = ["docker", "run", "--rm", "serve:1"] + serve
+    elif who == "root":
+        command = serve
+    else:
+        command = ["setpriv", "--reuid", who, "--clear-groups"] + serve
+    return server.run(*command).returncode == 0
+
+
+def see(tap, server, when, closed=True):
+    wanted = {"root": True, "nobody": not closed, "container": not closed}
+    tap.equal("who reaches the metadata " + when, {who: asks(server, who) for who in wanted}, wanted)
+
+
+def check(tap, server):
+    wait("docker", 120, lambda: server.run("docker", "info").returncode == 0)
+    server.run("ip", "route", "replace", METADATA + "/32", "dev", "host0", check=True)
+    image = subprocess.run(["tar", "-C", BUILD + "/tests/bake", "-c", "serve"], stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["nsenter", "-t", server.init, "-a", "--root", "--wd", "/usr/bin/docker", "import", "-", "serve:1"],
+                   input=image, check=True, stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin"})
+    with Cloud():
+        tap.equal("the unit is up", server.out("systemctl", "is-active", UNIT), "active")
+        see(tap, server, "after boot")
+        server.run("systemctl", "stop", UNIT, check=True)
+        see(tap, server, "without our rules", closed=False)
+        server.run("systemctl", "start", UNIT, check=True)
+        see(tap, server, "with them again")
+        server.run("systemctl", "restart", "docker", check=True)
+        see(tap, server, "after a restart of docker")
+        server.run("ufw", "reload", check=True)
+        see(tap, server, "after a reload of ufw")
+        server.run("systemctl", "restart", "fail2ban", check=True)
+        see(tap, server, "after a restart of fail2ban")
+        # It empties all tables, ours and docker's, each time; ours come back with it, in a job of their own.
+        server.run("systemctl", "restart", "nftables", check=True)
+        server.run("systemctl", "restart", "nftables", check=True)
+        wait("our rules", 30, lambda: not asks(server, "nobody"))
+        tap.check("root still reaches it after nftables.service", asks(server, "root"))
+        server.run("systemctl", "stop", "nftables", check=True)
+        server.run("systemctl", "start", UNIT, check=True)
+        server.run("systemctl", "restart", "docker", "ufw", check=True)
+    units = server.run("systemd-analyze", "--man=no", "verify", UNIT)
+    tap.equal("the unit is without faults", (units.returncode, units.stdout), (0, ""))
+    score = server.run("systemd-analyze", "security", "--threshold=15", UNIT)
+    tap.check("its exposure is 1.5 at most", score.returncode == 0, score.stdout[-300:])
+
+
+def main():
+    own_world()
+    tap = Tap()
+    with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as tmp:
+        overlay, r = bake(tmp)
+        with overlay:
+            tap.equal("it is baked", (r.returncode, r.returncode and r.stdout), (0, 0))
+            install(overlay.root)
+            shutil.copy(BUILD + "/tests/bake/serve", overlay.root + "/serve")
+            for name, text in SEED.items():
+                overlay.write("/var/lib/cloud/seed/nocloud/" + name, text)
+            for boot in ("first", "second"):
+                print(f"# the {boot} boot", flush=True)
+                with Server(overlay, f"{tmp}/console-{boot}") as server:
+                    try:
+                        check(tap, server)
+                    except TimeoutError as e:
+                        tap.check("the server comes up", False, f"{e}\n{server.text()[-4000:]}")
+    tap.done()
+
+
+if __name__ == "__main__":
+    test_boot.HERE = str(TOP / "tests/bake")
+    main()
