@@ -132,15 +132,17 @@ static enum ovh_verdict judge_body(const struct call *c, const struct http_respo
 {
 	const char *body = buf_str(&res->body);
 	size_t len = res->body.len;
+	struct error ignored = { 0 };
 
 	if (strspn(body, " \t\r\n") == len) { /* a call without an answer */
 		body = "null";
 		len = 4;
 	}
-	if (json_parse(ret, a, "the answer", body, len, e) == 0)
+	if (json_parse(ret, a, "the answer", body, len, &ignored) == 0)
 		return OVH_DONE;
-	error_prefix(e, "OVH: %s %s", c->q->method, c->q->path);
-	e->code = ERR_NETWORK;
+	/* Not the parser's words: they quote what is there, which could be half a token. */
+	error_set(e, ERR_NETWORK, "OVH: %s %s: an answer of %zu bytes that is not JSON",
+		c->q->method, c->q->path, res->body.len);
 	return OVH_DOUBT;
 }
 
@@ -153,6 +155,8 @@ static enum ovh_verdict attempt(struct ovh *o, const struct call *c, struct http
 
 	http_response_free(res);
 	if (send_once(o, c, res, &failure, e) < 0) {
+		if (failure == HTTP_IMPOSSIBLE)
+			e->transient = false;
 		if (e->code == ERR_INTERRUPTED || failure == HTTP_IMPOSSIBLE)
 			return OVH_FINAL;
 		return failure == HTTP_NOT_SENT ? OVH_AGAIN : OVH_DOUBT;

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 static int start(struct role **ret, unsigned wanted, unsigned kind, const struct role_type *type,
 	const struct agent *a, struct error *e)
@@ -41,6 +43,22 @@ void agent_stop_roles(struct agent *a)
 	role_stop(TAKE(a->net));
 	role_stop(TAKE(a->git));
 	role_stop(TAKE(a->parse));
+}
+
+int agent_become_owner(struct agent *a, struct error *e)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || a->state_fd < 0)
+		return 0;
+	if (fstat(a->state_fd, &st) < 0)
+		return error_errno(e, errno, "cannot look at %s", a->state_dir);
+	if (st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+		setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
+		return error_errno(e, errno, "cannot become the user of %s", a->state_dir);
+	return 0;
 }
 
 int agent_lock(struct agent *a, const char *name, struct error *e)

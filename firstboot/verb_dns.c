@@ -5,13 +5,20 @@
 #include "config.h"
 #include "dns.h"
 #include "error.h"
+#include "fd.h"
+#include "json.h"
+#include "node.h"
 #include "report.h"
 #include "verbs.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define ADDRESSES_MAX 8
+#define CREDENTIALS	"/etc/kbuild/credentials/dns.json"
+#define CREDENTIALS_MAX (64 * KIB)
+#define ADDRESSES_MAX	8
 
 static void note(_unused_ void *arg, const char *text)
 {
@@ -40,6 +47,39 @@ static const struct {
 	{ "sync", true, dns_sync },
 	{ "show", false, dns_show },
 };
+
+/*
+ * For people at a terminal, where systemd hands over nothing: read here, as root, and then handed on as
+ * if this run had taken it from the handoff.
+ */
+static int read_keys(
+	struct agent *a, const char *path, struct arena *arena, struct node **ret, struct error *e)
+{
+	static const struct mark nowhere = { 0 };
+	struct error ignored = { 0 };
+	struct node *keys = NULL;
+	_buf_ text = BUF_INIT;
+	int r;
+
+	if (!path && getenv("CREDENTIALS_DIRECTORY"))
+		return 0;
+	path = path ? path : CREDENTIALS;
+	r = file_read(AT_FDCWD, path, CREDENTIALS_MAX, &text);
+	if (r < 0)
+		return error_errno(e, r, "cannot read the DNS credentials %s", path);
+	/* Not the parser's words: they could quote a secret. */
+	if (json_parse(&keys, arena, path, buf_str(&text), text.len, &ignored) < 0 ||
+		keys->kind != NODE_MAP)
+		r = error_set(e, ERR_INVALID, "the DNS credentials %s are not a map in JSON", path);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
+	if (r < 0)
+		return r;
+	*ret = node_map(arena, &nowhere);
+	node_set(arena, *ret, &nowhere, "dns", keys);
+	a->handed = *ret;
+	return 0;
+}
 
 static int run_action(struct agent *a, size_t i, const struct dns_options *o, struct error *e)
 {
@@ -71,8 +111,9 @@ static int run_dns(struct ctx *c, const struct verb_args *args, struct error *e)
 	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
 	const char *addresses[ADDRESSES_MAX + 1] = { NULL };
 	struct agent *a = agent_of(c);
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct node *handed = NULL;
 	struct dns_options o = {
-		.credentials = verb_opt(args, "credentials"),
 		.publish = verb_opt(args, "publish") != NULL,
 		.note = note,
 	};
@@ -92,8 +133,13 @@ static int run_dns(struct ctx *c, const struct verb_args *args, struct error *e)
 	if (r < 0)
 		return r;
 	a->config = config;
-	r = run_action(a, i, &o, e);
+	r = read_keys(a, verb_opt(args, "credentials"), arena, &handed, e);
+	if (r == 0)
+		r = agent_become_owner(a, e);
+	if (r == 0)
+		r = run_action(a, i, &o, e);
 	a->config = NULL;
+	a->handed = NULL;
 	return r;
 }
 

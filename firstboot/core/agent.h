@@ -50,6 +50,12 @@ enum agent_roles {
 int agent_start_roles(struct agent *a, unsigned roles, struct error *e);
 void agent_stop_roles(struct agent *a);
 
+/*
+ * For verbs that people run by hand: root becomes the user that the state directory belongs to, as which
+ * the timers run, so that nothing is left there that these cannot read. Before agent_lock().
+ */
+int agent_become_owner(struct agent *a, struct error *e);
+
 /* The HTTP of the net role: requests are sent there, answers are parsed here. */
 struct http agent_http(struct agent *a);
 

@@ -9,20 +9,14 @@
 #include "config.h"
 #include "credentials.h"
 #include "error.h"
-#include "fd.h"
-#include "json.h"
 #include "node.h"
 #include "retry.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CREDENTIALS	"/etc/kbuild/credentials/dns.json"
-#define CREDENTIALS_MAX (64 * KIB)
-#define PASSES		3 /* when others write to the zone at the same time */
+#define PASSES 3 /* when others write to the zone at the same time */
 
 int dns_pause(const struct dns_job *j, unsigned n, struct error *e)
 {
@@ -68,35 +62,10 @@ static int read_list(const struct dns_job *j, const struct node *doc, const char
 	return 0;
 }
 
-/* For people at a terminal, where systemd hands over nothing. */
-static int read_file(struct dns_job *j, const char *path, const struct node **ret, struct error *e)
-{
-	struct node *doc = NULL;
-	_buf_ text = BUF_INIT;
-	int r = file_read(AT_FDCWD, path, CREDENTIALS_MAX, &text);
-
-	if (r < 0)
-		return error_errno(e, r, "cannot read the DNS credentials %s", path);
-	/* Not json_parse()'s words: they could quote a secret. */
-	if (json_parse(&doc, j->arena, path, buf_str(&text), text.len, e) < 0 ||
-		doc->kind != NODE_MAP)
-		r = error_set(e, ERR_INVALID, "the DNS credentials %s are not a map in JSON", path);
-	if (text.data)
-		explicit_bzero(text.data, text.len);
-	*ret = doc;
-	return r;
-}
-
 static int read_credentials(struct dns_job *j, const struct node **ret, struct error *e)
 {
-	int r;
+	int r = credential_read(j->agent, "dns", j->arena, ret, e);
 
-	if (j->options->credentials)
-		r = read_file(j, j->options->credentials, ret, e);
-	else
-		r = credential_read(j->agent, "dns", j->arena, ret, e);
-	if (r == CREDENTIAL_ABSENT && !getenv("CREDENTIALS_DIRECTORY"))
-		r = read_file(j, CREDENTIALS, ret, e);
 	if (r == CREDENTIAL_ABSENT)
 		return error_set(e, ERR_INVALID,
 			"kbuild.dns is there, but no DNS credentials: this server was launched without 'dns' "

@@ -87,14 +87,15 @@ class Agent:
         if "client_id" not in keys:
             whole.update({k: about[k] for k in
                           ("application_key", "application_secret", "consumer_key")})
-        keys = dict(whole, **keys)
+        # None: not given at all.
+        keys = {k: v for k, v in dict(whole, **keys).items() if v is not None}
         self.credentials = self.scratch / "credentials"
         self.credentials.mkdir()
         (self.credentials / "dns").write_text(json.dumps(keys))
         self.config = self.scratch / "agent.yaml"
         self.config.write_text(f"name: web\ndns: {{zone: {double.zone}, ttl: 60, records: {records}}}\n")
         self.env = dict(os.environ, CREDENTIALS_DIRECTORY=str(self.credentials),
-                        KBUILD_DNS_SETTLE_MS=str(settle))
+                        KBUILD_DNS_SETTLE_MS=str(settle), KBUILD_CONFINE_STRICT="1")
 
     def start(self, *args):
         return subprocess.Popen(

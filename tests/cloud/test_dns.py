@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """
 kbuild-agent dns against the double of OVH, the real program with its processes:
-test_dns.py KBUILD-AGENT. What answers wrong, what dies where, and that in the end each record is there
+test_dns.py KBUILD-AGENT, as root. What answers wrong, what dies where, and that in the end each record is there
 once, published, and served.
 """
 import json
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -191,6 +193,68 @@ def two_at_once(d):
     first.communicate()
 
 
+def by_hand(d):
+    """As root at a terminal: no credentials of systemd, and a state directory of another user's."""
+    d.set(*BEFORE)
+    agent = new_agent(d)
+    del agent.env["CREDENTIALS_DIRECTORY"]
+    SCRATCH.chmod(0o755)
+    os.chown(agent.state, 65534, 65534)
+    done = agent.run("sync", "--credentials", agent.credentials / "dns")
+    owners = {(p.name, p.stat().st_uid) for p in agent.state.iterdir()}
+    tap.equal((done.returncode, owners), (0, {("dns.json", 65534), ("lock-dns", 65534)}),
+              "by hand as root: state stays its owner's")
+    done = agent.run("show", "--credentials", "/nonexistent")
+    tap.check(done.returncode == 1 and "cannot read the DNS credentials /nonexistent" in done.stderr,
+              "credentials that are not there are named", done.stderr)
+
+
+ROUTES = (
+    (["203.0.113.9/24"], ["2a00:1450::9/64"], ("203.0.113.9", "2a00:1450::9")),
+    (["203.0.113.9/24", "10.1.1.1/8"], ["fd00::1/64"], ("203.0.113.9", None)),
+    (["203.0.113.9/24"], [], ("203.0.113.9", None)),
+    (["10.0.2.15/24"], ["2a00:1450::9/64"], "only knows its private address 10.0.2.15"),
+    ([], ["2a00:1450::9/64"], (None, "2a00:1450::9")),
+    ([], [], "no public address (yet)"),
+)
+
+
+def inside_a_namespace(number):
+    """Of `unshare --net`: what a server with these addresses makes of itself, as JSON."""
+    def ip(*args):
+        subprocess.run(["ip", *args], check=True)
+    v4, v6, _ = ROUTES[number]
+    ip("link", "set", "lo", "up")
+    ip("link", "add", "out", "type", "veth", "peer", "name", "other")
+    for name in ("out", "other"):
+        ip("link", "set", name, "up")
+    for address in v4:
+        ip("address", "add", address, "dev", "out")
+    for address in v6:
+        ip("-6", "address", "add", address, "dev", "out", "nodad")
+    if v4:
+        ip("route", "add", "default", "dev", "out", "src", v4[0].partition("/")[0])
+    if v6:
+        ip("-6", "route", "add", "default", "dev", "out")
+    d = Double()
+    agent = Agent(PROGRAM, tempfile.mkdtemp(dir=SCRATCH), d, addresses=None)
+    done = agent.run("show", "--json")
+    d.stop()
+    shutil.rmtree(SCRATCH)
+    print(done.stdout)
+
+
+def own_addresses():
+    for number, (v4, v6, wanted) in enumerate(ROUTES):
+        done = subprocess.run(["unshare", "--net", sys.executable, *sys.argv, str(number)],
+                              capture_output=True, text=True, timeout=120)
+        said = json.loads(done.stdout or "{}")
+        got = said.get("error", {}).get("message", "") if "error" in said else \
+            (said.get("ipv4"), said.get("ipv6"))
+        good = wanted in got if isinstance(wanted, str) else got == wanted
+        tap.check(good, f"a server with {', '.join(v4 + v6) or 'no address'}", f"{got} {done.stderr}")
+
+
 def secrets_are_nowhere(d):
     """Of all directories and outputs of this program: called last."""
     secrets = [d.about[k] for k in ("application_secret", "consumer_key", "client_secret")]
@@ -306,8 +370,9 @@ def main():
     with ThreadPoolExecutor(WORKERS) as pool:
         work = [pool.submit(f, *args) for f, args in jobs]
         for test in (other_records_in_the_way, slow_ovh, ways_to_sign_in, missing_rule, name_servers,
-                     two_at_once):
+                     two_at_once, by_hand):
             test(d)
+        own_addresses()
         for one in work:
             name, trouble = one.result()
             tap.check(trouble is None, name, trouble)
@@ -319,4 +384,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main() if len(sys.argv) == 2 else inside_a_namespace(int(sys.argv[2])))

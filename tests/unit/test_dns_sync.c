@@ -23,6 +23,7 @@ struct play {
 	struct fake_zone zone;
 	struct agent_config *config;
 	struct arena *arena;
+	struct node *handed;
 	struct dns_options options;
 	struct dns_report report;
 	struct error e;
@@ -31,13 +32,13 @@ struct play {
 /* A new server, a new memory. */
 static void play_begin(struct play *p, const char *keys)
 {
-	static char path[300];
+	struct node *doc;
 
 	*p = (struct play){ .arena = arena_new(), .zone = { .ipv4 = V4, .ipv6 = V6 } };
 	unlinkat(tmp_fd(), "dns.json", 0);
-	check_int(file_replace(tmp_fd(), "keys", keys, strlen(keys), 0600), 0);
-	snprintf(path, sizeof path, "%s/keys", tmp_path);
-	p->options.credentials = path;
+	check_int(json_parse(&doc, p->arena, "keys", keys, strlen(keys), &p->e), 0);
+	p->handed = node_map(p->arena, &doc->at);
+	node_set(p->arena, p->handed, &doc->at, "dns", doc);
 	check_int(agent_config_parse(
 			  &p->config, "agent.yaml", config_text, strlen(config_text), &p->e),
 		0);
@@ -53,7 +54,11 @@ static int run_zone(struct play *p, bool write)
 {
 	const struct clock clock = { fake_now, fake_sleep, &p->zone };
 	struct agent agent = {
-		.config = p->config, .state_dir = tmp_path, .state_fd = tmp_fd(), .clock = &clock
+		.config = p->config,
+		.state_dir = tmp_path,
+		.state_fd = tmp_fd(),
+		.clock = &clock,
+		.handed = p->handed,
 	};
 	struct dns_job j = {
 		.agent = &agent,
@@ -413,10 +418,9 @@ static void credentials_are_whole_and_never_quoted(void)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "{}", "no keys for OVH" },
+		{ "{}", "no DNS credentials" },
+		{ "{\"endpoint\":\"ovh-eu\"}", "no keys for OVH" },
 		{ "{\"application_key\":\"hush\"}", "'application_secret' is missing" },
-		{ "{\"consumer_key\":\"hush\"", "are not a map in JSON" },
-		{ "[\"hush\"]", "are not a map in JSON" },
 		{ "{\"access_token\":\"hush\",\"addresses\":[]}", "'addresses' must be a list" },
 		{ "{\"access_token\":\"hush\",\"nameservers\":[{}]}",
 			"'nameservers' must be a list" },
