@@ -21,7 +21,8 @@ struct script {
 static int say(void *arg, const struct http_request *q, struct http_response *ret,
 	enum http_failure *ret_failure, struct error *e)
 {
-	static const long statuses[] = { 200, 200, 200, 200, 204, 400, 401, 403, 404, 409, 429, 503 };
+	static const long statuses[] = { 200, 200, 200, 200, 204, 400, 401, 403, 404, 409, 429,
+		503 };
 	struct script *s = arg;
 	const uint8_t *end;
 
@@ -84,8 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char signed_keys[] = "{\"application_key\":\"a\",\"application_secret\":\"b\","
-					  "\"consumer_key\":\"c\"}";
+	static const char signed_keys[] =
+		"{\"application_key\":\"a\",\"application_secret\":\"b\","
+		"\"consumer_key\":\"c\"}";
 	static const char oauth_keys[] = "{\"client_id\":\"a\",\"client_secret\":\"b\"}";
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct script s = { data, size, 0 };
