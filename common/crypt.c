@@ -1,5 +1,5 @@
 /*
- * X25519, HKDF and ChaCha20-Poly1305 over OpenSSL's EVP, by what 3.0.2 has. Keys pass through
+ * X25519, Ed25519, HKDF and ChaCha20-Poly1305 over OpenSSL's EVP, by what 3.0.2 has. Keys pass through
  * the stack only and are wiped; OpenSSL wipes its own contexts.
  */
 #include "crypt.h"
@@ -71,6 +71,21 @@ bool crypt_x25519(const unsigned char secret[CRYPT_KEY_SIZE],
 	EVP_PKEY_CTX_free(c);
 	EVP_PKEY_free(peer);
 	EVP_PKEY_free(own);
+	return ok;
+}
+
+bool crypt_ed25519_verify(const unsigned char public[CRYPT_KEY_SIZE],
+	const unsigned char signature[CRYPT_SIGNATURE_SIZE], const void *data, size_t len)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, CRYPT_KEY_SIZE);
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	bool ok;
+
+	must(key && c);
+	must(EVP_DigestVerifyInit(c, NULL, NULL, NULL, key));
+	ok = EVP_DigestVerify(c, signature, CRYPT_SIGNATURE_SIZE, data, len) == 1;
+	EVP_MD_CTX_free(c);
+	EVP_PKEY_free(key);
 	return ok;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The primitives that formats are made of: X25519, HKDF, ChaCha20-Poly1305, random bytes; all by
+ * The primitives that formats are made of: X25519, Ed25519, HKDF, ChaCha20-Poly1305, random bytes; all by
  * OpenSSL but the last (HMAC: digest.h). A failure that data cannot cause is a broken installation and aborts.
  */
 #pragma once
@@ -24,6 +24,11 @@ void crypt_x25519_public(
 /* False when the other's key is one of those with a known result (RFC 7748, section 6.1). */
 bool crypt_x25519(const unsigned char secret[CRYPT_KEY_SIZE],
 	const unsigned char public[CRYPT_KEY_SIZE], unsigned char ret[CRYPT_KEY_SIZE]);
+
+/* Whether signature (64 bytes) is this key's over data (RFC 8032). */
+#define CRYPT_SIGNATURE_SIZE 64
+bool crypt_ed25519_verify(const unsigned char public[CRYPT_KEY_SIZE],
+	const unsigned char signature[CRYPT_SIGNATURE_SIZE], const void *data, size_t len);
 
 /* HKDF-SHA256 of RFC 5869, one block of output. */
 struct crypt_hkdf {

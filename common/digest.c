@@ -112,3 +112,19 @@ void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	/* A NULL key of length 0 would mean "the one before" to older OpenSSL. */
 	must(HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, ret, NULL) != NULL);
 }
+
+void sha256_raw(const void *data, size_t len, unsigned char ret[SHA256_SIZE])
+{
+	must(EVP_Digest(data, len, ret, NULL, EVP_sha256(), NULL));
+}
+
+void sha512_raw(const void *data, size_t len, unsigned char ret[SHA512_SIZE])
+{
+	must(EVP_Digest(data, len, ret, NULL, EVP_sha512(), NULL));
+}
+
+void hmac_sha1(
+	const void *key, size_t key_len, const void *data, size_t len, unsigned char ret[SHA1_SIZE])
+{
+	must(HMAC(EVP_sha1(), key, (int)key_len, data, len, ret, NULL) != NULL);
+}

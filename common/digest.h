@@ -28,6 +28,15 @@ bool sha256_valid(const char *hex);
 /* SHA-1 is broken as a hash; OVH's signatures are made with it. For nothing else. */
 void sha1_bytes(const void *data, size_t len, char ret_hex[SHA1_HEX]);
 
+/* As bytes, for signatures and hashed names that are made of them. */
+#define SHA512_SIZE 64
+#define SHA1_SIZE   20
+void sha256_raw(const void *data, size_t len, unsigned char ret[SHA256_SIZE]);
+void sha512_raw(const void *data, size_t len, unsigned char ret[SHA512_SIZE]);
+/* For the hashed names in known_hosts files. */
+void hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+	unsigned char ret[SHA1_SIZE]);
+
 /* HMAC-SHA-256 of data, as bytes: it is the key of the next one in AWS's signatures. */
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char ret[SHA256_SIZE]);

@@ -30,6 +30,8 @@ int agent_start_roles(struct agent *a, unsigned roles, struct error *e)
 	int r = start(&a->net, roles, AGENT_NET, &role_net, a, e);
 
 	if (r >= 0)
+		r = start(&a->tip, roles, AGENT_GIT, &role_tip, a, e);
+	if (r >= 0)
 		r = start(&a->git, roles, AGENT_GIT, &role_git, a, e);
 	if (r >= 0)
 		r = start(&a->parse, roles, AGENT_PARSE, &role_parse, a, e);
@@ -41,6 +43,7 @@ int agent_start_roles(struct agent *a, unsigned roles, struct error *e)
 void agent_stop_roles(struct agent *a)
 {
 	role_stop(TAKE(a->net));
+	role_stop(TAKE(a->tip));
 	role_stop(TAKE(a->git));
 	role_stop(TAKE(a->parse));
 }

@@ -37,7 +37,7 @@ static const char *const reading[] = { "open", "openat", "openat2", "access", "f
 static const char *const writing[] = { "rename", "renameat", "renameat2", "unlink", "unlinkat",
 	"mkdir", "mkdirat", "rmdir", "link", "linkat", "symlink", "symlinkat", "ftruncate",
 	"truncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "fchmod", "fchmodat",
-	"chmod", "utimensat", "flock", "copy_file_range", "sendfile", "splice", NULL };
+	"chmod", "utimensat", "flock", "syncfs", "copy_file_range", "sendfile", "splice", NULL };
 
 /* On sockets that it has. */
 static const char *const messages[] = { "sendmsg", "recvmsg", "sendto", "recvfrom", "getsockopt",

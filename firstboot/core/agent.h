@@ -26,7 +26,7 @@ struct agent {
 	bool json;
 	bool verbose;
 	/* Helpers; NULL until agent_start_roles() made them. */
-	struct role *net, *git, *parse;
+	struct role *net, *tip, *git, *parse;
 	/* Credentials that this run itself took from the handoff, name -> map; NULL: none. Borrowed. */
 	const struct node *handed;
 };
@@ -39,7 +39,7 @@ static inline struct agent *agent_of(struct ctx *c)
 
 enum agent_roles {
 	AGENT_NET = 1,
-	AGENT_GIT = 2,
+	AGENT_GIT = 2, /* tip and git */
 	AGENT_PARSE = 4,
 };
 

@@ -8,6 +8,7 @@
 #include "ipc.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -38,9 +39,15 @@ static int answer(
 
 static int serve(int sock, const struct role_type *t, const struct agent *a)
 {
+	struct pollfd first = { .fd = sock, .events = POLLIN };
 	struct error e = { 0 };
 	void *state = NULL;
-	int r = t->enter ? t->enter(a, &state, &e) : 0;
+	int r;
+
+	/* Nothing of anybody is read before it is confined. */
+	while (poll(&first, 1, -1) < 0 && errno == EINTR)
+		;
+	r = t->enter ? t->enter(a, &state, &e) : 0;
 
 	if (r < 0) {
 		/* The first request is answered with why there is nobody to answer it. */

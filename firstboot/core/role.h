@@ -3,6 +3,7 @@
  * forked before the conductor confines itself, answer one request at a time, and end with it.
  *
  *   net     the only one with the network: HTTP, mail, DNS queries; no files, no exec
+ *   tip     asks the git server what the branch points to: the network; no files, no exec
  *   git     libgit2: the network and its own two directories; no exec
  *   parse   foreign documents: neither network nor files
  *   resolve name lookups for net and git (started by them)
@@ -26,14 +27,17 @@ struct role_reply {
 
 struct role_type {
 	const char *name; /* "net": also its process's name */
-	/* Once, in the child, before the first request: opens what it needs, then confines itself. */
+	/*
+	 * Once, in the child, when the first request is there and before it is read: opens what it needs,
+	 * then confines itself. A role that is never asked costs a fork.
+	 */
 	int (*enter)(const struct agent *a, void **ret_state, struct error *e);
 	/* One request; a failure is sent to the conductor as an error, and the role goes on. */
 	int (*handle)(
 		void *state, struct ipc_message *q, struct role_reply *reply, struct error *e);
 };
 
-extern const struct role_type role_net, role_git, role_parse;
+extern const struct role_type role_net, role_tip, role_git, role_parse;
 
 /* Forks. Returns new. To be called before anything of the conductor is confined or threaded. */
 int role_start(

@@ -1,13 +1,76 @@
-/* The git role: libgit2, and nothing else that speaks to the world. */
+/*
+ * The two roles that reach the application's repository. The tip role asks what the branch points to: it has
+ * the network and no files, and is all that most runs need. The git role has the repository and the releases,
+ * and libgit2, which is loaded before it is confined.
+ */
 #include "role.h"
 
+#include "agent.h"
+#include "confine.h"
 #include "error.h"
 #include "ipc.h"
+#include "lookup.h"
+#include "node.h"
+#include "remote.h"
+#include "store.h"
 
-static int handle(_unused_ void *state, _unused_ struct ipc_message *q,
-	_unused_ struct role_reply *reply, struct error *e)
+#include <string.h>
+
+/* Where certificates are: the list itself is a directory of links into the other two. */
+#define CERTIFICATES                                                                               \
+	"/etc/ssl", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
+
+static int enter_tip(const struct agent *a, void **ret_state, struct error *e)
 {
-	return error_set(e, ERR_FAILED, "the git process has no operations yet");
+	static const char *const read[] = { CERTIFICATES, NULL };
+	struct remote *remote;
+	int r = lookup_start(e);
+
+	if (r >= 0)
+		r = remote_new(&remote, a, e);
+	if (r < 0)
+		return r;
+	*ret_state = remote;
+	return confine_enter(CONFINE_NET, &(struct confine_files){ .read = read }, e);
 }
 
-const struct role_type role_git = { "git", NULL, handle };
+static int handle_tip(void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
+{
+	const char *op = node_str(node_get(q->doc, "op"));
+	char tip[REPO_SHA];
+	int r;
+
+	if (!op || strcmp(op, "check") != 0)
+		return error_set(e, ERR_FAILED, "the tip process does not know '%s'", op ? op : "");
+	r = remote_tip(state, tip, e);
+	if (r < 0)
+		return r;
+	ipc_begin(reply->json);
+	ipc_add_str(reply->json, "tip", tip);
+	ipc_end(reply->json);
+	return 0;
+}
+
+const struct role_type role_tip = { "tip", enter_tip, handle_tip };
+
+static int enter_git(const struct agent *a, void **ret_state, struct error *e)
+{
+	static const char *const read[] = { CERTIFICATES, NULL };
+	struct store *store;
+	int r = lookup_start(e);
+
+	if (r >= 0)
+		r = store_new(&store, a, e);
+	if (r < 0)
+		return r;
+	*ret_state = store;
+	return confine_enter(CONFINE_GIT,
+		&(struct confine_files){ .read = read, .write = store_directories(store) }, e);
+}
+
+static int handle_git(void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
+{
+	return store_handle(state, q, reply, e);
+}
+
+const struct role_type role_git = { "git", enter_git, handle_git };

@@ -24,6 +24,7 @@
 
 #define JOB	"/run/kbuild" /* SCRATCH/job as the tree sees it */
 #define PROGRAM JOB "/package/usr/lib/kbuild/kbuild-agent"
+#define LOADED	JOB "/build/firstboot/git/libagent_loads.so" /* what it needs and loads itself */
 
 /* What "now" is in the package; images clamp times to their own, later date. 2024-01-01. */
 #define PACKAGE_DATE "SOURCE_DATE_EPOCH=1704067200"
@@ -153,7 +154,7 @@ static int find_depends(const struct agent_package *p, char **ret, struct error 
 {
 	/* It reads this file, and finds it in the directory it is started in. */
 	static const char *const argv[] = { "env", "--chdir=" JOB "/about", "dpkg-shlibdeps", "-O",
-		PROGRAM, NULL };
+		PROGRAM, LOADED, NULL };
 	static const char key[] = "shlibs:Depends=";
 	_buf_ out = BUF_INIT;
 	const char *line;

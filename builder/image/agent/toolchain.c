@@ -27,6 +27,7 @@ static const char *const packages[] = {
 	"libgit2-dev",
 	"libjansson-dev",
 	"libseccomp-dev",
+	"libssh2-1-dev",
 	"libssl-dev",
 	"libyaml-dev",
 	"libzstd-dev",
