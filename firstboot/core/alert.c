@@ -200,6 +200,20 @@ int alert_resolve(const struct agent *a, const char *key, const char *subject, c
 	return write_entry(a, &t, e);
 }
 
+int alert_resolve_kind(const struct agent *a, const char *kind, const char *subject,
+	const char *text, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct entry *list;
+	size_t n;
+	int r = list_entries(a, arena, &list, &n, e);
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (!list[i].over && strcmp(list[i].alert.kind, kind) == 0)
+			r = alert_resolve(a, list[i].alert.key, subject, text, e);
+	return r;
+}
+
 int alert_forget(const struct agent *a, const char *key, struct error *e)
 {
 	_close_ int lock = lock_queue(a, e);

@@ -39,6 +39,9 @@ int alert_raise(const struct agent *a, const struct alert *what, struct error *e
  */
 int alert_resolve(const struct agent *a, const char *key, const char *subject, const char *text,
 	struct error *e);
+/* The same for every fault of a kind: for who knows that all is well, and not what was raised before. */
+int alert_resolve_kind(const struct agent *a, const char *kind, const char *subject,
+	const char *text, struct error *e);
 /* Forgets a fault without a word: it was no fault of ours any more (a bad commit that was replaced). */
 int alert_forget(const struct agent *a, const char *key, struct error *e);
 

@@ -1,6 +1,6 @@
 /*
  * The deployment engine: the application is brought from the last good revision to the one of its
- * branch, or stays where it was. What is known is STATE/gitops.json (memory.h); every change of it is
+ * branch, or stays where it was. What is known is STATE/gitops.json (ledger.h); every change of it is
  * one replacement of that file, made before what it tells of is begun, so that a run that finds it
  * after a kill knows whether containers were being replaced, and finishes or goes back.
  *
@@ -58,6 +58,9 @@ bool gitops_has_good(struct agent *a);
 
 /* For `kbuild-agent status`: appends one JSON object, the one of `gitops status --json`. */
 int gitops_status_json(struct agent *a, struct buf *out, struct error *e);
+int gitops_status_text(struct agent *a, struct buf *out, struct error *e);
+/* What happened, the newest first; as JSON when a->json. */
+int gitops_history(struct agent *a, struct buf *out, struct error *e);
 
 /* What an operator may ask; each says on why what it did. ERR_USAGE-free: words were checked. */
 int gitops_pause(struct agent *a, struct buf *why, struct error *e);

@@ -84,6 +84,21 @@ static void its_end_is_told_after_it(void)
 	check_waiting("a! ");
 }
 
+static void a_whole_kind_can_be_over(void)
+{
+	begin();
+	check_int(raise_one("a"), 0);
+	check_int(alert_raise(&agent, &(struct alert){ "b", "other", "it is full", NULL }, &e), 0);
+	check_int(alert_resolve_kind(&agent, "gitops", "it is up", NULL, &e), 0);
+	send_first();
+	send_first();
+	send_first();
+	check_waiting("");
+	check_int(raise_one("a"), 0);
+	check_int(alert_raise(&agent, &(struct alert){ "b", "other", "it is full", NULL }, &e),
+		ALERT_KNOWN);
+}
+
 static void one_that_comes_back_before_its_end_was_told_is_no_news(void)
 {
 	begin();
@@ -140,6 +155,7 @@ int main(void)
 {
 	run(a_fault_is_told_once);
 	run(its_end_is_told_after_it);
+	run(a_whole_kind_can_be_over);
 	run(one_that_comes_back_before_its_end_was_told_is_no_news);
 	run(one_that_comes_back_while_its_end_is_told_is_news);
 	run(what_is_forgotten_is_not_told);

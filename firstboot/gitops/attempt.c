@@ -1,0 +1,240 @@
+/*
+ * From the last good revision to the next, or back. The ledger says what is about to be done before it
+ * is done; all of it may be done twice (up is "make it so"), so a run that finds an attempt unfinished
+ * simply goes on with it.
+ */
+#include "deploy.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "buf.h"
+#include "engine.h"
+#include "error.h"
+#include "gate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A deployment that ends the machine or the agent this often is one that failed. */
+#define RESUMED_MAX 3
+
+/* Containers of services that a plan does not have (any more). */
+static int remove_strangers(struct deploy *d, const struct plan *plan, struct error *e)
+{
+	struct containers cs;
+	int r = engine_ps(d->a, d->arena, &cs, e);
+
+	for (size_t i = 0; r >= 0 && i < cs.n; i++) {
+		if (plan_find(plan, cs.v[i].service))
+			continue;
+		deploy_say(d, "up", "removing %s: the application has no service %s any more",
+			cs.v[i].name, cs.v[i].service);
+		r = engine_stop(d->a, cs.v[i].id, e);
+		if (r >= 0)
+			r = engine_remove(d->a, cs.v[i].id, e);
+	}
+	return r;
+}
+
+/* Makes services of a revision as it says. Old ones go after; only a conflict makes them go before. */
+static int make_so(struct deploy *d, const struct revision *to, const struct plan *plan,
+	const char *const *services, struct error *e)
+{
+	int r = services && services[0] ? engine_up(d->a, to->plan, services, e) : 0;
+
+	if (r < 0 && !e->transient) {
+		/* A port or a name that a service holds which is to go. */
+		struct error first = *e;
+
+		r = remove_strangers(d, plan, e);
+		if (r >= 0)
+			r = engine_up(d->a, to->plan, services, e);
+		if (r < 0)
+			*e = first;
+		return r < 0 ? -first.code : r;
+	}
+	return r < 0 ? r : remove_strangers(d, plan, e);
+}
+
+static int wait_well(struct deploy *d, const struct plan *plan, struct buf *probes, struct error *e)
+{
+	const struct gate g = {
+		.a = d->a,
+		.http = agent_http(d->a),
+		.plan = plan,
+		.first = !d->ledger.good.sha,
+		.probes = probes,
+	};
+	_buf_ why = BUF_INIT;
+	int r;
+
+	deploy_say(d, "gate", "waiting until the application is well");
+	r = gate_wait(&g, &why, e);
+	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;
+}
+
+int deploy_up(struct deploy *d, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	struct plan plan;
+	int r = plan_parse(t->to.table, d->arena, &plan, e);
+
+	if (r < 0)
+		return r;
+	deploy_say(d, "up", "replacing what differs");
+	return make_so(d, &t->to, &plan, t->services, e);
+}
+
+int deploy_gate(struct deploy *d, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	_buf_ probes = BUF_INIT;
+	struct plan plan;
+	int r = plan_parse(t->to.table, d->arena, &plan, e);
+
+	if (r >= 0)
+		r = wait_well(d, &plan, &probes, e);
+	if (r == -ERR_TEST)
+		deploy_keep_evidence(d, t->to.sha, e->msg, buf_str(&probes));
+	return r;
+}
+
+static bool has_container(const struct containers *cs, const char *service)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (strcmp(cs->v[i].service, service) == 0)
+			return true;
+	return false;
+}
+
+static bool is_in(const char *const *words, const char *word)
+{
+	for (; words && *words; words++)
+		if (strcmp(*words, word) == 0)
+			return true;
+	return false;
+}
+
+/* Of the good revision's services: those that were to change, and those that are not there. */
+static int to_bring_back(
+	struct deploy *d, const struct plan *good, const char ***ret, struct error *e)
+{
+	const char **names = arena_alloc(d->arena, (good->n + 1) * sizeof *names);
+	const char *const *changed = d->ledger.doing.services;
+	struct containers cs;
+	size_t n = 0;
+	int r = engine_ps(d->a, d->arena, &cs, e);
+
+	for (size_t i = 0; r >= 0 && i < good->n; i++)
+		if (is_in(changed, good->services[i].name) ||
+			!has_container(&cs, good->services[i].name))
+			names[n++] = good->services[i].name;
+	*ret = names;
+	return r;
+}
+
+/* The last good revision again. */
+static int go_back(struct deploy *d, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	struct error failed = { 0 };
+	const char **services = NULL;
+	struct plan good;
+	int r = plan_parse(d->ledger.good.table, d->arena, &good, &failed);
+
+	deploy_say(d, "back", "back to %s", short_sha(d->ledger.good.sha));
+	if (r >= 0)
+		r = to_bring_back(d, &good, &services, &failed);
+	if (r >= 0)
+		r = make_so(d, &d->ledger.good, &good, services, &failed);
+	if (r >= 0)
+		r = wait_well(d, &good, NULL, &failed);
+	if (r >= 0)
+		return deploy_was_rolled_back(d, e);
+	if (failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (failed.transient)
+		return deploy_later(d, d->ledger.doing.to.sha, &failed, e);
+	buf_printf(&text, "%s failed (%s), and so did going back to %s: %s",
+		short_sha(d->ledger.doing.to.sha), d->ledger.doing.why,
+		short_sha(d->ledger.good.sha), failed.msg);
+	return deploy_needs_human(d, buf_str(&text), e);
+}
+
+/* The attempt has failed for good; why is in cause. */
+static int give_up(struct deploy *d, const struct error *cause, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	_buf_ text = BUF_INIT;
+	int r;
+
+	t->why = arena_strdup(d->arena, cause->msg);
+	if (cause->code != ERR_TEST)
+		deploy_keep_evidence(d, t->to.sha, cause->msg, "");
+	if (!d->ledger.good.sha) {
+		buf_printf(&text, "%s failed: %s; there is no good revision to go back to",
+			short_sha(t->to.sha), cause->msg);
+		return deploy_needs_human(d, buf_str(&text), e);
+	}
+	if (t->unsafe) {
+		buf_printf(&text,
+			"%s failed: %s; a service of it says kbuild.rollback=unsafe, so nothing "
+			"was put back",
+			short_sha(t->to.sha), cause->msg);
+		return deploy_needs_human(d, buf_str(&text), e);
+	}
+	t->step = DOING_BACK;
+	t->resumed = 0;
+	r = deploy_save(d, e);
+	return r < 0 ? r : go_back(d, e);
+}
+
+static int go_on(struct deploy *d, struct error *e)
+{
+	struct error failed = { 0 };
+	int r = deploy_up(d, &failed);
+
+	if (r >= 0)
+		r = deploy_gate(d, &failed);
+	if (r >= 0)
+		return deploy_good(d, e);
+	if (failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (failed.transient)
+		return deploy_later(d, d->ledger.doing.to.sha, &failed, e);
+	return give_up(d, &failed, e);
+}
+
+int deploy_attempt(struct deploy *d, struct error *e)
+{
+	int r;
+
+	d->ledger.doing.step = DOING_UP;
+	r = deploy_save(d, e);
+	return r < 0 ? r : go_on(d, e);
+}
+
+int deploy_resume(struct deploy *d, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	struct error cause = { 0 };
+	int r;
+
+	deploy_say(d, "resume", "%s was being %s when the last run ended", short_sha(t->to.sha),
+		t->step == DOING_UP ? "deployed" : "taken back");
+	t->resumed++;
+	r = deploy_save(d, e);
+	if (r < 0)
+		return r;
+	if (t->step == DOING_BACK)
+		return go_back(d, e);
+	if (t->resumed <= RESUMED_MAX)
+		return go_on(d, e);
+	error_set(&cause, ERR_FAILED, "the run was cut off %" PRId64 " times while it was deployed",
+		t->resumed);
+	return give_up(d, &cause, e);
+}

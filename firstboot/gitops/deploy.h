@@ -1,0 +1,92 @@
+/*
+ * One attempt to bring the application to a revision: prepared without touching anything, begun (which
+ * the ledger says first), proven by the gate, recorded; or taken back. Internal to gitops/.
+ *
+ * Failures are told apart once, here: what is passing leaves the attempt where it was (the next run goes
+ * on with it), what is not ends it.
+ */
+#pragma once
+
+#include "gitops.h"
+#include "ledger.h"
+#include "plan.h"
+
+struct containers;
+
+/* Files beside the ledger. A pause need not wait for a run to end; the other's time is what counts. */
+#define GITOPS_PAUSE_FILE   "gitops-paused"
+#define GITOPS_CHECKED_FILE "gitops-checked" /* the branch was last looked at with success */
+
+struct deploy {
+	int lock; /* held while it is open; -1: not open */
+	struct agent *a;
+	const struct gitops_run *run;
+	struct arena *arena;
+	struct ledger ledger;
+	struct buf *why; /* for people, of what the run came to */
+};
+#define DEPLOY_INIT                                                                                \
+	{                                                                                          \
+		.lock = -1                                                                         \
+	}
+
+/*
+ * session.c. Takes the lock, loads the ledger; GITOPS_BUSY when another process has it. d->why must
+ * have been set. deploy_close() gives all back; for _cleanup_.
+ */
+int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e);
+void deploy_close(struct deploy *d);
+
+/* Says what is being done, to who is listening and to the journal. */
+void deploy_say(const struct deploy *d, const char *step, const char *fmt, ...) _printf_(3, 4);
+int64_t deploy_now(void); /* seconds since 1970 */
+int deploy_save(struct deploy *d, struct error *e);
+/* Seven digits of a commit, as git shows them; static buffers, four of them in turn. */
+const char *short_sha(const char *sha);
+
+/*
+ * prepare.c: checkout, environment, rendering, images. On success d->ledger.doing is filled with what
+ * would be done, its step DOING_NOTHING, unsaved. until_pulled false: stops before the pull.
+ */
+int deploy_prepare(struct deploy *d, const char *sha, struct error *e);
+
+/* attempt.c. Each returns an enum gitops_result, or < 0: the agent's own state could not be kept. */
+
+/* Replaces what differs, proves it, records it; or goes back. From doing as prepare left it. */
+int deploy_attempt(struct deploy *d, struct error *e);
+/* What a run finds unfinished: goes on, or goes back. */
+int deploy_resume(struct deploy *d, struct error *e);
+/* Its parts, for first boot: containers up; proven. 0 or < 0 with the reason in e. */
+int deploy_up(struct deploy *d, struct error *e);
+int deploy_gate(struct deploy *d, struct error *e);
+
+/* verdict.c: what is remembered, and who is told. */
+
+/* The commit is not even begun: remembered, told. */
+int deploy_refuse(struct deploy *d, const char *sha, enum result result, const struct error *cause,
+	struct error *e);
+/* Something passing (in cause): when to try again. The attempt, if one was begun, stays. */
+int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e);
+/* d->ledger.doing is good now. */
+int deploy_good(struct deploy *d, struct error *e);
+/* The last good revision is back (for the reason in doing.why). */
+int deploy_was_rolled_back(struct deploy *d, struct error *e);
+/* It is up to people now. text: what happened. */
+int deploy_needs_human(struct deploy *d, const char *text, struct error *e);
+
+/* Faults that are over, because the branch's revision is the good one. */
+void deploy_over(struct deploy *d);
+
+/* evidence.c: what was seen of a failure, in STATE/failures/SHA.json, without secrets. Best effort. */
+void deploy_keep_evidence(struct deploy *d, const char *sha, const char *why, const char *probes);
+
+/* run.c: what a run does, in an open session. */
+int deploy_run(struct deploy *d, struct error *e);
+
+/* drift.c: how a service's containers are not as it says, for people; NULL: they are. */
+const char *drift_of(const struct plan_service *s, const struct containers *cs);
+/* GITOPS_UNCHANGED, GITOPS_REPAIRED, GITOPS_LATER; NEEDS_HUMAN when repairing failed. */
+int deploy_drift(struct deploy *d, struct error *e);
+
+/* env.c: the digest of the environment file the application would get; "" when there is none. */
+int deploy_env_digest(struct deploy *d, const char **ret, struct error *e);

@@ -1,0 +1,142 @@
+/*
+ * Whether what runs is what was deployed. On every run without a new commit the containers are compared
+ * with the good revision: one that is missing, stopped, or was made by something else is made again, or
+ * only told of, as kbuild.app.drift says.
+ */
+#include "deploy.h"
+
+#include "agent.h"
+#include "alert.h"
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "gate.h"
+#include "report.h"
+
+#include <string.h>
+
+#define DRIFT_KEY "gitops:drift"
+
+/* What is wrong with a container that should be this service; NULL: nothing. */
+static const char *problem(const struct plan_service *s, const struct container *c)
+{
+	bool ended = strcmp(c->state, "exited") == 0 || strcmp(c->state, "dead") == 0;
+
+	if (s->config && *c->config && strcmp(s->config, c->config) != 0)
+		return "was made anew by somebody else";
+	if (strcmp(c->state, "paused") == 0)
+		return "is paused";
+	/* What ends by itself is its own business; what should always run was stopped by hand. */
+	if (ended && s->restarts && !s->oneshot)
+		return "was stopped";
+	if (strcmp(c->state, "created") == 0)
+		return "was never started";
+	return NULL;
+}
+
+const char *drift_of(const struct plan_service *s, const struct containers *cs)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < cs->n; i++) {
+		const char *what;
+
+		if (strcmp(cs->v[i].service, s->name) != 0)
+			continue;
+		n++;
+		what = problem(s, &cs->v[i]);
+		if (what)
+			return what;
+	}
+	return n < s->replicas ? "is missing" : NULL;
+}
+
+/* Services that are not as they should be, and what is said of them. */
+static const char **find(
+	struct deploy *d, const struct plan *plan, const struct containers *cs, struct buf *text)
+{
+	const char **names = arena_alloc(d->arena, (plan->n + 1) * sizeof *names);
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const char *what = drift_of(&plan->services[i], cs);
+
+		if (!what)
+			continue;
+		names[n++] = plan->services[i].name;
+		buf_printf(text, "%s%s %s", text->len ? ", " : "", plan->services[i].name, what);
+	}
+	return names;
+}
+
+static int repair(struct deploy *d, const struct plan *plan, const char *const *services,
+	const char *what, struct error *e)
+{
+	const struct gate g = { .a = d->a, .http = agent_http(d->a), .plan = plan };
+	struct error failed = { 0 };
+	_buf_ why = BUF_INIT;
+	int r;
+
+	deploy_say(d, "drift", "%s: putting it right", what);
+	r = engine_up(d->a, d->ledger.good.plan, services, &failed);
+	if (r >= 0)
+		r = gate_wait(&g, &why, &failed);
+	if (r == GATE_FAILED)
+		r = error_set(&failed, ERR_TEST, "%s", buf_str(&why));
+	if (r < 0 && failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (r < 0)
+		return deploy_later(d, NULL, &failed, e);
+	ledger_add_event(&d->ledger, &(struct event){ d->ledger.good.sha, "repaired",
+					     arena_strdup(d->arena, what), deploy_now() });
+	buf_printf(d->why, "repaired: %s", what);
+	r = deploy_save(d, e);
+	return r < 0 ? r : GITOPS_REPAIRED;
+}
+
+static void tell(struct deploy *d, const char *what)
+{
+	struct error ignored = { 0 };
+	const struct alert alert = { DRIFT_KEY, "drift",
+		arena_printf(
+			d->arena, "%s: the application was changed by hand", d->a->config->name),
+		what };
+
+	report(REPORT_WARNING, "gitops: %s", what);
+	(void)alert_raise(d->a, &alert, &ignored);
+}
+
+int deploy_drift(struct deploy *d, struct error *e)
+{
+	struct error failed = { 0 };
+	struct containers cs;
+	struct plan plan;
+	_buf_ text = BUF_INIT;
+	const char **services;
+	int r;
+
+	if (!d->ledger.good.sha)
+		return GITOPS_UNCHANGED;
+	r = plan_parse(d->ledger.good.table, d->arena, &plan, &failed);
+	if (r >= 0)
+		r = engine_ps(d->a, d->arena, &cs, &failed);
+	if (r < 0)
+		return deploy_later(d, NULL, &failed, e);
+	services = find(d, &plan, &cs, &text);
+	if (!services[0]) {
+		(void)alert_resolve(d->a, DRIFT_KEY,
+			arena_printf(d->arena, "%s: the application is as it was deployed",
+				d->a->config->name),
+			NULL, &failed);
+		return GITOPS_UNCHANGED;
+	}
+	if (d->a->config->app.repair_drift)
+		return repair(d, &plan, services, buf_str(&text), e);
+	tell(d, buf_str(&text));
+	buf_printf(d->why, "changed by hand: %s", buf_str(&text));
+	return GITOPS_UNCHANGED;
+}

@@ -1,0 +1,227 @@
+/* See engine.h. The broker is trusted, its answers are still read by tables. */
+#include "engine.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "broker.h"
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "ipc.h"
+#include "node.h"
+
+#include <string.h>
+
+#define SECOND 1000
+
+/* Each is longer than the broker's own limit for it, so that the broker says what was slow. */
+#define RENDER_MS (200 * SECOND)
+#define PULL_MS	  (3700 * SECOND)
+#define UP_MS	  (1000 * SECOND)
+#define CHANGE_MS (600 * SECOND)
+#define LOOK_MS	  (200 * SECOND)
+
+#define LOGS_MAX (1 * MIB)
+
+static void begin(struct buf *q, const char *op, const char *key, const char *value)
+{
+	ipc_begin_op(q, op);
+	if (key)
+		ipc_add_str(q, key, value);
+}
+
+static int call(const struct agent *a, struct buf *q, int64_t timeout_ms, struct ipc_message *ret,
+	struct error *e)
+{
+	ipc_end(q);
+	return broker_call(a, q, NULL, 0, timeout_ms, ret, e);
+}
+
+/* For operations whose answer says nothing. */
+static int tell(const struct agent *a, struct buf *q, int64_t timeout_ms, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+
+	return call(a, q, timeout_ms, &m, e);
+}
+
+static int garbled(const char *op, struct error *e)
+{
+	return error_set(e, ERR_FAILED, "the broker's answer to '%s' cannot be read", op);
+}
+
+int engine_render(const struct agent *a, const char *sha, struct arena *arena,
+	const char **ret_plan, int *ret_doc, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ q = BUF_INIT;
+	const char *plan;
+	int r;
+
+	begin(&q, "render", "release", sha);
+	ipc_add_str(&q, "compose", a->config->app.compose);
+	ipc_add_str(&q, "project", a->config->app.project);
+	if (a->config->secrets.env)
+		ipc_add_str(&q, "env", a->config->secrets.env);
+	r = call(a, &q, RENDER_MS, &m, e);
+	if (r < 0)
+		return r;
+	plan = node_str(node_get(m.doc, "plan"));
+	if (!plan || m.n_fds != 1)
+		return garbled("render", e);
+	*ret_plan = arena_strdup(arena, plan);
+	*ret_doc = TAKE_FD(m.fds[0]);
+	return 0;
+}
+
+int engine_pull(const struct agent *a, const char *plan, struct arena *arena,
+	const struct node **ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ q = BUF_INIT;
+	const struct node *digests;
+	int r;
+
+	begin(&q, "pull", "plan", plan);
+	r = call(a, &q, PULL_MS, &m, e);
+	if (r < 0)
+		return r;
+	digests = node_get(m.doc, "digests");
+	if (!digests || digests->kind != NODE_MAP)
+		return garbled("pull", e);
+	*ret = node_copy(arena, digests);
+	return 0;
+}
+
+int engine_up(const struct agent *a, const char *plan, const char *const *services, struct error *e)
+{
+	_buf_ q = BUF_INIT;
+
+	begin(&q, "up", "plan", plan);
+	ipc_add_strs(&q, "services", services);
+	return tell(a, &q, UP_MS, e);
+}
+
+static const char *text(struct arena *arena, const struct node *n, const char *key)
+{
+	const char *s = node_str(node_get(n, key));
+
+	return s ? arena_strdup(arena, s) : "";
+}
+
+static void read_container(struct arena *arena, const struct node *n, struct container *ret)
+{
+	const char *oneoff = node_str(node_get(node_get(n, "labels"), "com.docker.compose.oneoff"));
+
+	*ret = (struct container){
+		.id = text(arena, n, "id"),
+		.name = text(arena, n, "name"),
+		.service = text(arena, n, "service"),
+		.state = text(arena, n, "state"),
+		.health = text(arena, n, "health"),
+		.health_text = text(arena, n, "health_text"),
+		.image = text(arena, n, "image"),
+		.config = text(arena, n, "hash"),
+		.policy = text(arena, n, "restart_policy"),
+		.error = text(arena, n, "error"),
+		.oneoff = oneoff && (*oneoff == 'T' || *oneoff == 't'),
+	};
+	(void)node_is_int(node_get(n, "exit_code"), &ret->exit_code);
+	(void)node_is_int(node_get(n, "restarts"), &ret->restarts);
+	(void)node_is_bool(node_get(n, "oom"), &ret->oom);
+}
+
+int engine_ps(const struct agent *a, struct arena *arena, struct containers *ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ q = BUF_INIT;
+	const struct node *list;
+	int r;
+
+	begin(&q, "ps", "project", a->config->app.project);
+	r = call(a, &q, LOOK_MS, &m, e);
+	if (r < 0)
+		return r;
+	list = node_get(m.doc, "containers");
+	if (!list || list->kind != NODE_LIST)
+		return garbled("ps", e);
+	ret->v = arena_alloc(arena, (list->n + 1) * sizeof *ret->v);
+	ret->n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		struct container *c = &ret->v[ret->n];
+
+		read_container(arena, list->items[i], c);
+		/* What somebody runs by hand with `compose run` is no part of the application. */
+		ret->n += !c->oneoff;
+	}
+	return 0;
+}
+
+int engine_logs(const struct agent *a, const char *container, int64_t lines, struct buf *ret,
+	struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ q = BUF_INIT;
+	int r;
+
+	begin(&q, "logs", "container", container);
+	ipc_add_int(&q, "lines", lines);
+	r = call(a, &q, LOOK_MS, &m, e);
+	if (r < 0)
+		return r;
+	if (m.n_fds != 1)
+		return garbled("logs", e);
+	r = ipc_read_fd(m.fds[0], LOGS_MAX, ret);
+	return r < 0 ? error_errno(e, r, "cannot read the logs of %s", container) : 0;
+}
+
+static int change(const struct agent *a, const char *op, const char *container, struct error *e)
+{
+	_buf_ q = BUF_INIT;
+
+	begin(&q, op, "container", container);
+	return tell(a, &q, CHANGE_MS, e);
+}
+
+int engine_stop(const struct agent *a, const char *container, struct error *e)
+{
+	return change(a, "stop", container, e);
+}
+
+int engine_start(const struct agent *a, const char *container, struct error *e)
+{
+	return change(a, "start", container, e);
+}
+
+int engine_remove(const struct agent *a, const char *container, struct error *e)
+{
+	return change(a, "remove", container, e);
+}
+
+int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ q = BUF_INIT;
+	int64_t left, size;
+	int r;
+
+	begin(&q, "disk", NULL, NULL);
+	r = call(a, &q, LOOK_MS, &m, e);
+	if (r < 0)
+		return r;
+	if (!node_is_int(node_get(m.doc, "free"), &left) ||
+		!node_is_int(node_get(m.doc, "size"), &size) || left < 0 || size < 0)
+		return garbled("disk", e);
+	*ret_free = (uint64_t)left;
+	*ret_size = (uint64_t)size;
+	return 0;
+}
+
+int engine_prune(const struct agent *a, const char *const *plans, struct error *e)
+{
+	_buf_ q = BUF_INIT;
+
+	begin(&q, "prune", NULL, NULL);
+	ipc_add_strs(&q, "plans", plans);
+	return tell(a, &q, CHANGE_MS, e);
+}

@@ -1,0 +1,141 @@
+/* What an operator, and first boot, may ask of the deployment engine beside a run. */
+#include "agent.h"
+#include "alert.h"
+#include "arena.h"
+#include "buf.h"
+#include "client.h"
+#include "config.h"
+#include "deploy.h"
+#include "error.h"
+#include "fd.h"
+
+#include <errno.h>
+#include <string.h>
+
+int gitops_pause(struct agent *a, struct buf *why, struct error *e)
+{
+	int r = file_replace(a->state_fd, GITOPS_PAUSE_FILE, "", 0, 0600);
+
+	if (r < 0)
+		return error_errno(e, r, "cannot write %s/" GITOPS_PAUSE_FILE, a->state_dir);
+	buf_adds(why, "paused: commits are not followed until `kbuild-agent gitops resume`");
+	return 0;
+}
+
+int gitops_resume(struct agent *a, struct buf *why, struct error *e)
+{
+	if (unlinkat(a->state_fd, GITOPS_PAUSE_FILE, 0) < 0 && errno != ENOENT)
+		return error_errno(e, errno, "cannot remove %s/" GITOPS_PAUSE_FILE, a->state_dir);
+	buf_adds(why, "not paused: the next run follows the branch");
+	return 0;
+}
+
+int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	int r;
+
+	d.why = why;
+	r = deploy_open(&d, a, run, e);
+	if (r != 0)
+		return r;
+	/* Its alert stays open: it ends when a revision is good. */
+	if (d.ledger.tried.sha)
+		ledger_forget_bad(&d.ledger, d.ledger.tried.sha);
+	d.ledger.tried.sha = NULL;
+	memset(&d.ledger.later, 0, sizeof d.ledger.later);
+	r = deploy_save(&d, e);
+	return r < 0 ? r : deploy_run(&d, e);
+}
+
+int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	struct plan now, then;
+	size_t n = 0;
+	int r;
+
+	d.why = why;
+	r = deploy_open(&d, a, run, e);
+	if (r != 0)
+		return r;
+	if (d.ledger.doing.step != DOING_NOTHING)
+		return error_set(e, ERR_FAILED,
+			"a deployment was cut off; run: kbuild-agent gitops now, then again");
+	if (!d.ledger.good.sha || !d.ledger.previous.sha || !d.ledger.previous.table)
+		return error_set(e, ERR_FAILED, "there is no revision to go back to");
+	r = plan_parse(d.ledger.good.table, d.arena, &now, e);
+	if (r >= 0)
+		r = plan_parse(d.ledger.previous.table, d.arena, &then, e);
+	if (r < 0)
+		return r;
+	d.ledger.doing = (struct attempt){ .to = d.ledger.previous, .asked = true };
+	d.ledger.doing.services =
+		arena_alloc(d.arena, (then.n + 1) * sizeof *d.ledger.doing.services);
+	for (size_t i = 0; i < then.n; i++) {
+		const struct plan_service *s = &then.services[i], *old = plan_find(&now, s->name);
+
+		if (plan_differs(s, old))
+			d.ledger.doing.services[n++] = s->name;
+	}
+	deploy_say(&d, "back", "from %s to %s", short_sha(d.ledger.good.sha),
+		short_sha(d.ledger.previous.sha));
+	return deploy_attempt(&d, e);
+}
+
+bool gitops_has_good(struct agent *a)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct ledger l;
+	struct error e = { 0 };
+
+	return ledger_load(&l, a, arena, &e) >= 0 && l.good.sha;
+}
+
+/* Up to where images are there. The branch is fetched anew each time: it may have been mended. */
+static int first_checkout(struct deploy *d, struct error *e)
+{
+	char tip[REPO_SHA];
+	const char *who = NULL;
+	int r = repo_fetch(d->a, tip, e);
+
+	if (r >= 0 && d->a->config->app.signers) {
+		r = repo_verify(d->a, tip, d->arena, &who, e);
+		if (r > 0)
+			return error_set(e, ERR_INVALID, "%s has no trusted signature: %s",
+				short_sha(tip), who ? who : "it is not signed");
+	}
+	return r < 0 ? r : deploy_prepare(d, tip, e);
+}
+
+int gitops_first(
+	struct agent *a, enum gitops_step step, const struct gitops_run *run, struct error *e)
+{
+	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	_buf_ why = BUF_INIT;
+	int r;
+
+	d.why = &why;
+	r = deploy_open(&d, a, run, e);
+	if (r == GITOPS_BUSY) {
+		error_set(e, ERR_FAILED, "another run of the deployment engine is at work");
+		return error_transient(e);
+	}
+	/* Deployed before: by an earlier boot, or by somebody's `gitops now`. */
+	if (r < 0 || d.ledger.good.sha)
+		return r;
+	if (step == GITOPS_CHECKOUT || d.ledger.doing.step == DOING_NOTHING) {
+		r = first_checkout(&d, e);
+		if (r < 0 || step == GITOPS_CHECKOUT)
+			return r;
+		d.ledger.doing.step = DOING_UP;
+		r = deploy_save(&d, e);
+	}
+	if (r >= 0)
+		r = deploy_up(&d, e);
+	if (r >= 0 && step == GITOPS_GATE)
+		r = deploy_gate(&d, e);
+	if (r >= 0 && step == GITOPS_GATE)
+		r = deploy_good(&d, e);
+	return r == GITOPS_LATER ? error_set(e, ERR_NETWORK, "%s", buf_str(&why)) : r < 0 ? r : 0;
+}

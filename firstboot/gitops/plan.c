@@ -1,0 +1,111 @@
+/* See plan.h: asking the parse process, and reading its table. */
+#include "plan.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "ipc.h"
+#include "json.h"
+#include "mark.h"
+#include "node.h"
+#include "role.h"
+#include "schema.h"
+
+#include <string.h>
+
+#define PARSE_MS  20000
+#define TABLE_MAX (4 * MIB)
+
+#define AT(member) offsetof(struct plan_service, member)
+
+static const struct field fields[] = {
+	{ "name", field_string, AT(name), FIELD_REQUIRED },
+	{ "hash", field_string, AT(hash), FIELD_REQUIRED },
+	{ "image", field_string, AT(image) },
+	{ "config", field_string, AT(config) },
+	{ "replicas", field_int, AT(replicas) },
+	{ "stateful", field_bool, AT(stateful) },
+	{ "restarts", field_bool, AT(restarts) },
+	{ "retries", field_bool, AT(retries) },
+	{ "oneshot", field_bool, AT(oneshot) },
+	{ "unsafe", field_bool, AT(unsafe) },
+	{ "dump", field_bool, AT(dump) },
+	{ "named", field_bool, AT(named) },
+	{ "published", field_bool, AT(published) },
+	{ "memory", field_int, AT(memory) },
+	{ "drain", field_string, AT(drain) },
+	{},
+};
+
+int plan_table(struct agent *a, int doc, struct arena *arena, struct node **ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	const char *database = a->config->backup.postgres.container;
+	const char *health = a->config->app.health;
+	_buf_ request = BUF_INIT;
+	_buf_ text = BUF_INIT;
+	int r;
+
+	ipc_begin_op(&request, "plan");
+	ipc_add_str(&request, "database", database ? database : "");
+	ipc_add_str(&request, "health", health ? health : "");
+	ipc_end(&request);
+	r = role_call(a->parse, &request, &doc, 1, PARSE_MS, &m, e);
+	if (r < 0)
+		return r;
+	if (m.n_fds != 1)
+		return error_set(e, ERR_FAILED, "the parse process gave no table");
+	r = ipc_read_fd(m.fds[0], TABLE_MAX, &text);
+	if (r < 0)
+		return error_errno(e, r, "cannot read the parse process's table");
+	return json_parse(ret, arena, "plan", buf_str(&text), text.len, e);
+}
+
+void plan_set(struct node *table, struct arena *arena, const char *service, const char *key,
+	const char *value)
+{
+	const struct node *list = node_get(table, "services");
+
+	for (size_t i = 0; list && i < list->n; i++) {
+		const char *name = node_str(node_get(list->items[i], "name"));
+
+		if (name && strcmp(name, service) == 0)
+			node_set(arena, list->items[i], &list->at, key,
+				node_scalar(arena, &list->at, value, strlen(value)));
+	}
+}
+
+int plan_parse(const struct node *table, struct arena *arena, struct plan *ret, struct error *e)
+{
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	struct schema s = { arena, &d, NULL };
+	const struct node *list = node_get(table, "services");
+
+	if (!list || list->kind != NODE_LIST)
+		return error_set(e, ERR_FAILED, "a plan without services");
+	ret->address = node_str(node_get(table, "address"));
+	ret->services = arena_alloc(arena, (list->n + 1) * sizeof *ret->services);
+	ret->n = list->n;
+	for (size_t i = 0; i < list->n; i++) {
+		ret->services[i].replicas = 1;
+		schema_read(&s, list->items[i], fields, &ret->services[i]);
+	}
+	return diags_result(&d, "plan", e);
+}
+
+const struct plan_service *plan_find(const struct plan *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->services[i].name, name) == 0)
+			return &p->services[i];
+	return NULL;
+}
+
+bool plan_differs(const struct plan_service *new, const struct plan_service *old)
+{
+	if (!old || strcmp(new->hash, old->hash) != 0)
+		return true;
+	return !new->stateful &&new->image && (!old->image || strcmp(new->image, old->image) != 0);
+}

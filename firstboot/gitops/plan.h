@@ -1,0 +1,59 @@
+/*
+ * What the engine has to know of a rendered Compose document, service by service. The document is
+ * foreign: it is read in the parse process (roles/parse_plan.c), which answers this table; a document
+ * holds secrets (its environments), this table does not.
+ */
+#pragma once
+
+#include "base.h"
+
+struct agent;
+struct arena;
+struct error;
+struct node;
+
+struct plan_service {
+	const char *name;
+	const char *hash;  /* SHA-256 of its definition and of the networks, volumes … it names */
+	const char *image; /* as the document has it; once pulled: by digest */
+	const char *config; /* Compose's own hash of it while it was good, or NULL */
+	int64_t replicas;
+	bool stateful;	/* has a named volume, is the database, or label kbuild.stateful=true */
+	bool restarts;	/* its restart policy starts it again whatever it ended with */
+	bool retries;	/* … when it ended badly */
+	bool oneshot;	/* label kbuild.oneshot=true: ended well is well, whatever its policy */
+	bool unsafe;	/* label kbuild.rollback=unsafe */
+	bool dump;	/* label kbuild.dump=before: dump the databases before it is replaced */
+	bool named;	/* container_name: there can be only one of it */
+	bool published; /* has ports on the host: likewise */
+	int64_t memory; /* its limit in bytes; 0: none */
+	const char
+		*drain; /* label kbuild.drain: a file that makes its health check fail; or NULL */
+};
+
+struct plan {
+	const char *address; /* where its port for the health URL is published, or NULL: anywhere */
+	struct plan_service *services;
+	size_t n;
+};
+
+/*
+ * The table of a rendered document, as a tree that the ledger keeps with its revision. doc: the fd the
+ * broker gave, at any offset.
+ */
+int plan_table(struct agent *a, int doc, struct arena *arena, struct node **ret, struct error *e);
+/* Sets key ("image", "config") of a service's row in a table; one that is not there: nothing. */
+void plan_set(struct node *table, struct arena *arena, const char *service, const char *key,
+	const char *value);
+/* A table as C sees it; borrows from it. ERR_FAILED when it is none. */
+int plan_parse(const struct node *table, struct arena *arena, struct plan *ret, struct error *e);
+
+/*
+ * A service differs when its definition does, or the image its tag now means. The image alone does not
+ * count for one that keeps data: a database is not restarted because somebody moved a tag. old may be
+ * NULL.
+ */
+bool plan_differs(const struct plan_service *new, const struct plan_service *old);
+
+/* NULL: there is none of this name. */
+const struct plan_service *plan_find(const struct plan *p, const char *name);

@@ -1,0 +1,153 @@
+/*
+ * Everything that can be done without touching what runs, and so everything that can go wrong without
+ * harm: the commit's files, its environment, rendering and policy, room on the disk, images. Images
+ * come last; when they are there, replacing containers takes seconds.
+ */
+#include "deploy.h"
+
+#include "agent.h"
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "client.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "node.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Room that must be left for a pull: either of them is enough. */
+#define ROOM_BYTES   (2 * GIB)
+#define ROOM_PERCENT 15
+
+static bool has_room(uint64_t left, uint64_t size)
+{
+	return left >= ROOM_BYTES || left >= size / 100 * ROOM_PERCENT;
+}
+
+/* Images that nothing needs any more go first; a server with no room after that has a problem. */
+static int make_room(struct deploy *d, const char *plan, struct error *e)
+{
+	const char *keep[] = { plan, d->ledger.good.sha ? d->ledger.good.plan : NULL,
+		d->ledger.good.sha && d->ledger.previous.sha ? d->ledger.previous.plan : NULL,
+		NULL };
+	uint64_t left, size;
+	int r = engine_disk(d->a, &left, &size, e);
+
+	if (r < 0 || has_room(left, size))
+		return r;
+	deploy_say(d, "room", "the disk is nearly full: removing images that are not needed");
+	r = engine_prune(d->a, keep, e);
+	if (r >= 0)
+		r = engine_disk(d->a, &left, &size, e);
+	if (r < 0 || has_room(left, size))
+		return r;
+	error_set(e, ERR_FAILED,
+		"no room for new images: %" PRIu64 " MiB free of %" PRIu64
+		" MiB (needed: 2 GiB, or 15 %%)",
+		left / MIB, size / MIB);
+	return error_transient(e);
+}
+
+static const char *subject_of(struct deploy *d, const char *sha)
+{
+	struct repo_commit c = { 0 };
+	struct error ignored = { 0 };
+
+	return repo_describe(d->a, sha, d->arena, &c, &ignored) < 0 ? NULL : c.subject;
+}
+
+/*
+ * Fills doing.services, and keeps in the table the image of those that stay as they are. What runs is
+ * asked too: after a failure that was left as it is, or by hand, it may be something else than the good
+ * revision.
+ */
+static int compare(struct deploy *d, struct node *table, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	struct plan new, old = { 0 };
+	struct containers cs;
+	size_t n = 0;
+	int r = plan_parse(table, d->arena, &new, e);
+
+	if (r >= 0 && d->ledger.good.sha)
+		r = plan_parse(d->ledger.good.table, d->arena, &old, e);
+	if (r >= 0)
+		r = engine_ps(d->a, d->arena, &cs, e);
+	if (r < 0)
+		return r;
+	t->services = arena_alloc(d->arena, (new.n + 1) * sizeof *t->services);
+	t->unsafe = false;
+	for (size_t i = 0; i < new.n; i++) {
+		const struct plan_service *s = &new.services[i], *before = plan_find(&old, s->name);
+
+		if (plan_differs(s, before) || drift_of(before, &cs)) {
+			t->services[n++] = s->name;
+			t->unsafe = t->unsafe || s->unsafe;
+			continue;
+		}
+		if (before->image)
+			plan_set(table, d->arena, s->name, "image", before->image);
+		if (before->config)
+			plan_set(table, d->arena, s->name, "config", before->config);
+	}
+	return 0;
+}
+
+static int render(struct deploy *d, const char *sha, const char **ret_plan, struct node **ret_table,
+	struct error *e)
+{
+	_close_ int doc = -1;
+	int r;
+
+	deploy_say(d, "render", "rendering %s", d->a->config->app.compose);
+	r = engine_render(d->a, sha, d->arena, ret_plan, &doc, e);
+	if (r < 0)
+		return r;
+	return plan_table(d->a, doc, d->arena, ret_table, e);
+}
+
+static int pull(struct deploy *d, const char *plan, struct node *table, struct error *e)
+{
+	const struct node *digests = NULL;
+	int r = make_room(d, plan, e);
+
+	if (r < 0)
+		return r;
+	deploy_say(d, "pull", "pulling images");
+	r = engine_pull(d->a, plan, d->arena, &digests, e);
+	for (size_t i = 0; r >= 0 && i < digests->n; i++)
+		if (node_str(digests->items[i]))
+			plan_set(table, d->arena, digests->keys[i]->str, "image",
+				node_str(digests->items[i]));
+	return r;
+}
+
+int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	struct node *table = NULL;
+	const char *plan = NULL, *env = NULL;
+	int r;
+
+	deploy_say(d, "checkout", "writing the files of %s", short_sha(sha));
+	r = repo_write_release(d->a, sha, e);
+	if (r >= 0)
+		r = deploy_env_digest(d, &env, e);
+	if (r >= 0)
+		r = render(d, sha, &plan, &table, e);
+	if (r >= 0)
+		r = pull(d, plan, table, e);
+	if (r < 0)
+		return r;
+	*t = (struct attempt){
+		.to = { .sha = arena_strdup(d->arena, sha),
+			.plan = plan,
+			.subject = subject_of(d, sha),
+			.table = table },
+		.env = env,
+	};
+	return compare(d, table, e);
+}

@@ -1,0 +1,189 @@
+/*
+ * One run of the deployment engine, from the lock to what it came to. See gitops.h for what others may
+ * call, deploy.h for the parts.
+ */
+#include "gitops.h"
+
+#include "buf.h"
+#include "client.h"
+#include "config.h"
+#include "deploy.h"
+#include "error.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void note_checked(const struct agent *a)
+{
+	_close_ int fd =
+		openat(a->state_fd, GITOPS_CHECKED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)futimens(fd, NULL);
+}
+
+/* Whether a new revision may come after the good one. 0, or RESULT_HELD with the reason in e. */
+static int check_relation(struct deploy *d, const char *tip, struct error *e)
+{
+	enum repo_relation relation;
+	int r;
+
+	if (!d->ledger.good.sha)
+		return 0;
+	r = repo_relation(d->a, d->ledger.good.sha, tip, &relation, e);
+	if (r < 0)
+		return r;
+	if (relation == REPO_ANCESTOR) {
+		error_set(e, ERR_INVALID,
+			"the branch went back to %s, which is older than %s (to go back: kbuild-agent "
+			"gitops rollback, or revert in a new commit)",
+			short_sha(tip), short_sha(d->ledger.good.sha));
+		return RESULT_HELD;
+	}
+	if (relation == REPO_DIVERGED && !d->a->config->app.follow_forced) {
+		error_set(e, ERR_INVALID,
+			"the branch was forced to %s, which does not come after %s "
+			"(kbuild.app.forced_updates: refuse)",
+			short_sha(tip), short_sha(d->ledger.good.sha));
+		return RESULT_HELD;
+	}
+	return 0;
+}
+
+/* 0, or RESULT_UNSIGNED with the reason in e. */
+static int check_signature(struct deploy *d, const char *tip, struct error *e)
+{
+	const char *who = NULL;
+	int r;
+
+	if (!d->a->config->app.signers)
+		return 0;
+	r = repo_verify(d->a, tip, d->arena, &who, e);
+	if (r <= 0)
+		return r;
+	error_set(e, ERR_INVALID, r == REPO_UNSIGNED ? "%s is not signed%s%s" : "%s: %s%s",
+		short_sha(tip), who && r == REPO_UNSIGNED ? ": " : "", who ? who : "");
+	return RESULT_UNSIGNED;
+}
+
+/* A revision that was not looked at yet. */
+static int consider(struct deploy *d, const char *tip, struct error *e)
+{
+	struct error failed = { 0 };
+	int r = check_relation(d, tip, &failed);
+
+	if (r == 0)
+		r = check_signature(d, tip, &failed);
+	if (r > 0)
+		return deploy_refuse(d, tip, (enum result)r, &failed, e);
+	if (r >= 0)
+		r = deploy_prepare(d, tip, &failed);
+	if (r >= 0)
+		return deploy_attempt(d, e);
+	if (failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	return failed.transient ? deploy_later(d, tip, &failed, e)
+				: deploy_refuse(d, tip, RESULT_REFUSED, &failed, e);
+}
+
+/* Nothing to deploy: what runs is looked after. */
+static int look_after(struct deploy *d, struct error *e)
+{
+	bool waited = d->ledger.later.count > 0;
+	int r;
+
+	/* What was left as it is on purpose is not put right behind a human's back. */
+	if (d->ledger.needs_human) {
+		buf_adds(d->why, d->ledger.needs_human);
+		return GITOPS_NEEDS_HUMAN;
+	}
+	r = deploy_drift(d, e);
+	if (r < 0 || r == GITOPS_LATER || !waited)
+		return r;
+	memset(&d->ledger.later, 0, sizeof d->ledger.later);
+	return deploy_save(d, e) < 0 ? -e->code : r;
+}
+
+static bool is_good(const struct deploy *d, const char *sha)
+{
+	return d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0;
+}
+
+/* Whether the commit needs no second look. */
+static int is_settled(struct deploy *d, const char *tip, bool *ret, struct error *e)
+{
+	const char *env = NULL;
+	int r = deploy_env_digest(d, &env, e);
+
+	*ret = r >= 0 && (is_good(d, tip) || ledger_bad(&d->ledger, tip, env) != NULL);
+	return r;
+}
+
+static int follow(struct deploy *d, struct error *e)
+{
+	char tip[REPO_SHA];
+	struct error failed = { 0 };
+	bool settled = false;
+	int r = repo_check(d->a, d->ledger.tried.sha, tip, &failed);
+
+	if (r >= 0)
+		r = is_settled(d, tip, &settled, &failed) < 0 ? -failed.code : r;
+	if (r >= 0 && !settled) {
+		deploy_say(d, "fetch", "fetching %s", d->a->config->app.branch);
+		r = repo_fetch(d->a, tip, &failed);
+		if (r >= 0)
+			r = is_settled(d, tip, &settled, &failed);
+	}
+	if (r < 0 && failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (r < 0) {
+		/* No way to the repository; the application is looked after all the same. */
+		r = d->ledger.needs_human ? GITOPS_UNCHANGED : deploy_drift(d, e);
+		return r < 0 || r == GITOPS_LATER ? r : deploy_later(d, NULL, &failed, e);
+	}
+	note_checked(d->a);
+	if (!settled)
+		return consider(d, tip, e);
+	if (is_good(d, tip))
+		deploy_over(d);
+	return look_after(d, e);
+}
+
+static bool is_paused(const struct agent *a)
+{
+	return faccessat(a->state_fd, GITOPS_PAUSE_FILE, F_OK, 0) == 0;
+}
+
+int deploy_run(struct deploy *d, struct error *e)
+{
+	int64_t now = deploy_now();
+
+	/* What was begun is ended, paused or not: half a deployment is no state to stop in. */
+	if (d->ledger.doing.step != DOING_NOTHING)
+		return deploy_resume(d, e);
+	if (is_paused(d->a)) {
+		buf_adds(d->why, "paused (kbuild-agent gitops resume)");
+		return GITOPS_PAUSED;
+	}
+	/* A clock that was set back must not stop us for ever. */
+	if (!d->run->now && now < d->ledger.later.next && d->ledger.later.next < now + 3600) {
+		buf_printf(d->why, "%s", d->ledger.later.why);
+		return GITOPS_LATER;
+	}
+	return follow(d, e);
+}
+
+int gitops_run(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	int r;
+
+	d.why = why;
+	r = deploy_open(&d, a, run, e);
+	return r != 0 ? r : deploy_run(&d, e);
+}

@@ -1,0 +1,91 @@
+/*
+ * A session of the deployment engine: one process at a time, over one ledger. The lock is the kernel's:
+ * it is gone with whoever held it.
+ */
+#include "agent.h"
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "deploy.h"
+#include "error.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
+
+int64_t deploy_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+const char *short_sha(const char *sha)
+{
+	static char text[4][8];
+	static unsigned next;
+	char *p = text[next++ % 4];
+
+	snprintf(p, sizeof text[0], "%.7s", sha ? sha : "nothing");
+	return p;
+}
+
+void deploy_say(const struct deploy *d, const char *step, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	report(REPORT_INFO, "gitops: %s", text);
+	if (d->run && d->run->progress)
+		d->run->progress(d->run->arg, step, text);
+}
+
+int deploy_save(struct deploy *d, struct error *e)
+{
+	return ledger_save(&d->ledger, d->a, e);
+}
+
+/* As agent_lock(), but for a part of a process's life: first boot comes here several times. */
+static int lock(const struct agent *a, struct error *e)
+{
+	_close_ int fd =
+		openat(a->state_fd, "lock-gitops", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return error_errno(e, errno, "cannot open %s/lock-gitops", a->state_dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return TAKE_FD(fd);
+	if (errno == EWOULDBLOCK)
+		return -EWOULDBLOCK;
+	return error_errno(e, errno, "cannot lock %s/lock-gitops", a->state_dir);
+}
+
+int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e)
+{
+	if (!a->config || !a->config->has_app)
+		return error_set(e, ERR_INVALID, "there is no application: %s has no kbuild.app",
+			a->config_path);
+	d->a = a;
+	d->run = run;
+	d->lock = lock(a, e);
+	if (d->lock == -EWOULDBLOCK) {
+		buf_adds(d->why, "another run is at work");
+		return GITOPS_BUSY;
+	}
+	if (d->lock < 0)
+		return d->lock;
+	d->arena = arena_new();
+	return ledger_load(&d->ledger, a, d->arena, e);
+}
+
+void deploy_close(struct deploy *d)
+{
+	closep(&d->lock);
+	if (d->arena)
+		arena_free(d->arena);
+}

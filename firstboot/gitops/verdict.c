@@ -1,0 +1,246 @@
+/*
+ * What an attempt came to: remembered in the ledger, told to people. The alert is raised before the
+ * ledger says that all is over: after a kill in between it is raised again, which is no news.
+ */
+#include "deploy.h"
+
+#include "agent.h"
+#include "alert.h"
+#include "arena.h"
+#include "buf.h"
+#include "client.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "node.h"
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define HUMAN_KEY "gitops:needs-human"
+
+/* After a passing failure: a minute, then twice as long each time, half an hour at most. */
+#define LATER_FIRST 60
+#define LATER_CAP   1800
+
+static const char *commit_key(struct deploy *d, const char *sha)
+{
+	return arena_printf(d->arena, "gitops:%s", sha);
+}
+
+static void tell(struct deploy *d, const char *key, const char *subject, const char *text)
+{
+	struct error e = { 0 };
+
+	report(REPORT_WARNING, "%s: %s", subject, text);
+	/* An alert that cannot be queued must not keep the server from going back. */
+	if (alert_raise(d->a, &(struct alert){ key, "gitops", subject, text }, &e) < 0)
+		report(REPORT_ERROR, "the alert cannot be queued: %s", e.msg);
+}
+
+static void set_tried(
+	struct deploy *d, const char *sha, const char *subject, enum result result, const char *why)
+{
+	d->ledger.tried.sha = arena_strdup(d->arena, sha);
+	d->ledger.tried.subject = subject;
+	d->ledger.tried.result = result;
+	d->ledger.tried.why = why ? arena_strdup(d->arena, why) : NULL;
+	d->ledger.tried.at = deploy_now();
+	if (result != RESULT_LATER)
+		memset(&d->ledger.later, 0, sizeof d->ledger.later);
+}
+
+static void note(struct deploy *d, const char *sha, const char *what, const char *why)
+{
+	ledger_add_event(
+		&d->ledger, &(struct event){ arena_strdup(d->arena, sha), what,
+				    why ? arena_strdup(d->arena, why) : NULL, deploy_now() });
+}
+
+static void remember_bad(
+	struct deploy *d, const char *sha, const char *env, enum result result, const char *why)
+{
+	ledger_add_bad(&d->ledger, &(struct bad){ arena_strdup(d->arena, sha), env,
+					   arena_strdup(d->arena, why), result, deploy_now() });
+}
+
+static const char *still(struct deploy *d)
+{
+	if (!d->ledger.good.sha)
+		return "the application was never deployed";
+	return arena_printf(d->arena, "the application runs %s", short_sha(d->ledger.good.sha));
+}
+
+int deploy_refuse(struct deploy *d, const char *sha, enum result result, const struct error *cause,
+	struct error *e)
+{
+	const char *why = arena_strdup(d->arena, cause->msg);
+	const char *env = NULL;
+	struct error ignored = { 0 };
+	_buf_ text = BUF_INIT;
+	int r;
+
+	/* What was refused for what it says may say something else with other secrets. */
+	if (result == RESULT_REFUSED && deploy_env_digest(d, &env, &ignored) < 0)
+		env = NULL;
+	buf_printf(&text,
+		"%s\n\nNothing was changed: %s.\nThe commit is not tried again; push a new one, "
+		"or run: kbuild-agent gitops retry\n",
+		why, still(d));
+	tell(d, commit_key(d, sha),
+		arena_printf(d->arena, "%s: %s was refused", d->a->config->name, short_sha(sha)),
+		buf_str(&text));
+	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	remember_bad(d, sha, env, result, why);
+	set_tried(d, sha, NULL, result, why);
+	note(d, sha, result_word(result), why);
+	buf_printf(d->why, "%s was refused: %s", short_sha(sha), why);
+	r = deploy_save(d, e);
+	return r < 0 ? r : GITOPS_REFUSED;
+}
+
+int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e)
+{
+	int64_t now = deploy_now(), pause = LATER_FIRST;
+	int r;
+
+	for (int64_t i = 0; i < d->ledger.later.count && pause < LATER_CAP; i++)
+		pause *= 2;
+	if (d->ledger.later.count++ == 0)
+		d->ledger.later.since = now;
+	d->ledger.later.next = now + MIN(pause, LATER_CAP);
+	d->ledger.later.why = arena_strdup(d->arena, cause->msg);
+	/* It ended in order: only what was cut off counts. */
+	d->ledger.doing.resumed = 0;
+	if (sha)
+		set_tried(d, sha, NULL, RESULT_LATER, cause->msg);
+	report(REPORT_WARNING, "gitops: %s; trying again in %" PRId64 " s", cause->msg,
+		d->ledger.later.next - now);
+	buf_printf(d->why, "%s", cause->msg);
+	r = deploy_save(d, e);
+	return r < 0 ? r : GITOPS_LATER;
+}
+
+void deploy_over(struct deploy *d)
+{
+	const char *subject, *text;
+	struct error ignored = { 0 };
+
+	if (!d->ledger.good.sha)
+		return;
+	subject = arena_printf(d->arena, "%s: %s runs and is well", d->a->config->name,
+		short_sha(d->ledger.good.sha));
+	text = d->ledger.good.subject ? d->ledger.good.subject : "";
+	/* By kind, not by what the ledger has: a run may have been killed between telling and noting. */
+	(void)alert_resolve_kind(d->a, "gitops", subject, text, &ignored);
+}
+
+/* Compose's own hashes, by which a container that was changed by hand is seen later. */
+static int keep_hashes(struct deploy *d, struct revision *to, struct error *e)
+{
+	struct node *table = node_copy(d->arena, to->table);
+	struct containers cs;
+	int r = engine_ps(d->a, d->arena, &cs, e);
+
+	for (size_t i = 0; r >= 0 && i < cs.n; i++)
+		plan_set(table, d->arena, cs.v[i].service, "config", cs.v[i].config);
+	to->table = table;
+	return r;
+}
+
+/* What is needed no more. Failing to tidy up is no failure of a deployment. */
+static void tidy(struct deploy *d)
+{
+	const char *plans[] = { d->ledger.good.plan,
+		d->ledger.previous.sha ? d->ledger.previous.plan : NULL, NULL };
+	const char *releases[] = { d->ledger.good.sha, d->ledger.previous.sha, NULL };
+	struct error e = { 0 };
+
+	if (repo_mark_good(d->a, d->ledger.good.sha, &e) < 0 || repo_gc(d->a, releases, &e) < 0 ||
+		engine_prune(d->a, plans, &e) < 0)
+		report(REPORT_WARNING, "gitops: tidying up: %s", e.msg);
+}
+
+int deploy_good(struct deploy *d, struct error *e)
+{
+	struct ledger *l = &d->ledger;
+	struct revision to = l->doing.to;
+	bool same = l->good.sha && strcmp(l->good.sha, to.sha) == 0;
+	struct error failed = { 0 };
+	int r = keep_hashes(d, &to, &failed);
+
+	if (r < 0)
+		return deploy_later(d, to.sha, &failed, e);
+	to.at = deploy_now();
+	if (l->doing.asked)
+		remember_bad(d, l->good.sha, NULL, RESULT_ROLLED_BACK, "taken back by hand");
+	if (!same)
+		l->previous = l->good;
+	l->good = to;
+	memset(&l->doing, 0, sizeof l->doing);
+	l->needs_human = NULL;
+	set_tried(d, to.sha, to.subject, RESULT_GOOD, NULL);
+	note(d, to.sha, "good", to.subject);
+	r = deploy_save(d, e);
+	if (r < 0)
+		return r;
+	report(REPORT_NOTICE, "gitops: %s is good", short_sha(to.sha));
+	deploy_over(d);
+	ledger_forget_bad(l, to.sha);
+	tidy(d);
+	buf_printf(d->why, "%s is deployed%s%s", short_sha(to.sha), to.subject ? ": " : "",
+		to.subject ? to.subject : "");
+	return GITOPS_DEPLOYED;
+}
+
+int deploy_was_rolled_back(struct deploy *d, struct error *e)
+{
+	const struct attempt t = d->ledger.doing;
+	_buf_ text = BUF_INIT;
+	int r;
+
+	buf_printf(&text,
+		"%s\n\nThe last good revision is back: %s, and is well.\nThe commit is not tried "
+		"again; push a new one, or run: kbuild-agent gitops retry\nWhat was seen: "
+		"%s/failures/%s.json\n",
+		t.why, still(d), d->a->state_dir, t.to.sha);
+	tell(d, commit_key(d, t.to.sha),
+		arena_printf(d->arena, "%s: %s failed and was rolled back", d->a->config->name,
+			short_sha(t.to.sha)),
+		buf_str(&text));
+	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	if (!t.asked)
+		remember_bad(d, t.to.sha, t.env, RESULT_ROLLED_BACK, t.why);
+	set_tried(d, t.to.sha, t.to.subject, RESULT_ROLLED_BACK, t.why);
+	note(d, t.to.sha, "rolled-back", t.why);
+	buf_printf(d->why, "%s was rolled back to %s: %s", short_sha(t.to.sha),
+		short_sha(d->ledger.good.sha), t.why);
+	r = deploy_save(d, e);
+	return r < 0 ? r : GITOPS_ROLLED_BACK;
+}
+
+int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
+{
+	const struct attempt t = d->ledger.doing;
+	_buf_ body = BUF_INIT;
+	int r;
+
+	buf_printf(&body,
+		"%s.\n\nNothing more is done by itself. Push a new commit, or look at it and "
+		"run: kbuild-agent gitops retry (or rollback)\n",
+		text);
+	tell(d, HUMAN_KEY,
+		arena_printf(d->arena, "%s: the application needs you", d->a->config->name),
+		buf_str(&body));
+	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	if (t.to.sha) {
+		remember_bad(d, t.to.sha, t.env, RESULT_FAILED, t.why ? t.why : text);
+		set_tried(d, t.to.sha, t.to.subject, RESULT_FAILED, t.why ? t.why : text);
+		note(d, t.to.sha, "failed", text);
+	}
+	d->ledger.needs_human = arena_strdup(d->arena, text);
+	buf_printf(d->why, "%s", text);
+	r = deploy_save(d, e);
+	return r < 0 ? r : GITOPS_NEEDS_HUMAN;
+}
