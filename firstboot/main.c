@@ -40,6 +40,7 @@ static const struct verb *const verbs[] = {
 	&verb_restore,
 	&verb_dns,
 	&verb_run,
+	&verb_gitops,
 	&verb_help_verb,
 	&verb_first_boot,
 	&verb_version,

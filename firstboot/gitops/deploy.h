@@ -12,6 +12,7 @@
 #include "plan.h"
 
 struct containers;
+struct node;
 
 /* Files beside the ledger. A pause need not wait for a run to end; the other's time is what counts. */
 #define GITOPS_PAUSE_FILE   "gitops-paused"
@@ -73,6 +74,9 @@ int deploy_good(struct deploy *d, struct error *e);
 int deploy_was_rolled_back(struct deploy *d, struct error *e);
 /* It is up to people now. text: what happened. */
 int deploy_needs_human(struct deploy *d, const char *text, struct error *e);
+
+/* tidy.c: images that neither a revision of the ledger nor the plan in hand (NULL: none) needs. */
+int deploy_prune(struct deploy *d, const struct node *table, struct error *e);
 
 /* Faults that are over, because the branch's revision is the good one. */
 void deploy_over(struct deploy *d);

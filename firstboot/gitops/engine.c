@@ -9,6 +9,7 @@
 #include "error.h"
 #include "ipc.h"
 #include "node.h"
+#include "secrets.h"
 
 #include <string.h>
 
@@ -50,20 +51,39 @@ static int garbled(const char *op, struct error *e)
 	return error_set(e, ERR_FAILED, "the broker's answer to '%s' cannot be read", op);
 }
 
+/* The application's secrets as a file in memory, for the broker alone. -1: it has none. */
+static int give_secrets(const struct agent *a, int *ret, struct error *e)
+{
+	_buf_ env = BUF_INIT;
+	int r = a->config->secrets.env ? secrets_env(a, &env, e) : SECRETS_NONE;
+
+	*ret = -1;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	*ret = ipc_memfd(buf_str(&env), env.len);
+	if (env.data)
+		explicit_bzero(env.data, env.len);
+	return *ret < 0 ? error_errno(e, *ret, "cannot hand over the secrets") : 0;
+}
+
 int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	const char **ret_plan, int *ret_doc, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_close_ int secrets = -1;
 	_buf_ q = BUF_INIT;
 	const char *plan;
-	int r;
+	int r = give_secrets(a, &secrets, e);
 
+	if (r < 0)
+		return r;
 	begin(&q, "render", "release", sha);
 	ipc_add_str(&q, "compose", a->config->app.compose);
 	ipc_add_str(&q, "project", a->config->app.project);
-	if (a->config->secrets.env)
+	if (secrets >= 0)
 		ipc_add_str(&q, "env", a->config->secrets.env);
-	r = call(a, &q, RENDER_MS, &m, e);
+	ipc_end(&q);
+	r = broker_call(a, &q, &secrets, secrets >= 0, RENDER_MS, &m, e);
 	if (r < 0)
 		return r;
 	plan = node_str(node_get(m.doc, "plan"));
@@ -74,22 +94,27 @@ int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	return 0;
 }
 
-int engine_pull(const struct agent *a, const char *plan, struct arena *arena,
-	const struct node **ret, struct error *e)
+int engine_pull(const struct agent *a, const char *plan, struct arena *arena, const char **ret_plan,
+	const struct node **ret_services, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	_buf_ q = BUF_INIT;
-	const struct node *digests;
+	const struct node *services;
+	const char *pinned;
 	int r;
 
 	begin(&q, "pull", "plan", plan);
+	/* Images that were baked are here, and nowhere else. */
+	ipc_add_bool(&q, "missing", a->config->app.bake_images);
 	r = call(a, &q, PULL_MS, &m, e);
 	if (r < 0)
 		return r;
-	digests = node_get(m.doc, "digests");
-	if (!digests || digests->kind != NODE_MAP)
+	pinned = node_str(node_get(m.doc, "plan"));
+	services = node_get(m.doc, "services");
+	if (!pinned || !services || services->kind != NODE_MAP)
 		return garbled("pull", e);
-	*ret = node_copy(arena, digests);
+	*ret_plan = arena_strdup(arena, pinned);
+	*ret_services = node_copy(arena, services);
 	return 0;
 }
 
@@ -217,11 +242,22 @@ int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, s
 	return 0;
 }
 
-int engine_prune(const struct agent *a, const char *const *plans, struct error *e)
+int engine_scale(const struct agent *a, const char *plan, const char *service, int64_t replicas,
+	struct error *e)
+{
+	_buf_ q = BUF_INIT;
+
+	begin(&q, "scale", "plan", plan);
+	ipc_add_str(&q, "service", service);
+	ipc_add_int(&q, "replicas", replicas);
+	return tell(a, &q, UP_MS, e);
+}
+
+int engine_prune(const struct agent *a, const char *const *digests, struct error *e)
 {
 	_buf_ q = BUF_INIT;
 
 	begin(&q, "prune", NULL, NULL);
-	ipc_add_strs(&q, "plans", plans);
+	ipc_add_strs(&q, "keep", digests);
 	return tell(a, &q, CHANGE_MS, e);
 }

@@ -30,12 +30,18 @@ struct containers {
 	size_t n;
 };
 
-/* Renders the release's Compose file and checks it. ret_doc: the document, to be closed by the caller. */
+/*
+ * Renders the release's Compose file with the application's secrets, and checks it. ret_doc: the document,
+ * to be closed by the caller. Its images are not pinned yet: this plan can only be pulled.
+ */
 int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	const char **ret_plan, int *ret_doc, struct error *e);
-/* Fetches the plan's images; ret: map SERVICE → image by digest, in the arena. */
-int engine_pull(const struct agent *a, const char *plan, struct arena *arena,
-	const struct node **ret, struct error *e);
+/*
+ * Fetches a plan's images. ret_plan: the same plan with images by digest, which can be brought up;
+ * ret_services: map SERVICE → {"image", "hash"}. Both in the arena.
+ */
+int engine_pull(const struct agent *a, const char *plan, struct arena *arena, const char **ret_plan,
+	const struct node **ret_services, struct error *e);
 /* Makes these services (NULL-terminated, not empty) as the plan says. */
 int engine_up(
 	const struct agent *a, const char *plan, const char *const *services, struct error *e);
@@ -47,5 +53,8 @@ int engine_start(const struct agent *a, const char *container, struct error *e);
 int engine_remove(const struct agent *a, const char *container, struct error *e);
 /* Bytes of the file system that holds images. */
 int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, struct error *e);
-/* Removes plans and images of ours that are none of these plans (NULL-terminated). */
-int engine_prune(const struct agent *a, const char *const *plans, struct error *e);
+/* One service with so many containers; those there are left as they are. */
+int engine_scale(const struct agent *a, const char *plan, const char *service, int64_t replicas,
+	struct error *e);
+/* Removes images that no container uses and that are none of these digests (NULL-terminated). */
+int engine_prune(const struct agent *a, const char *const *digests, struct error *e);

@@ -28,18 +28,15 @@ static bool has_room(uint64_t left, uint64_t size)
 }
 
 /* Images that nothing needs any more go first; a server with no room after that has a problem. */
-static int make_room(struct deploy *d, const char *plan, struct error *e)
+static int make_room(struct deploy *d, const struct node *table, struct error *e)
 {
-	const char *keep[] = { plan, d->ledger.good.sha ? d->ledger.good.plan : NULL,
-		d->ledger.good.sha && d->ledger.previous.sha ? d->ledger.previous.plan : NULL,
-		NULL };
 	uint64_t left, size;
 	int r = engine_disk(d->a, &left, &size, e);
 
 	if (r < 0 || has_room(left, size))
 		return r;
 	deploy_say(d, "room", "the disk is nearly full: removing images that are not needed");
-	r = engine_prune(d->a, keep, e);
+	r = deploy_prune(d, table, e);
 	if (r >= 0)
 		r = engine_disk(d->a, &left, &size, e);
 	if (r < 0 || has_room(left, size))
@@ -109,19 +106,21 @@ static int render(struct deploy *d, const char *sha, const char **ret_plan, stru
 	return plan_table(d->a, doc, d->arena, ret_table, e);
 }
 
-static int pull(struct deploy *d, const char *plan, struct node *table, struct error *e)
+static int pull(struct deploy *d, const char **plan, struct node *table, struct error *e)
 {
-	const struct node *digests = NULL;
-	int r = make_room(d, plan, e);
+	const struct node *services = NULL;
+	int r = make_room(d, table, e);
 
 	if (r < 0)
 		return r;
 	deploy_say(d, "pull", "pulling images");
-	r = engine_pull(d->a, plan, d->arena, &digests, e);
-	for (size_t i = 0; r >= 0 && i < digests->n; i++)
-		if (node_str(digests->items[i]))
-			plan_set(table, d->arena, digests->keys[i]->str, "image",
-				node_str(digests->items[i]));
+	r = engine_pull(d->a, *plan, d->arena, plan, &services, e);
+	for (size_t i = 0; r >= 0 && i < services->n; i++) {
+		const char *image = node_str(node_get(services->items[i], "image"));
+
+		if (image)
+			plan_set(table, d->arena, services->keys[i]->str, "image", image);
+	}
 	return r;
 }
 
@@ -139,7 +138,7 @@ int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
 	if (r >= 0)
 		r = render(d, sha, &plan, &table, e);
 	if (r >= 0)
-		r = pull(d, plan, table, e);
+		r = pull(d, &plan, table, e);
 	if (r < 0)
 		return r;
 	*t = (struct attempt){

@@ -152,13 +152,11 @@ static int keep_hashes(struct deploy *d, struct revision *to, struct error *e)
 /* What is needed no more. Failing to tidy up is no failure of a deployment. */
 static void tidy(struct deploy *d)
 {
-	const char *plans[] = { d->ledger.good.plan,
-		d->ledger.previous.sha ? d->ledger.previous.plan : NULL, NULL };
 	const char *releases[] = { d->ledger.good.sha, d->ledger.previous.sha, NULL };
 	struct error e = { 0 };
 
 	if (repo_mark_good(d->a, d->ledger.good.sha, &e) < 0 || repo_gc(d->a, releases, &e) < 0 ||
-		engine_prune(d->a, plans, &e) < 0)
+		deploy_prune(d, NULL, &e) < 0)
 		report(REPORT_WARNING, "gitops: tidying up: %s", e.msg);
 }
 

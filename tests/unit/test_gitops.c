@@ -274,8 +274,10 @@ static int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, stru
 
 	if (c->kind == MISSING_IMAGE)
 		return error_set(e, ERR_FAILED, "web: no such image");
-	buf_printf(out, "\"digests\":{\"web\":\"web@sha256:%d\",\"db\":\"db@sha256:%d\"}", c->web,
-		(int)(c - w->commits));
+	buf_printf(out,
+		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
+		"\"db\":{\"image\":\"db@sha256:%d\"}}",
+		node_str(node_get(q, "plan")), c->web, (int)(c - w->commits));
 	return 0;
 }
 

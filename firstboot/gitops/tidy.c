@@ -1,0 +1,51 @@
+/*
+ * Images are kept while a revision that may be gone back to needs them: the good one, the one before, and
+ * the one in hand. All others go; docker itself keeps what a container uses.
+ */
+#include "arena.h"
+#include "deploy.h"
+#include "engine.h"
+#include "node.h"
+
+#include <string.h>
+
+struct digests {
+	const char **v;
+	size_t n;
+};
+
+static size_t count(const struct node *table)
+{
+	const struct node *list = node_get(table, "services");
+
+	return list ? list->n : 0;
+}
+
+/* "NAME@sha256:…" and "sha256:…" alike give the digest. */
+static void add(struct digests *ds, const struct node *table)
+{
+	const struct node *list = node_get(table, "services");
+
+	for (size_t i = 0; list && i < list->n; i++) {
+		const char *image = node_str(node_get(list->items[i], "image"));
+		const char *digest = image ? strstr(image, "sha256:") : NULL;
+
+		if (digest)
+			ds->v[ds->n++] = digest;
+	}
+}
+
+int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
+{
+	const struct node *tables[] = { table, d->ledger.good.table, d->ledger.previous.table,
+		d->ledger.doing.to.table };
+	struct digests ds = { 0 };
+	size_t n = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		n += count(tables[i]);
+	ds.v = arena_alloc(d->arena, n * sizeof *ds.v);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		add(&ds, tables[i]);
+	return engine_prune(d->a, ds.v, e);
+}
