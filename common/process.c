@@ -130,12 +130,20 @@ static int child_start(struct child *c, const struct process *p)
 		in0 = fds[0];
 		c->in = fds[1];
 		fcntl(c->in, F_SETFL, O_NONBLOCK);
+	} else if (p->in_fd > 0) {
+		in0 = fcntl(p->in_fd, F_DUPFD_CLOEXEC, 3);
+		if (in0 < 0)
+			return -errno;
 	} else {
 		in0 = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (in0 < 0)
 			return -errno;
 	}
-	if (p->out) {
+	if (p->out_fd > 0) {
+		out1 = fcntl(p->out_fd, F_DUPFD_CLOEXEC, 3);
+		if (out1 < 0)
+			return -errno;
+	} else if (p->out) {
 		if (make_pipe(fds) < 0)
 			return -errno;
 		c->out = fds[0];

@@ -15,6 +15,8 @@ struct process {
 	const char *cwd;	 /* NULL: inherited */
 	const void *input;	 /* given on standard input; NULL: /dev/null */
 	size_t input_len;
+	int in_fd;	     /* standard input as it is; 0: none. Borrowed */
+	int out_fd;	     /* standard output as it is; 0: none. Borrowed; out is then not used */
 	const int *keep_fds; /* terminated by -1; NULL: none. Passed on with their own numbers */
 
 	struct buf *out;    /* collects standard output; NULL: it goes where err goes */

@@ -23,6 +23,7 @@ static const struct op *const groups[] = {
 	ops_image,
 	ops_compose,
 	ops_postgres,
+	ops_files,
 };
 
 const struct op *op_at(size_t i)

@@ -166,23 +166,6 @@ static int run_ps(struct call *c, struct error *e)
 	return 0;
 }
 
-/* Its labels; fails when Compose did not make it. */
-static int of_compose(struct call *c, const char *container, struct error *e)
-{
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	struct node *doc;
-	int r;
-
-	args_set(a, "docker", "container", "inspect", container, NULL);
-	r = docker_json(c->b, a, "cannot look at the container", c->q->arena, &doc, e);
-	if (r < 0)
-		return r;
-	if (doc->kind == NODE_LIST && doc->n == 1 &&
-		node_get(node_path(doc->items[0], "Config.Labels"), LABEL "project"))
-		return 0;
-	return error_set(e, ERR_FAILED, "the container %s is none of the application's", container);
-}
-
 static int run_logs(struct call *c, struct error *e)
 {
 	const struct container_args *args = c->args;
@@ -192,7 +175,7 @@ static int run_logs(struct call *c, struct error *e)
 	_buf_ err = BUF_INIT;
 	/* Both streams of the container, as they came, in one: out NULL, and err keeps the end. */
 	struct process p = { .err = &err, .timeout_ms = 60000 };
-	int r = of_compose(c, args->container, e), fd;
+	int r = docker_ours(c, args->container, e), fd;
 
 	if (r < 0)
 		return r;
@@ -213,7 +196,7 @@ static int run_stop(struct call *c, struct error *e)
 	const struct container_args *args = c->args;
 	_free_ char *seconds = xasprintf("%lld", (long long)(args->timeout ? args->timeout : 30));
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	int r = of_compose(c, args->container, e);
+	int r = docker_ours(c, args->container, e);
 
 	if (r < 0)
 		return r;
@@ -225,7 +208,7 @@ static int run_start(struct call *c, struct error *e)
 {
 	const struct container_args *args = c->args;
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	int r = of_compose(c, args->container, e);
+	int r = docker_ours(c, args->container, e);
 
 	if (r < 0)
 		return r;
@@ -237,11 +220,14 @@ static int run_remove(struct call *c, struct error *e)
 {
 	const struct container_args *args = c->args;
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	int r = of_compose(c, args->container, e);
+	int r = docker_ours(c, args->container, e);
 
 	if (r < 0)
 		return r;
 	args_set(a, "docker", "container", "rm", "--force", args->container, NULL);
+	/* What Compose made may hand its nameless volumes on; a throw-away one has nobody to. */
+	if (strncmp(args->container, THROWAWAY, strlen(THROWAWAY)) == 0)
+		args_add(a, "--volumes");
 	return docker_run(c->b, a, "cannot remove the container", 120, NULL, e);
 }
 

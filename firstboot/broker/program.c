@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "error.h"
 #include "json.h"
+#include "node.h"
 #include "ops.h"
 #include "process.h"
 
@@ -29,6 +30,7 @@ static const struct {
 	{ "tune2fs", { "/usr/sbin/tune2fs", "/sbin/tune2fs" } },
 	{ "resize2fs", { "/usr/sbin/resize2fs", "/sbin/resize2fs" } },
 	{ "ssh-keygen", { "/usr/bin/ssh-keygen" } },
+	{ "tar", { "/usr/bin/tar", "/bin/tar" } },
 	{ "systemd-machine-id-setup", { "/usr/bin/systemd-machine-id-setup" } },
 };
 
@@ -217,4 +219,22 @@ int docker_json(const struct broker *b, const struct args *a, const char *what, 
 		return r;
 	r = json_parse(ret, arena, "docker's answer", buf_str(&out), out.len, e);
 	return r < 0 ? error_prefix(e, "%s", what) : 0;
+}
+
+int docker_ours(struct call *c, const char *container, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	const struct node *labels;
+	struct node *doc;
+	int r;
+
+	args_set(a, "docker", "container", "inspect", container, NULL);
+	r = docker_json(c->b, a, "cannot look at the container", c->q->arena, &doc, e);
+	if (r < 0)
+		return r;
+	labels = doc->kind == NODE_LIST && doc->n == 1 ? node_path(doc->items[0], "Config.Labels")
+						       : NULL;
+	if (node_get(labels, "com.docker.compose.project") || node_get(labels, THROWAWAY_LABEL))
+		return 0;
+	return error_set(e, ERR_FAILED, "the container %s is none of the application's", container);
 }

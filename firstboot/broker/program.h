@@ -9,11 +9,16 @@
 struct arena;
 struct broker;
 struct buf;
+struct call;
 struct error;
 struct node;
 struct process;
 
 #define ARGS_MAX 600
+
+/* Our own containers: test restores. Their names begin so, and they have the label. */
+#define THROWAWAY	"kbuild-restore-"
+#define THROWAWAY_LABEL "kbuild.throwaway"
 
 struct args {
 	const char *v[ARGS_MAX + 1]; /* v[0]: a name of the table; the rest borrowed */
@@ -43,6 +48,9 @@ int docker_run(const struct broker *b, const struct args *a, const char *what, u
 /* The same, its output read as JSON. */
 int docker_json(const struct broker *b, const struct args *a, const char *what, struct arena *arena,
 	struct node **ret, struct error *e);
+
+/* Whether a container is the application's, or one of ours: whatever else there is stays untouched. */
+int docker_ours(struct call *c, const char *container, struct error *e);
 
 /*
  * Sets e by what docker wrote: "WHAT: its last line", transient or not. Always negative. Pure.

@@ -62,6 +62,16 @@ static bool is_digest(const char *t)
 	return strncmp(t, "sha256:", 7) == 0 && is_hex(t + 7, 64);
 }
 
+static bool is_image(const char *t)
+{
+	const char *at = strchr(t, '@');
+
+	if (!at)
+		return is_digest(t);
+	return (size_t)(at - t) <= 255 && is_digest(at + 1) && strchr(LOWER DIGITS, *t) && at > t &&
+	       strspn(t, LOWER UPPER DIGITS "._-/:") == (size_t)(at - t);
+}
+
 static bool is_path(const char *t)
 {
 	if (*t == '\0' || strlen(t) > 512)
@@ -113,6 +123,7 @@ const struct shape shape_database = { "a database's name", is_database };
 const struct shape shape_release = { "a commit's id", is_release };
 const struct shape shape_plan = { "a plan's id", is_plan };
 const struct shape shape_digest = { "sha256: and 64 hexadecimal digits", is_digest };
+const struct shape shape_image = { "an image by its digest", is_image };
 const struct shape shape_path = { "a path inside the release", is_path };
 const struct shape shape_registry = { "a registry's host, or HOST:PORT", is_registry };
 const struct shape shape_login = { "a user of the registry", is_login };

@@ -20,6 +20,7 @@ extern const struct shape shape_database;  /* the same, blanks, $ and @ too, but
 extern const struct shape shape_release;   /* a commit: 40 or 64 hexadecimal digits */
 extern const struct shape shape_plan;	   /* 64 hexadecimal digits */
 extern const struct shape shape_digest;	   /* sha256:… */
+extern const struct shape shape_image;	   /* named by its digest, or an image's id */
 extern const struct shape shape_path;	   /* inside a tree: no "..", no "//", not absolute */
 extern const struct shape shape_registry;  /* HOST or HOST:PORT */
 extern const struct shape shape_login;	   /* of a registry: printable, no blank, no leading "-" */

@@ -1,0 +1,169 @@
+/*
+ * Files of the application for its backup: a volume or a path as a tar, streamed. Only what the
+ * definition names: root reads nothing for somebody who merely asks.
+ */
+#include "ops.h"
+
+#include "agent.h"
+#include "alloc.h"
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "process.h"
+#include "program.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define WORK_SECONDS (12 * 3600)
+
+struct files_args {
+	const char *volume, *path;
+};
+
+static bool in_list(const char *const *list, const char *word)
+{
+	for (; list && *list; list++) {
+		if (strcmp(*list, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A volume as docker or as the compose file calls it. */
+static bool is_named(const struct agent_config *c, const struct files_args *args)
+{
+	const char *project = c->app.project ? c->app.project : c->name;
+	size_t n = strlen(project);
+
+	if (args->path)
+		return in_list(c->backup.paths, args->path);
+	return in_list(c->backup.volumes, args->volume) ||
+	       (strncmp(args->volume, project, n) == 0 && args->volume[n] == '_' &&
+		       in_list(c->backup.volumes, args->volume + n + 1));
+}
+
+static int check_named(struct call *c, struct error *e)
+{
+	const struct files_args *args = c->args;
+	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
+	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
+	int r;
+
+	if (!args->volume == !args->path)
+		return error_set(e, ERR_USAGE, "volume-tar: either 'volume' or 'path'");
+	r = agent_config_load(&config, path, e);
+	if (r < 0)
+		return r;
+	if (is_named(config, args))
+		return 0;
+	return error_set(e, ERR_FAILED, "'%s' is not in kbuild.backup",
+		args->volume ? args->volume : args->path);
+}
+
+/* Where docker keeps a volume: by the name it was given, or with the project's before it. */
+static int find_volume(struct call *c, const char *name, char **ret, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ out = BUF_INIT;
+	int r;
+
+	args_set(a, "docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name, NULL);
+	r = docker_run(c->b, a, "cannot find the volume", 60, &out, e);
+	if (r < 0)
+		return r;
+	*ret = xstrdup(buf_str(&out));
+	(*ret)[strcspn(*ret, "\n")] = '\0';
+	return 0;
+}
+
+static int find(struct call *c, char **ret, struct error *e)
+{
+	const struct files_args *args = c->args;
+	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
+	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
+	_free_ char *full = NULL;
+	struct error missing = { 0 };
+	int r;
+
+	if (args->path) {
+		*ret = xasprintf("%s%s", c->b->root, args->path);
+		return 0;
+	}
+	if (find_volume(c, args->volume, ret, &missing) == 0)
+		return 0;
+	r = agent_config_load(&config, path, e);
+	if (r < 0)
+		return r;
+	full = xasprintf(
+		"%s_%s", config->app.project ? config->app.project : config->name, args->volume);
+	return find_volume(c, full, ret, e);
+}
+
+/* tar ends with 1 when something changed while it was read: with a running application, it will. */
+static int run_tar(struct call *c, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *top = NULL;
+	_close_ int out = -1;
+	_buf_ err = BUF_INIT;
+	struct process p = { .err = &err };
+	struct stat st;
+	int fds[2], r = check_named(c, e);
+	const char *slash;
+
+	if (r >= 0)
+		r = find(c, &top, e);
+	if (r < 0)
+		return r;
+	if (lstat(top, &st) < 0)
+		return error_errno(e, errno, "cannot look at %s", top);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(e, errno, "cannot make a pipe");
+	out = fds[1];
+	call_give(c, fds[0]);
+	r = call_reply(c, e);
+	if (r < 0)
+		return r;
+	args_set(a, "tar", "--create", "--file=-", "--numeric-owner", "--xattrs", "--acls",
+		"--sparse", "--one-file-system", "--warning=no-file-changed", NULL);
+	slash = strrchr(top, '/');
+	if (S_ISDIR(st.st_mode)) {
+		args_adds(a, (const char *const[]){ "--directory", top, ".", NULL });
+	} else if (S_ISREG(st.st_mode) && slash) {
+		top[slash - top] = '\0';
+		args_adds(a, (const char *const[]){
+				     "--directory", *top ? top : "/", "--", slash + 1, NULL });
+	} else {
+		return error_set(e, ERR_FAILED, "%s is neither a file nor a directory", top);
+	}
+	p.out_fd = out;
+	r = program_run(c->b, a, &p, e);
+	if (r > 1)
+		return error_set(e, ERR_FAILED, "tar failed: %s", buf_str(&err));
+	return r < 0 ? r : 0;
+}
+
+static bool is_absolute(const char *t)
+{
+	return t[0] == '/' && (t[1] == '\0' || shape_path.ok(t + 1));
+}
+
+static const struct shape shape_absolute = { "an absolute path", is_absolute };
+
+static const struct field tar_fields[] = {
+	{ "op" },
+	{ "volume", field_shape, offsetof(struct files_args, volume), 0, &shape_volume },
+	{ "path", field_shape, offsetof(struct files_args, path), 0, &shape_absolute },
+	{},
+};
+
+const struct op ops_files[] = {
+	{ "volume-tar", tar_fields, sizeof(struct files_args), 0, 0, WORK_SECONDS, run_tar },
+	{},
+};
