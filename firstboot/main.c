@@ -41,6 +41,7 @@ static const struct verb *const verbs[] = {
 	&verb_dns,
 	&verb_run,
 	&verb_gitops,
+	&verb_secrets,
 	&verb_help_verb,
 	&verb_first_boot,
 	&verb_version,

@@ -56,6 +56,12 @@ int gitops_first(
 /* Whether a revision is good: first boot's probe. */
 bool gitops_has_good(struct agent *a);
 
+/*
+ * The good revision again, with the environment as it is now: a secret was rotated. What uses it is made
+ * anew, through the gate. GITOPS_UNCHANGED when there is no good revision yet, or nothing differs.
+ */
+int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
+
 /* For `kbuild-agent status`: appends one JSON object, the one of `gitops status --json`. */
 int gitops_status_json(struct agent *a, struct buf *out, struct error *e);
 int gitops_status_text(struct agent *a, struct buf *out, struct error *e);

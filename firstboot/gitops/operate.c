@@ -83,6 +83,29 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 	return deploy_attempt(&d, e);
 }
 
+int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	int r;
+
+	d.why = why;
+	r = deploy_open(&d, a, run, e);
+	if (r != 0)
+		return r;
+	/* What was cut off may be older than the new value: first that, then this. */
+	if (d.ledger.doing.step != DOING_NOTHING)
+		r = deploy_resume(&d, e);
+	if (r < 0 || !d.ledger.good.sha)
+		return r < 0 ? r : GITOPS_UNCHANGED;
+	r = deploy_prepare(&d, d.ledger.good.sha, e);
+	if (r < 0)
+		return r;
+	if (!d.ledger.doing.services[0])
+		return GITOPS_UNCHANGED;
+	buf_reset(why);
+	return deploy_attempt(&d, e);
+}
+
 bool gitops_has_good(struct agent *a)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
