@@ -5,6 +5,8 @@
 #include "error.h"
 #include "gitops.h"
 #include "ipc.h"
+#include "report.h"
+#include "rotation.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -59,9 +61,20 @@ static int act(struct agent *a, run_function f, bool now, struct error *e)
 	return now ? results[r].code : 0;
 }
 
+/* A rotation that was cut off has changed the database and not yet the application: that comes first. */
+static int follow(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	struct error failed = { 0 };
+	_buf_ text = BUF_INIT;
+
+	if (agent_lock(a, "secrets", &failed) == 0 && rotation_finish(a, &text, &failed) < 0)
+		report(REPORT_WARNING, "%s", failed.msg);
+	return gitops_run(a, run, why, e);
+}
+
 static int run_timer(struct agent *a, struct error *e)
 {
-	return act(a, gitops_run, false, e);
+	return act(a, follow, false, e);
 }
 
 static int run_now(struct agent *a, struct error *e)
