@@ -50,6 +50,11 @@ static int run_console(struct call *c, struct error *e)
 
 	if (fd < 0)
 		return error_errno(e, errno, "cannot open the console");
+	/* A terminal obeys control characters; and nothing but our line may look like one of ours. */
+	for (char *p = text + 1; p[1]; p++) {
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
 	if (ours && file_read(AT_FDCWD, PRINTK, 100, &level) == 0)
 		write_file(PRINTK, "1\n");
 	r = fd_write(fd, text, strlen(text));

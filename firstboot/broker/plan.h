@@ -15,7 +15,7 @@ struct error;
 struct node;
 
 #define PLAN_MAX   (4 * MIB)
-#define PLANS_KEPT 20 /* the newest; so many are more than enough to go back to */
+#define PLANS_KEPT 500 /* used last: many bad commits in a row must not push the good one out */
 
 int plan_keep(
 	const struct broker *b, const struct node *doc, char ret_id[SHA256_HEX], struct error *e);

@@ -199,6 +199,31 @@ static int check_deploy(struct look *l, _unused_ const char *key, const struct n
 	return 0;
 }
 
+/* How a service hangs on its networks: names and addresses, no options of drivers. */
+static int check_attachments(struct look *l, const char *key, const struct node *map)
+{
+	static const struct rule rules[] = {
+		{ "aliases" },
+		{ "gw_priority" },
+		{ "interface_name" },
+		{ "ipv4_address" },
+		{ "ipv6_address" },
+		{ "link_local_ips" },
+		{ "mac_address" },
+		{ "priority" },
+		{},
+	};
+
+	if (map->kind != NODE_MAP)
+		return refuse(l, key, "it is no map");
+	for (size_t i = 0; i < map->n; i++) {
+		if (check_keys(l, map->items[i], rules))
+			return POLICY_REFUSED;
+	}
+	return 0;
+}
+
+/* A hook has more ways to ask for rights than a service; none is needed. */
 static int check_hooks(struct look *l, const char *key, const struct node *list)
 {
 	for (size_t i = 0; list->kind == NODE_LIST && i < list->n; i++) {
@@ -222,7 +247,6 @@ static int check_volumes_from(struct look *l, const char *key, const struct node
 }
 
 static const struct rule service_rules[] = {
-	{ "annotations" },
 	{ "attach" },
 	{ "blkio_config" },
 	{ "build", no_build },
@@ -270,7 +294,7 @@ static const struct rule service_rules[] = {
 	{ "mem_swappiness" },
 	{ "memswap_limit" },
 	{ "network_mode", check_namespace },
-	{ "networks" },
+	{ "networks", check_attachments },
 	{ "oom_kill_disable", never },
 	{ "oom_score_adj" },
 	{ "pid", check_namespace },

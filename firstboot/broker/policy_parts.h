@@ -16,7 +16,6 @@ struct look {
 struct rule {
 	const char *key;
 	int (*check)(struct look *l, const char *key, const struct node *value);
-	const void *arg; /* for the check, which finds it by the key */
 };
 
 int refuse(struct look *l, const char *key, const char *fmt, ...) _printf_(3, 4);

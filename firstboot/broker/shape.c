@@ -2,6 +2,7 @@
 #include "shape.h"
 
 #include "arena.h"
+#include "mark.h"
 #include "node.h"
 
 #include <ctype.h>
@@ -103,15 +104,10 @@ static bool is_login(const char *t)
 	return made_of(t, LOWER UPPER DIGITS "_", LOWER UPPER DIGITS "_.$@+-", 255);
 }
 
+/* What is not printable in it is replaced where it is printed. */
 static bool is_line(const char *t)
 {
-	if (strlen(t) > 8 * KIB)
-		return false;
-	for (; *t; t++) {
-		if (*t < ' ' || *t > '~')
-			return false;
-	}
-	return true;
+	return strlen(t) <= 48 * KIB;
 }
 
 const struct shape shape_project = { "a project's name", is_project };
@@ -127,7 +123,7 @@ const struct shape shape_image = { "an image by its digest", is_image };
 const struct shape shape_path = { "a path inside the release", is_path };
 const struct shape shape_registry = { "a registry's host, or HOST:PORT", is_registry };
 const struct shape shape_login = { "a user of the registry", is_login };
-const struct shape shape_line = { "one line of printable ASCII", is_line };
+const struct shape shape_line = { "at most 48 KiB", is_line };
 
 static const char *shaped(const struct schema *s, const struct field *f, const struct node *node)
 {
@@ -136,7 +132,8 @@ static const char *shaped(const struct schema *s, const struct field *f, const s
 
 	if (text && shape->ok(text))
 		return text;
-	schema_wrong(s, f, node, shape->what);
+	diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL, "'%s' must be %s",
+		schema_name(s, f->key), shape->what);
 	return NULL;
 }
 

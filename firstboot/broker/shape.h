@@ -24,7 +24,7 @@ extern const struct shape shape_image;	   /* named by its digest, or an image's 
 extern const struct shape shape_path;	   /* inside a tree: no "..", no "//", not absolute */
 extern const struct shape shape_registry;  /* HOST or HOST:PORT */
 extern const struct shape shape_login;	   /* of a registry: printable, no blank, no leading "-" */
-extern const struct shape shape_line;	   /* printable ASCII, at most 8 KiB */
+extern const struct shape shape_line;	   /* at most 48 KiB */
 
 /* Field parsers; arg: a struct shape. */
 void field_shape(const struct schema *, const struct field *, const struct node *,
