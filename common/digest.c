@@ -106,6 +106,33 @@ void sha1_bytes(const void *data, size_t len, char ret_hex[SHA1_HEX])
 	hex_encode(md, sizeof md, ret_hex);
 }
 
+struct md5 *md5_new(void)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+	must(c != NULL);
+	must(EVP_DigestInit_ex(c, EVP_md5(), NULL));
+	return (struct md5 *)c;
+}
+
+void md5_free(struct md5 *h)
+{
+	EVP_MD_CTX_free((EVP_MD_CTX *)h);
+}
+
+void md5_add(struct md5 *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate((EVP_MD_CTX *)h, data, len));
+}
+
+void md5_end(struct md5 *h, char ret_hex[MD5_HEX])
+{
+	unsigned char md[16];
+
+	must(EVP_DigestFinal_ex((EVP_MD_CTX *)h, md, NULL));
+	hex_encode(md, sizeof md, ret_hex);
+}
+
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char ret[SHA256_SIZE])
 {

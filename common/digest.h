@@ -37,6 +37,15 @@ void sha512_raw(const void *data, size_t len, unsigned char ret[SHA512_SIZE]);
 void hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char ret[SHA1_SIZE]);
 
+/* MD5 proves nothing against an attacker; S3 names what it has received by it. 32 digits and a NUL. */
+#define MD5_HEX 33
+struct md5;
+struct md5 *md5_new(void);
+void md5_free(struct md5 *h);
+DEFINE_CLEANUP(struct md5 *, md5_free);
+void md5_add(struct md5 *h, const void *data, size_t len);
+void md5_end(struct md5 *h, char ret_hex[MD5_HEX]);
+
 /* HMAC-SHA-256 of data, as bytes: it is the key of the next one in AWS's signatures. */
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char ret[SHA256_SIZE]);

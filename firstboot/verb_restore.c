@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "ipc.h"
 #include "manifest.h"
+#include "offsite.h"
 #include "report.h"
 #include "restore.h"
 #include "run.h"
@@ -101,6 +102,29 @@ static int do_restore(struct agent *a, struct restore *q, bool dry, struct error
 	return 0;
 }
 
+/* Here, or else brought here from the copies elsewhere. */
+static int find_backup(struct agent *a, int dir, const struct verb_args *args,
+	struct backup_list *list, const struct manifest **ret, struct error *e)
+{
+	bool elsewhere = verb_opt(args, "offsite") != NULL;
+	char id[BACKUP_ID_LEN + 1];
+	int r = store_list(dir, list, e);
+
+	if (r >= 0 && !elsewhere) {
+		r = backup_list_find(list, verb_arg(args, 0), ret, e);
+		if (r >= 0 || !offsite_wanted(a))
+			return r;
+		r = 0;
+	}
+	if (r >= 0)
+		r = offsite_fetch(a, dir, verb_arg(args, 0), id, e);
+	if (r < 0)
+		return r;
+	backup_list_free(list);
+	r = store_list(dir, list, e);
+	return r < 0 ? r : backup_list_find(list, id, ret, e);
+}
+
 static int with_backup(struct agent *a, const struct verb_args *args, const struct identities *ids,
 	struct error *e)
 {
@@ -120,9 +144,7 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 	if (r >= 0)
 		r = restore_settle(a, e);
 	if (r >= 0)
-		r = store_list(dir, &list, e);
-	if (r >= 0)
-		r = backup_list_find(&list, verb_arg(args, 0), &q.m, e);
+		r = find_backup(a, dir, args, &list, &q.m, e);
 	return r < 0 ? r : do_restore(a, &q, verb_opt(args, "dry-run") != NULL, e);
 }
 
@@ -159,6 +181,7 @@ static const struct verb_option options[] = {
 	{ "to", "NAME", "into a new database of this name; nothing is replaced", 0 },
 	{ "database", "NAME", "this one alone", 0 },
 	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
+	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
 	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
 	{},
 };

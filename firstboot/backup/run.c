@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include "age.h"
 #include "agent.h"
 #include "alert.h"
 #include "arena.h"
@@ -11,13 +12,16 @@
 #include "config.h"
 #include "error.h"
 #include "manifest.h"
+#include "offsite.h"
 #include "prune.h"
+#include "rehearse.h"
 #include "report.h"
 #include "restore.h"
 #include "store.h"
 #include "take.h"
 
 #include <string.h>
+#include <time.h>
 
 #define LOCK "backup"
 
@@ -31,55 +35,120 @@ int run_lock(struct agent *a, struct error *e)
 	return error_transient(e);
 }
 
-static void tell_alert(const struct agent *a, const char *subject, const char *text)
+static void tell(const struct agent *a, const char *key, const char *subject, const char *text)
 {
-	const struct alert alert = { "backup", "backup", subject, text };
+	const struct alert alert = { key, "backup", subject, text };
 	struct error e = { 0 };
 
 	if (alert_raise(a, &alert, &e) < 0)
 		report(REPORT_WARNING, "the alert was not kept: %s", e.msg);
 }
 
-static void end_alert(const struct agent *a, const struct manifest *m)
+static void tell_over(const struct agent *a, const char *key, const char *subject, const char *text)
 {
 	struct error e = { 0 };
 
-	if (alert_resolve(a, "backup", "backups work again", m->id, &e) < 0)
+	if (alert_resolve(a, key, subject, text, &e) < 0)
 		report(REPORT_WARNING, "the end of an alert was not kept: %s", e.msg);
 }
 
-static int take_and_prune(struct agent *a, const struct run *run, int dir, struct arena *arena,
-	struct manifest *ret, struct error *e)
+/* One of the things that follow a backup, which stands whatever becomes of them. */
+static void tell_after(const struct agent *a, const char *key, const char *failed, const char *over,
+	int r, const struct error *e)
 {
-	const struct take take = {
-		.agent = a,
-		.dir = dir,
-		.reason = run->reason,
-		.lenient = strcmp(run->reason, BACKUP_BEFORE_RESTORE) == 0,
-	};
-	int r = store_sweep(dir, e);
+	if (r >= 0) {
+		tell_over(a, key, over, NULL);
+	} else if (e->code != ERR_INTERRUPTED) {
+		report(REPORT_ERROR, "%s: %s", failed, e->msg);
+		tell(a, key, failed, e->msg);
+	}
+}
+
+struct running {
+	struct agent *a;
+	const struct run *run;
+	int dir;
+	bool rehearsal; /* is due */
+	struct age_identity witness;
+};
+
+static int prepare(struct running *k, struct error *e)
+{
+	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
+	int r = store_sweep(k->dir, e);
 
 	if (r >= 0)
-		r = restore_settle(a, e);
+		r = restore_settle(k->a, e);
 	if (r >= 0)
-		r = take_backup(&take, arena, ret, e);
-	if (r >= 0)
-		r = prune_backups(a, dir, run->pinned, e);
+		r = store_list(k->dir, &list, e);
+	k->rehearsal = r >= 0 && k->run->scheduled && rehearse_due(k->a, &list, time(NULL));
+	if (k->rehearsal)
+		age_identity_generate(&k->witness);
 	return r;
+}
+
+static int take(struct running *k, struct arena *arena, struct manifest *ret, struct error *e)
+{
+	const struct take take = {
+		.agent = k->a,
+		.dir = k->dir,
+		.reason = k->run->reason,
+		.lenient = strcmp(k->run->reason, BACKUP_BEFORE_RESTORE) == 0,
+		.witness = k->rehearsal ? &k->witness : NULL,
+	};
+	int r = take_backup(&take, arena, ret, e);
+
+	if (r >= 0)
+		r = prune_backups(k->a, k->dir, k->run->pinned, e);
+	return r;
+}
+
+/* What a scheduled run does with a backup that is there. The first thing that failed is the result. */
+static int follow_up(struct running *k, struct manifest *m, struct error *e)
+{
+	struct error copying = { 0 };
+	int r = 0, copied = 0;
+
+	if (k->rehearsal) {
+		r = rehearse(k->a, k->dir, m, m->recipients ? &k->witness : NULL, e);
+		tell_after(k->a, "backup-rehearsal", "the test restore of the backup failed",
+			"the test restore of the backup works again", r, e);
+	}
+	if (offsite_wanted(k->a)) {
+		copied = offsite_sync(k->a, k->dir, &copying);
+		tell_after(k->a, "backup-offsite", "the backups are not copied elsewhere",
+			"the backups are copied elsewhere again", copied, &copying);
+	}
+	if (r >= 0 && copied < 0)
+		*e = copying;
+	return r < 0 ? r : copied;
+}
+
+static int run_all(struct running *k, struct arena *arena, struct manifest *ret, struct error *e)
+{
+	int r = prepare(k, e);
+
+	if (r >= 0)
+		r = take(k, arena, ret, e);
+	if (r < 0 && e->code != ERR_INTERRUPTED)
+		tell(k->a, "backup", "the backup failed", e->msg);
+	if (r < 0)
+		return r;
+	if (ret->suspect)
+		tell(k->a, "backup", "the backup looks wrong", ret->suspect);
+	else
+		tell_over(k->a, "backup", "backups work again", ret->id);
+	return k->run->scheduled ? follow_up(k, ret, e) : 0;
 }
 
 int run_backup(struct agent *a, const struct run *run, struct arena *arena, struct manifest *ret,
 	struct error *e)
 {
 	_close_ int dir = store_open(a, e);
-	int r = dir < 0 ? dir : take_and_prune(a, run, dir, arena, ret, e);
+	struct running k = { .a = a, .run = run, .dir = dir };
+	int r = dir < 0 ? dir : run_all(&k, arena, ret, e);
 
-	if (r < 0 && e->code != ERR_INTERRUPTED)
-		tell_alert(a, "the backup failed", e->msg);
-	else if (r >= 0 && ret->suspect)
-		tell_alert(a, "the backup looks wrong", ret->suspect);
-	else if (r >= 0)
-		end_alert(a, ret);
+	age_identity_wipe(&k.witness);
 	return r;
 }
 

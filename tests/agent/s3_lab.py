@@ -1,0 +1,216 @@
+"""A real S3 server (npm's s3rver) and, before it, a proxy that checks every signature by itself, and that breaks
+what it is told to break. The two requests s3rver does not know (ListParts, Abort) are answered by the proxy from
+what it saw go by."""
+import hashlib
+import hmac
+import http.client
+import http.server
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from kbtest import SOURCE, free_port
+
+NPM = SOURCE / "build-ci/npm"
+ACCESS, SECRET, REGION = "S3RVER", "S3RVER", "gra"
+
+
+def install():
+    """The directory of s3rver, or None."""
+    where = NPM / "node_modules/s3rver"
+    if not where.exists():
+        NPM.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--prefix", NPM, "--no-audit", "--no-fund", "--loglevel=error",
+                        "s3rver@3.7.1"], check=False, capture_output=True)
+    return where if where.exists() else None
+
+
+def signature(method, raw_path, headers, payload_hash):
+    """What the Authorization header must be, from the description alone (no code of kbuild)."""
+    given = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request,"
+                         r"SignedHeaders=([a-z0-9;-]+),Signature=([0-9a-f]{64})", headers.get("authorization", ""))
+    if not given:
+        return "no authorization of version 4"
+    access, day, region, names, wanted = given.groups()
+    names = names.split(";")
+    missing = [h for h in headers if h.startswith("x-amz-") and h not in names] + ["host"] * ("host" not in names)
+    if missing or names != sorted(names):
+        return f"not signed: {missing}"
+    if access != ACCESS or region != REGION or not headers["x-amz-date"].startswith(day):
+        return "another scope"
+    path, _, query = raw_path.partition("?")
+    pairs = sorted((quote(k, safe="-._~"), quote(v, safe="-._~"))
+                   for k, v in parse_qsl(query, keep_blank_values=True))
+    canonical = "\n".join([
+        method, quote(unquote(path), safe="/-._~"), "&".join(f"{k}={v}" for k, v in pairs),
+        *[f"{n}:{' '.join(headers[n].split())}" for n in names], "", ";".join(names), payload_hash])
+    key = f"AWS4{SECRET}".encode()
+    for word in (day, region, "s3", "aws4_request"):
+        key = hmac.new(key, word.encode(), hashlib.sha256).digest()
+    text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], f"{day}/{region}/s3/aws4_request",
+                      hashlib.sha256(canonical.encode()).hexdigest()])
+    got = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return None if got == wanted else "the signature is wrong"
+
+
+class Storage:
+    """s3rver with one bucket, and the proxy before it: endpoint is the proxy's."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.port = free_port()
+        node = subprocess.run(["node", "-p", "process.execPath"], capture_output=True, text=True, check=True)
+        self.child = subprocess.Popen(
+            [node.stdout.strip(), install() / "bin/s3rver.js", "-d", self.directory, "-a", "127.0.0.1", "-p",
+             str(self.port), "-s", "--no-vhost-buckets", "--configure-bucket", "backups"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        self.complaints = []     # of signatures and digests
+        self.requests = []       # (method, path with query)
+        self.faults = []         # functions (method, path, number) -> word or None
+        self.uploads = {}        # id -> {number: (etag, size)}
+        self.aborted = []
+        self.lists_parts = True
+        self.denies_delete = False
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.child.kill()
+        self.child.wait()
+
+    def puts(self):
+        return [p for m, p in self.requests if m == "PUT"]
+
+    def fault(self, method, path):
+        for f in list(self.faults):
+            word = f(method, path)
+            if word:
+                return word
+        return None
+
+    def handler(storage):  # pylint: disable=no-self-argument
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def answer(self, status, body=b"", headers=()):
+                self.send_response(status)
+                for name, value in headers:
+                    if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+                        self.send_header(name, value)
+                length = dict((n.lower(), v) for n, v in headers).get("content-length") \
+                    if self.command == "HEAD" else None
+                self.send_header("Content-Length", length or str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            def error(self, status, code):
+                self.answer(status, f"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by the "
+                            "test</Message></Error>".encode())
+
+            def special(self, parts):
+                """What s3rver cannot: True when it was answered."""
+                upload = parts.get("uploadId")
+                if self.command == "GET" and upload:
+                    if not storage.lists_parts:
+                        self.error(501, "NotImplemented")
+                    elif upload not in storage.uploads:
+                        self.error(404, "NoSuchUpload")
+                    else:
+                        rows = "".join(
+                            f"<Part><PartNumber>{n}</PartNumber><ETag>{e.replace(chr(34), '&quot;')}</ETag>"
+                            f"<Size>{s}</Size></Part>" for n, (e, s) in sorted(storage.uploads[upload].items()))
+                        self.answer(200, f"<ListPartsResult>{rows}</ListPartsResult>".encode())
+                    return True
+                if self.command == "DELETE" and upload:
+                    storage.aborted.append(upload)
+                    storage.uploads.pop(upload, None)
+                    self.answer(204)
+                    return True
+                if self.command == "DELETE" and storage.denies_delete:
+                    self.error(403, "AccessDenied")
+                    return True
+                return False
+
+            def forward(self, body):
+                link = http.client.HTTPConnection("127.0.0.1", storage.port, timeout=60)
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
+                link.request(self.command, self.path, body=body or None, headers=headers)
+                reply = link.getresponse()
+                data = reply.read()
+                link.close()
+                return reply.status, data, reply.getheaders()
+
+            def serve(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                storage.requests.append((self.command, self.path))
+                word = storage.fault(self.command, self.path)
+                if word == "cut-request":
+                    self.rfile.read(min(length, 100000))
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                body = self.rfile.read(length)
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                digest = hashlib.sha256(body).hexdigest()
+                wrong = signature(self.command, self.path, headers, headers.get("x-amz-content-sha256", ""))
+                if not wrong and headers.get("x-amz-content-sha256") != digest:
+                    wrong = "the digest of the payload is wrong"
+                if wrong:
+                    storage.complaints.append(f"{self.command} {self.path}: {wrong}")
+                    self.error(403, "SignatureDoesNotMatch")
+                    return
+                parts = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+                if word and word.isdigit():
+                    self.error(int(word), "InternalError" if word[0] == "5" else "Refused")
+                    return
+                if self.special(parts):
+                    return
+                if word == "spoil" and body:
+                    # The server gets other bytes under the digest of the right ones.
+                    body = bytes([body[0] ^ 1]) + body[1:]
+                status, data, got = self.forward(body)
+                if status == 200 and self.command == "PUT" and "uploadId" in parts:
+                    storage.uploads.setdefault(parts["uploadId"], {})[int(parts["partNumber"])] = (
+                        dict(got).get("ETag") or dict(got).get("etag"), len(body))
+                if status == 200 and self.command == "POST" and "uploads" in parts:
+                    storage.uploads[re.search(rb"<UploadId>(.*?)</UploadId>", data).group(1).decode()] = {}
+                if word == "cut-answer":
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                self.answer(status, data, got)
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve
+
+        return Handler
+
+
+def objects(storage):
+    """What lies in the bucket, by s3rver's own directory."""
+    root = storage.directory / "backups"
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name.endswith("._S3rver_object"):
+                path = Path(folder) / name
+                found[str(path.relative_to(root))[:-len("._S3rver_object")]] = path
+    return found
