@@ -43,6 +43,7 @@ struct http_response {
 	struct buf body;
 	struct http_header *headers; /* owned; names in lower case */
 	size_t n_headers, cap_headers;
+	int64_t certificate_ends; /* unix seconds: the server's certificate; 0: no TLS, or not known */
 };
 #define HTTP_RESPONSE_INIT                                                                         \
 	{                                                                                          \

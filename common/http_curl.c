@@ -100,6 +100,7 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		.url = q->url,
 		.headers = q->headers,
 		.redirects = q->redirects && get,
+		.certificate = true,
 		.connect_to = q->connect_to,
 		.has_body = q->body || file,
 		.body_len = q->body_len,
@@ -121,6 +122,7 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		r = transfers_run(c->transfers, 1000);
 	transfer_stop(c->transfers, &t);
 	ret->status = t.status;
+	ret->certificate_ends = t.certificate_ends;
 	if (r == 0 && t.end == TRANSFER_DONE)
 		return 0;
 	http_response_free(ret);

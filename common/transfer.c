@@ -34,6 +34,22 @@ void transfers_free(struct transfers *ts)
 	free(ts);
 }
 
+/* The first certificate of the chain is the server's own; libcurl reads either form of its date. */
+static int64_t certificate_ends(CURL *handle)
+{
+	static const char key[] = "Expire date:";
+	struct curl_certinfo *info = NULL;
+
+	if (curl_easy_getinfo(handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+		info->num_of_certs < 1)
+		return 0;
+	for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next) {
+		if (strncmp(l->data, key, sizeof key - 1) == 0)
+			return MAX((int64_t)curl_getdate(l->data + sizeof key - 1, NULL), 0);
+	}
+	return 0;
+}
+
 static void read_answer(struct transfer *t)
 {
 	curl_off_t length = -1, retry_after_s = 0;
@@ -46,6 +62,7 @@ static void read_answer(struct transfer *t)
 	t->length = length;
 	t->type = type ? type : "";
 	t->retry_after_ms = retry_after_s * 1000;
+	t->certificate_ends = t->certificate ? certificate_ends(t->handle) : 0;
 }
 
 static size_t on_data(char *data, size_t one, size_t n, void *arg)
@@ -179,6 +196,7 @@ void transfer_start(struct transfers *ts, struct transfer *t)
 	curl_easy_setopt(t->handle, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(t->handle, CURLOPT_CERTINFO, (long)t->certificate);
 	set_headers(t);
 	set_schemes(t);
 	set_limits(t);

@@ -27,6 +27,7 @@ struct transfer {
 	const char *url;
 	const struct http_header *headers; /* ended by {}; NULL: none */
 	bool files;			   /* file:// is allowed too */
+	bool certificate;		   /* when the server's ends, is asked for */
 	bool redirects;			   /* followed, 5 at most, never from https to http */
 	uint64_t from;			   /* > 0: only the bytes from here on */
 	const char *connect_to;		   /* as in http.h */
@@ -46,7 +47,8 @@ struct transfer {
 	int64_t length; /* Content-Length, -1: not said */
 	const char
 		*type; /* Content-Type, or ""; borrowed until transfers_ended() returns another */
-	int64_t retry_after_ms; /* 0: not asked for */
+	int64_t retry_after_ms;	  /* 0: not asked for */
+	int64_t certificate_ends; /* unix seconds; 0: not asked for (below), no TLS, or not known */
 
 	/* Known when it has ended. */
 	enum transfer_end end;

@@ -26,7 +26,7 @@ int agent_start_roles(struct agent *a, unsigned roles, struct error *e)
 		"/etc/machine-id", "/etc/os-release", "/etc/timezone", "/usr/lib/kbuild",
 		"/usr/lib/os-release", "/usr/share/zoneinfo", "/var/lib/cloud", "/var/lib/dpkg",
 		"/proc", "/sys", "/run", a->config_path, getenv("CREDENTIALS_DIRECTORY"), NULL };
-	const char *write[] = { a->state_dir, "/dev/null", NULL };
+	const char *write[] = { a->state_dir, "/dev/null", getenv("RUNTIME_DIRECTORY"), NULL };
 	int r = start(&a->net, roles, AGENT_NET, &role_net, a, e);
 
 	if (r >= 0)

@@ -42,6 +42,7 @@ static const struct verb *const verbs[] = {
 	&verb_run,
 	&verb_gitops,
 	&verb_secrets,
+	&verb_health,
 	&verb_help_verb,
 	&verb_first_boot,
 	&verb_version,

@@ -9,6 +9,7 @@ extern const struct verb verb_backup;
 extern const struct verb verb_dns;
 extern const struct verb verb_first_boot;
 extern const struct verb verb_gitops;
+extern const struct verb verb_health;
 extern const struct verb verb_help_verb;
 extern const struct verb verb_restore;
 extern const struct verb verb_run;

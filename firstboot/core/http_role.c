@@ -69,6 +69,7 @@ static int read_answer(
 	r = ipc_read_fd(m->fds[0], max, &ret->body);
 	if (r < 0)
 		return error_errno(e, r, "cannot read an answer of the net process");
+	(void)node_is_int(node_get(m->doc, "certificate_ends"), &ret->certificate_ends);
 	ret->status = (long)status;
 	return 0;
 }

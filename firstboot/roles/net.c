@@ -18,6 +18,7 @@
 static const struct net_op *const ops[] = {
 	&net_dns,
 	&net_http,
+	&net_mail,
 	&net_source,
 };
 

@@ -15,4 +15,4 @@ struct net_op {
 	int (*run)(struct net *n, struct ipc_message *q, struct role_reply *reply, struct error *e);
 };
 
-extern const struct net_op net_dns, net_http, net_source;
+extern const struct net_op net_mail, net_dns, net_http, net_source;

@@ -62,6 +62,7 @@ static int write_answer(
 	reply->fds[reply->n_fds++] = fd;
 	ipc_begin(reply->json);
 	ipc_add_int(reply->json, "status", answer->status);
+	ipc_add_int(reply->json, "certificate_ends", answer->certificate_ends);
 	ipc_add(reply->json, "headers", buf_str(&list));
 	ipc_end(reply->json);
 	return 0;

@@ -1,0 +1,134 @@
+/* The machine itself: disks, memory, load, clock. */
+#include "checks.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "broker.h"
+#include "buf.h"
+#include "config.h"
+#include "error.h"
+#include "fd.h"
+#include "ipc.h"
+#include "node.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define BROKER_MS 20000
+#define PROC_MAX  (64 * KIB)
+
+/*
+ * Processes that want to run or wait for a disk, over fifteen minutes, a processor: a machine that is busy has
+ * one or two, one that does not get on has more.
+ */
+#define LOAD_LIMIT 4.0
+
+/* The same file system is looked at once, under its first name. */
+static const char *const places[] = { "/", "/var", "/var/lib/docker", "/var/lib/kbuild",
+	"/var/lib/kbuild-data" };
+
+static unsigned percent(uint64_t used, uint64_t all)
+{
+	return all ? (unsigned)(used * 100 / all) : 0;
+}
+
+static void judge_disk(struct examination *x, const char *place, const struct statvfs *s)
+{
+	int64_t limit = x->agent->config->health.disk_percent;
+	/* As df counts: what root keeps for itself is not there for others. */
+	unsigned bytes = percent(s->f_blocks - s->f_bfree, s->f_blocks - s->f_bfree + s->f_bavail);
+	unsigned inodes = percent(s->f_files - s->f_ffree, s->f_files);
+
+	finding_value(finding_add(x, bytes > limit ? VERDICT_BAD : VERDICT_GOOD,
+			      arena_printf(x->arena, "disk:%s", place),
+			      "%s is %u %% full (limit %d %%)", place, bytes, (int)limit),
+		bytes);
+	/* Some file systems count no inodes. */
+	if (s->f_files > 0)
+		finding_value(finding_add(x, inodes > limit ? VERDICT_BAD : VERDICT_GOOD,
+				      arena_printf(x->arena, "inodes:%s", place),
+				      "%s has used %u %% of its inodes (limit %d %%)", place,
+				      inodes, (int)limit),
+			inodes);
+}
+
+void check_disks(struct examination *x)
+{
+	unsigned long seen[ARRAY_SIZE(places)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct statvfs s;
+		bool known = false;
+
+		if (statvfs(places[i], &s) < 0)
+			continue;
+		for (size_t k = 0; k < n; k++)
+			known = known || seen[k] == s.f_fsid;
+		if (known)
+			continue;
+		seen[n++] = s.f_fsid;
+		judge_disk(x, places[i], &s);
+	}
+}
+
+/* The number behind "NAME:" in /proc/meminfo, in KiB; 0 when it is not there. */
+static uint64_t meminfo(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+void check_memory(struct examination *x)
+{
+	int64_t limit = x->agent->config->health.memory_percent;
+	uint64_t all, left;
+	_buf_ text = BUF_INIT;
+	unsigned used;
+
+	if (file_read(AT_FDCWD, "/proc/meminfo", PROC_MAX, &text) < 0)
+		return;
+	all = meminfo(buf_str(&text), "MemTotal:");
+	left = meminfo(buf_str(&text), "MemAvailable:");
+	if (all == 0 || left > all)
+		return;
+	used = percent(all - left, all);
+	finding_value(finding_add(x, used > limit ? VERDICT_BAD : VERDICT_GOOD, "memory",
+			      "%u %% of the memory is used (limit %d %%)", used, (int)limit),
+		used);
+}
+
+void check_load(struct examination *x)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double load[3];
+
+	if (getloadavg(load, 3) != 3 || cpus < 1)
+		return;
+	finding_value(
+		finding_add(x, load[2] > LOAD_LIMIT * (double)cpus ? VERDICT_BAD : VERDICT_GOOD,
+			"load", "the load is %.2f over 15 minutes on %ld processors", load[2],
+			cpus),
+		load[2]);
+}
+
+void check_clock(struct examination *x)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	struct error e = { 0 };
+	bool good;
+
+	if (broker_simple(x->agent, "clock", BROKER_MS, &m, &e) < 0) {
+		finding_add(x, VERDICT_UNKNOWN, "clock", "%s", e.msg);
+		return;
+	}
+	if (!node_is_bool(node_get(m.doc, "synchronized"), &good))
+		return;
+	finding_add(x, good ? VERDICT_GOOD : VERDICT_BAD, "clock",
+		good ? "the clock is in sync" : "the clock is not in sync with any time server");
+}

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""
+The health run against real receivers: web servers, a mail server with STARTTLS and login, a web hook, a dead
+man's switch. The broker is a stand-in that answers what the test says.
+
+    test_health.py KBUILD-AGENT
+
+Prints TAP. Needs root: the test's own authority is trusted in a mount namespace.
+"""
+import base64
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from email import message_from_string
+from email.header import decode_header, make_header
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from kbtest import Tap, free_port, program_argument  # noqa: E402
+from world import Authority, MailSink, Sink, can_connect  # noqa: E402
+
+PASSWORD = "the-pass-word-4711"
+
+
+class Broker:
+    """Answers system-state, clock and ps."""
+
+    def __init__(self, path):
+        self.answers = {"system-state": {"failed_units": [], "services": {}}, "clock": {"synchronized": True},
+                        "ps": {"containers": []}}
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.bind(str(path))
+        self.sock.listen(16)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            c, _ = self.sock.accept()
+            with c:
+                q = json.loads(c.recv(65536))
+                c.send(json.dumps(self.answers.get(q["op"], {"error": {"code": 1, "message": "no"}})).encode())
+
+
+class Lab:
+    def __init__(self, program, where):
+        self.program, self.where = program, where
+        (where / "tls").mkdir()
+        (where / "state").mkdir()
+        (where / "run").mkdir()
+        (where / "credentials").mkdir()
+        self.authority = Authority(where / "tls")
+        tls = self.authority.context()
+        self.site, self.hook = Sink(None), Sink(tls)
+        self.mail = MailSink(tls, "alerts", PASSWORD)
+        self.broker = Broker(where / "broker")
+        self.form = "generic"
+
+    def write(self, mail_port=None, hook_port=None, more=""):
+        (self.where / "credentials/alert").write_text(json.dumps(
+            {"smtp_password": PASSWORD, "webhook_token": "tok-en", "ping_url": f"https://localhost:{self.hook.port}/ping"}))
+        (self.where / "agent.yaml").write_text(f"""
+name: web
+app: {{repository: https://example.org/a.git}}
+health:
+  disk_percent: 100
+  memory_percent: 100
+  http:
+    - {{url: "http://127.0.0.1:{self.site.port}/", status: 200}}
+{more}  alert:
+    mail: [kara@proof.test, ops@proof.test]
+    smtp: {{server: localhost, port: {mail_port or self.mail.port}, from: server@proof.test, user: alerts}}
+    webhook: {{url: "https://localhost:{hook_port or self.hook.port}/hook", form: {self.form}}}
+""")
+
+    def run(self, *args):
+        env = dict(os.environ, CREDENTIALS_DIRECTORY=str(self.where / "credentials"),
+                   RUNTIME_DIRECTORY=str(self.where / "run"),
+                   KBUILD_CONFINE_STRICT="1")
+        return subprocess.run([self.program, "health", *args, "--config", self.where / "agent.yaml", "--state",
+                               self.where / "state", "--broker", self.where / "broker"], env=env, text=True,
+                              capture_output=True, timeout=120)
+
+    def state(self):
+        return json.loads((self.where / "state/health.json").read_text())
+
+    def check(self, name):
+        return next((c for c in self.state()["checks"] if c["name"].startswith(name)), {})
+
+    def posts(self, path="/hook"):
+        return [json.loads(body) for _, p, body in self.hook.got if p == path]
+
+
+def subject(mail):
+    return str(make_header(decode_header(message_from_string(mail[2])["Subject"])))
+
+
+def body(mail):
+    return message_from_string(mail[2]).get_payload(decode=True).decode()
+
+
+def all_is_well(tap, lab):
+    done = lab.run()
+    tap.equal(done.returncode, 0, "a run on a good machine succeeds") or tap.note(done.stdout + done.stderr)
+    tap.equal(lab.state()["faults"], 0, "and finds no fault")
+    tap.equal([p for _, p, _ in lab.hook.got], ["/ping"], "the dead man's switch is told, nobody else")
+    tap.equal(lab.mail.mails, [], "no mail")
+    prom = (lab.where / "run/kbuild.prom")
+    tap.equal(prom.stat().st_mode & 0o777, 0o644, "others may read the metrics")
+    tap.check(f'kbuild_check_ok{{check="http:http://127.0.0.1:{lab.site.port}/"}} 1\n' in prom.read_text(),
+              "which say that the site is well", prom.read_text())
+
+
+def a_fault_is_told_once(tap, lab):
+    lab.site.status = 500
+    lab.run()
+    tap.equal(lab.mail.mails, [], "one bad answer is no alert")
+    lab.run()
+    lab.run()
+    lab.run()
+    tap.equal(len(lab.mail.mails), 1, "two of three are one mail, and the same again is none")
+    tap.check("answers 500" in subject(lab.mail.mails[0]), "its subject says what is wrong", subject(lab.mail.mails[0]))
+    tap.equal(lab.mail.mails[0][1], ["kara@proof.test", "ops@proof.test"], "it goes to all")
+    tap.check("server: web" in body(lab.mail.mails[0]), "and says of which server", body(lab.mail.mails[0]))
+    posts = lab.posts()
+    tap.equal([(p["over"], p["server"], p["kind"]) for p in posts], [(False, "web", "health")], "one post to the web hook")
+    lab.site.status = 200
+    lab.run()
+    tap.equal(len(lab.mail.mails), 1, "one good answer is no recovery")
+    lab.run()
+    lab.run()
+    tap.equal([p["over"] for p in lab.posts()], [False, True], "two are one notice that it is over")
+    tap.check("over:" in subject(lab.mail.mails[-1]), "by mail too", subject(lab.mail.mails[-1]))
+    tap.equal(lab.state()["faults"], 0, "no fault is left")
+
+
+def a_dead_network_loses_nothing(tap, lab):
+    mails, posts = len(lab.mail.mails), len(lab.posts())
+    lab.write(mail_port=free_port(), hook_port=free_port())
+    lab.broker.answers["system-state"]["failed_units"] = ["nginx.service"]
+    done = [lab.run() for _ in range(3)][-1]
+    tap.equal(done.returncode, 0, "with nobody to reach the run succeeds")
+    lab.write(hook_port=free_port())
+    lab.run()
+    lab.run()
+    tap.equal(len(lab.mail.mails), mails + 1, "as soon as mail works, the mail comes, once")
+    tap.check("nginx.service" in subject(lab.mail.mails[-1]), "with the failed unit", subject(lab.mail.mails[-1]))
+    lab.write()
+    lab.run()
+    lab.run()
+    tap.equal((len(lab.mail.mails), len(lab.posts())), (mails + 1, posts + 1), "and the web hook gets its own later")
+    lab.broker.answers["system-state"]["failed_units"] = []
+    for _ in range(3):
+        lab.run()
+    tap.equal(lab.posts()[-1]["over"], True, "then it is over")
+
+
+def containers_and_clock(tap, lab):
+    box = {"name": "api", "state": "running", "health": "healthy", "exit_code": 0, "restarts": 0}
+    lab.broker.answers["ps"]["containers"] = [box, dict(box, name="migrate", state="exited", health=None)]
+    lab.run()
+    tap.equal(lab.check("container:api")["now"], "good", "a container that runs is well")
+    tap.equal(lab.check("container:migrate")["now"], "good", "so is one that did its work and ended")
+    box["restarts"] = 3
+    lab.run()
+    tap.check("3 times" in lab.check("container:api")["text"], "restarts are counted", lab.check("container:api"))
+    box["health"] = "unhealthy"
+    lab.run()
+    tap.check("unhealthy" in lab.check("container:api")["text"], "an unhealthy one is seen")
+    lab.broker.answers["clock"]["synchronized"] = False
+    lab.run()
+    tap.equal(lab.check("clock")["now"], "bad", "a clock that is not in sync is seen")
+    lab.broker.answers["clock"] = {"error": {"code": 1, "transient": True, "message": "busy"}}
+    lab.run()
+    tap.equal(lab.check("clock")["now"], "unknown", "a broker that cannot say changes nothing")
+    lab.broker.answers["clock"] = {"synchronized": True}
+    lab.broker.answers["ps"]["containers"] = []
+    for _ in range(3):
+        lab.run()
+
+
+def certificates_and_words(tap, lab):
+    lab.write(more=f"""    - {{url: "https://localhost:{lab.hook.port}/page", contains: "not there"}}
+  tls_days: 365
+""")
+    lab.run()
+    tap.equal(lab.check("tls:")["now"], "bad", "a certificate that ends soon is seen")
+    tap.equal(lab.check("tls:")["value"], 29, "with the days it has left")
+    tap.check("without 'not there'" in lab.check("http:https")["text"], "an answer without the word is seen")
+    done = lab.run("show")
+    tap.equal(done.returncode, 6, "who asks gets status 6 for faults")
+    tap.check("BAD" in done.stdout, "and lines for people", done.stdout)
+    tap.check(json.loads(lab.run("show", "--json").stdout)["checks"], "or JSON")
+
+
+def forms(tap, lab):
+    for form, test in (("slack", lambda b: "nginx" in json.loads(b)["text"]),
+                       ("discord", lambda b: "nginx" in json.loads(b)["content"]),
+                       ("ntfy", lambda b: "nginx" in b)):
+        shutil.rmtree(lab.where / "state")
+        (lab.where / "state").mkdir()
+        lab.form = form
+        lab.write()
+        lab.hook.got.clear()
+        lab.broker.answers["system-state"]["failed_units"] = ["nginx.service"]
+        lab.run()
+        lab.run()
+        got = [b for _, p, b in lab.hook.got if p == "/hook"]
+        tap.check(len(got) == 1 and test(got[0]), f"the form of {form}", got)
+
+
+def no_secret_anywhere(tap, lab):
+    texts = [p.read_text(errors="replace") for p in (lab.where / "state").rglob("*") if p.is_file()]
+    done = lab.run()
+    texts += [done.stdout, done.stderr]
+    tap.check(not any(PASSWORD in t or "tok-en" in t for t in texts), "no password is in the state or the output")
+    wrong = json.loads((lab.where / "credentials/alert").read_text())
+    wrong["smtp_password"] = "wrong-" + PASSWORD
+    (lab.where / "credentials/alert").write_text(json.dumps(wrong))
+    shutil.rmtree(lab.where / "state")
+    (lab.where / "state").mkdir()
+    lab.run()
+    done = lab.run()
+    tap.check("refuses the login" in done.stderr, "a refused login is said", done.stderr)
+    tap.check(PASSWORD not in done.stderr and base64.b64encode(PASSWORD.encode()).decode() not in done.stderr,
+              "without the password")
+
+
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def trust(ca):
+    """For this process and its children: what the system trusts is this authority."""
+    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:
+        sys.exit("test_health.py: needs root")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "--bind", ca, BUNDLE], check=True)
+
+
+def main():
+    tap, program = Tap(), program_argument()
+    with tempfile.TemporaryDirectory(prefix="kbuild-health-") as d:
+        lab = Lab(program, Path(d))
+        trust(lab.authority.ca)
+        lab.write()
+        tap.check(can_connect(lab.mail.port), "the mail server listens")
+        for section in (all_is_well, a_fault_is_told_once, a_dead_network_loses_nothing, containers_and_clock,
+                        certificates_and_words, forms, no_secret_anywhere):
+            section(tap, lab)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
