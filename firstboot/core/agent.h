@@ -8,6 +8,7 @@
 #include "http.h"
 
 struct agent_config;
+struct arena;
 struct clock;
 struct error;
 struct node;
@@ -29,6 +30,7 @@ struct agent {
 	struct role *net, *tip, *git, *parse;
 	/* Credentials that this run itself took from the handoff, name -> map; NULL: none. Borrowed. */
 	const struct node *handed;
+	struct arena *arena; /* of what root read for a verb run by hand; NULL: nothing */
 };
 
 /* struct ctx is the agent. */
@@ -51,8 +53,9 @@ int agent_start_roles(struct agent *a, unsigned roles, struct error *e);
 void agent_stop_roles(struct agent *a);
 
 /*
- * For verbs that people run by hand: root becomes the user that the state directory belongs to, as which
- * the timers run, so that nothing is left there that these cannot read. Before agent_lock().
+ * For verbs that people run by hand: root reads the credentials, then becomes the user that the state
+ * directory belongs to, as which the timers run, so that nothing is left there that these cannot read.
+ * agent_lock() and agent_start_roles() do this first; what else only root can read is read before.
  */
 int agent_become_owner(struct agent *a, struct error *e);
 
