@@ -36,15 +36,15 @@ static const struct verb_option options[] = {
 };
 
 static const struct verb *const verbs[] = {
+	&verb_first_boot,
+	&verb_gitops,
 	&verb_backup,
 	&verb_restore,
+	&verb_health,
+	&verb_secrets,
 	&verb_dns,
 	&verb_run,
-	&verb_gitops,
-	&verb_secrets,
-	&verb_health,
 	&verb_help_verb,
-	&verb_first_boot,
 	&verb_version,
 	NULL,
 };

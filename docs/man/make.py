@@ -20,8 +20,8 @@ def main():
     written = re.findall(r"^@verb (\S+)@$", text, re.M)
     for verb in sorted(set(verbs) ^ set(written)):
         print(f"make.py: the verb '{verb}' is in",
-              "the program but not in kbuild.1.in" if verb in verbs else
-              "kbuild.1.in but not in the program", file=sys.stderr)
+              "the program but not in the page" if verb in verbs else
+              "the page but not in the program", file=sys.stderr)
     if set(verbs) != set(written):
         return 1
     text = re.sub(r"^@verb (\S+)@\n", lambda m: ask("help", "--man", m[1]), text, flags=re.M)
