@@ -20,7 +20,7 @@ RELEASES = sys.argv[2:] or ["trixie", "bookworm"]
 SIZE = 1 << 20  # of the program, bytes
 EXPOSURE = {"broker": 4.0}  # of a unit, as systemd-analyze security has it; the others:
 EXPOSURE_MAX = 1.5
-SERVICES = ["backup", "broker", "firstboot", "gitops", "health"]
+SERVICES = ["backup", "broker", "firstboot", "gitops", "health", "metadata"]
 DEFINITION = """#cloud-config
 kbuild:
   name: %(release)s
@@ -158,7 +158,8 @@ def check_units(tap, i):
                          *(f"/usr/lib/systemd/system/{u}" for u in units))
     complaints = [line for line in text.splitlines() if "kbuild" in line or "cycle" in line]
     tap.check(status == 0 and not complaints, f"{i.release}: systemd has nothing to say about the units", text)
-    for unit in ("kbuild-broker.socket", "kbuild-firstboot.service", "kbuild-firstboot.timer"):
+    for unit in ("kbuild-broker.socket", "kbuild-firstboot.service", "kbuild-firstboot.timer",
+                 "kbuild-metadata.service"):
         tap.equal(i.run("systemctl", "is-enabled", unit)[1], "enabled", f"{i.release}: {unit} is enabled")
     for unit in ("kbuild-backup.timer", "kbuild-gitops.timer", "kbuild-health.timer"):
         tap.equal(i.run("systemctl", "is-enabled", unit)[1], "disabled", f"{i.release}: {unit} is left to first boot")
