@@ -1,4 +1,4 @@
-/* kbuild-agent backup [now|list|verify [ID]] */
+/* kbuild-agent backup [now|copy|list|verify [ID]]: without a word, what the timer starts. */
 #include "agent.h"
 #include "arena.h"
 #include "buf.h"
@@ -95,6 +95,19 @@ static int run_now(struct agent *a, _unused_ const struct call *c, struct error 
 	return take_one(a, false, e);
 }
 
+/* What a run that was cut off, or a network that was down, left to be sent. */
+static int run_copy(struct agent *a, _unused_ const struct call *c, struct error *e)
+{
+	_close_ int dir = store_open(a, e);
+	int r = dir;
+
+	if (r >= 0 && !offsite_wanted(a))
+		r = error_set(e, ERR_INVALID, "%s has no 'backup.offsite'", a->config_path);
+	if (r >= 0)
+		r = run_lock(a, e);
+	return r < 0 ? r : offsite_sync(a, dir, e);
+}
+
 static int run_list(struct agent *a, const struct call *c, struct error *e)
 {
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
@@ -165,6 +178,7 @@ static const struct {
 	word_run run;
 } words[] = {
 	{ "now", 1, run_now },
+	{ "copy", 1, run_copy },
 	{ "list", 1, run_list },
 	{ "verify", 2, run_verify },
 };
@@ -192,7 +206,7 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 	int key, r;
 
 	if (!f)
-		return error_set(e, ERR_USAGE, "'backup' takes now, list, or verify [ID]");
+		return error_set(e, ERR_USAGE, "'backup' takes now, copy, list, or verify [ID]");
 	r = load(a, &config, e);
 	if (r >= 0)
 		r = identities_open(verb_opt(args, "identity"), &key, e);
@@ -216,7 +230,7 @@ static const struct verb_option options[] = {
 
 const struct verb verb_backup = {
 	.name = "backup",
-	.args = "[now|list|verify [ID]]",
+	.args = "[now|copy|list|verify [ID]]",
 	.summary = "back up database, volumes and paths, check and keep the backups",
 	.max = 2,
 	.options = options,

@@ -129,26 +129,37 @@ static int query(const struct pg *p, const char *word, const char *name, const c
 	return broker_call(p->agent, &request, NULL, 0, QUERY_MS, ret, e);
 }
 
-int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e)
+static int names(const struct pg *p, const char *word, struct arena *arena, const char ***ret,
+	struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	const struct node *rows;
-	const char **names;
-	int r = query(p, "databases", NULL, NULL, &m, e);
+	const char **v;
+	int r = query(p, word, NULL, NULL, &m, e);
 
 	if (r < 0)
 		return r;
 	rows = node_get(m.doc, "rows");
 	if (!rows || rows->kind != NODE_LIST)
 		return error_set(e, ERR_FAILED, "the broker did not name the databases");
-	names = arena_alloc(arena, (rows->n + 1) * sizeof *names);
+	v = arena_alloc(arena, (rows->n + 1) * sizeof *v);
 	for (size_t i = 0; i < rows->n; i++) {
 		if (!node_str(rows->items[i]))
 			return error_set(e, ERR_FAILED, "the broker gave a database no name");
-		names[i] = arena_strdup(arena, node_str(rows->items[i]));
+		v[i] = arena_strdup(arena, node_str(rows->items[i]));
 	}
-	*ret = names;
+	*ret = v;
 	return 0;
+}
+
+int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e)
+{
+	return names(p, "databases", arena, ret, e);
+}
+
+int pg_all_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e)
+{
+	return names(p, "all-databases", arena, ret, e);
 }
 
 static int change(
@@ -172,6 +183,11 @@ int pg_drop(const struct pg *p, const char *name, struct error *e)
 int pg_rename(const struct pg *p, const char *from, const char *to, struct error *e)
 {
 	return change(p, "rename-db", from, to, e);
+}
+
+int pg_open(const struct pg *p, const char *name, struct error *e)
+{
+	return change(p, "open-db", name, NULL, e);
 }
 
 int pg_throwaway(const struct agent *a, const char *image, struct arena *arena, struct pg *ret,

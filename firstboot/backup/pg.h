@@ -7,8 +7,8 @@
  *   pg-restore  {container, user, database, kind: "custom"|"plain"|"globals"|"list"} with a descriptor
  *               to read from, a pipe or a file: {} when all of it is restored. globals: errors of the
  *               form "already exists" are fine. list: pg_restore --list, nothing is changed
- *   pg-query    {container, user, query: "databases"|"create-db"|"drop-db"|"rename-db", database, to}:
- *               {"rows": ["NAME", …]} for "databases" (no templates). drop-db and rename-db
+ *   pg-query    {container, user, query: WORD, database, to}: {"rows": ["NAME", …]} for "databases" and
+ *               "all-databases" (closed ones too); "create-db", "drop-db", "rename-db", "open-db"; drop-db and rename-db
  *               first end the connections to it; drop-db is content when there is none
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
@@ -58,9 +58,14 @@ int pg_restore_end(int sock, struct error *e);
 
 /* Names in the arena, NULL-terminated. */
 int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
+/* Also those that nobody can connect to. */
+int pg_all_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
 int pg_create(const struct pg *p, const char *name, struct error *e);
 int pg_drop(const struct pg *p, const char *name, struct error *e);
 int pg_rename(const struct pg *p, const char *from, const char *to, struct error *e);
+
+/* Lets people connect again, where a rename was cut off. */
+int pg_open(const struct pg *p, const char *name, struct error *e);
 
 /* Starts one from this image (a digest); container and user in the arena. */
 int pg_throwaway(const struct agent *a, const char *image, struct arena *arena, struct pg *ret,

@@ -97,7 +97,7 @@ static void add_cluster(struct plan *p, const struct backup_file *f)
 static int make_plan(struct plan *p, struct error *e)
 {
 	const struct manifest *m = p->q->m;
-	int r = pg_databases(&p->pg, p->arena, &p->there, e);
+	int r = pg_all_databases(&p->pg, p->arena, &p->there, e);
 
 	if (r < 0)
 		return r;
@@ -213,7 +213,7 @@ static int fill(const struct plan *p, const struct item *i, struct error *e)
 
 /*
  * Each rename is done only when what it makes is not there yet, so it can be begun anywhere. Without the
- * fresh one all was done already.
+ * fresh one both were done; but whoever was cut off in the second may have left it closed.
  */
 static int swap(const struct pg *pg, const char *const *there, const char *name, const char *fresh,
 	const char *old, struct error *e)
@@ -221,7 +221,7 @@ static int swap(const struct pg *pg, const char *const *there, const char *name,
 	int r = 0;
 
 	if (!is_there(there, fresh))
-		return 0;
+		return is_there(there, name) ? pg_open(pg, name, e) : 0;
 	if (is_there(there, name))
 		r = pg_rename(pg, name, old, e);
 	return r < 0 ? r : pg_rename(pg, fresh, name, e);
@@ -292,7 +292,7 @@ int restore_settle(const struct agent *a, struct error *e)
 		return r == STATE_ABSENT ? 0 : r;
 	step = node_str(node_get(doc, "step"));
 	list = node_get(doc, "databases");
-	r = pg_databases(&pg, arena, &there, e);
+	r = pg_all_databases(&pg, arena, &there, e);
 	for (size_t i = 0; r >= 0 && list && list->kind == NODE_LIST && i < list->n; i++)
 		r = settle_one(&pg, there, step && strcmp(step, "swap") == 0, list->items[i], e);
 	if (r < 0)

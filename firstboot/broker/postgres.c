@@ -42,6 +42,12 @@ static const struct pg_query queries[] = {
 		.transient = true,
 		.sql = "SELECT coalesce(json_agg(datname ORDER BY datname), '[]') FROM pg_database "
 		       "WHERE datallowconn AND NOT datistemplate;\n" },
+	/* Those too that are closed, because who had one for itself was cut off. */
+	{ .word = "all-databases",
+		.rows = true,
+		.transient = true,
+		.sql = "SELECT coalesce(json_agg(datname ORDER BY datname), '[]') FROM pg_database "
+		       "WHERE NOT datistemplate;\n" },
 	{ .word = "sizes",
 		.rows = true,
 		.transient = true,
@@ -80,6 +86,10 @@ static const struct pg_query queries[] = {
 		.to = true,
 		.transient = true,
 		.sql = ALONE("ALTER DATABASE %I RENAME TO %T;\n") },
+	{ .word = "open-db",
+		.object = true,
+		.transient = true,
+		.sql = "UPDATE pg_database SET datallowconn = true WHERE datname = %L;\n" },
 	{ .word = "terminate",
 		.object = true,
 		.sql = "SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity "
@@ -94,12 +104,14 @@ static const struct pg_query queries[] = {
 const char *const pg_query_words[] = {
 	"version",
 	"databases",
+	"all-databases",
 	"sizes",
 	"tables",
 	"row-counts",
 	"create-db",
 	"drop-db",
 	"rename-db",
+	"open-db",
 	"terminate",
 	"alter-role",
 	NULL,

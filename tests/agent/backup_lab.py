@@ -64,8 +64,8 @@ class Postgres:
         return {t: self.sql(f"select md5(coalesce(string_agg(md5(x::text), '' order by x::text), '')) "
                             f"from {t} x", database) for t in tables}
 
-    def databases(self):
-        return self.sql("select datname from pg_database where not datistemplate order by 1").splitlines()
+    def databases(self, which=""):
+        return self.sql(f"select datname from pg_database where not datistemplate {which} order by 1").splitlines()
 
     def stop(self):
         self.call("pg_ctl", "-D", self.dir / "data", "-m", "immediate", "-w", "stop", check=False,
@@ -86,6 +86,7 @@ class Broker:
         self.slow = None         # seconds to wait in the middle of a dump
         self.calls = []
         self.image = "sha256:" + "ab" * 32
+        self.spoil_restores = False
         self.volumes = {}        # name -> directory
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(self.path)
@@ -205,6 +206,9 @@ class Broker:
                 raise RuntimeError("\n".join(bad))
         elif done.returncode:
             raise RuntimeError(said[-1000:])
+        if self.spoil_restores and q["kind"] == "custom":
+            for table in pg.rows(database):
+                pg.sql(f"delete from {table} where ctid = (select min(ctid) from {table})", database)
         self.send(sock, {})
 
     def op_pg_query(self, sock, q, _):
@@ -219,13 +223,15 @@ class Broker:
                    "and pid <> pg_backend_pid()")
 
         word, name = q["query"], q.get("database")
-        if word == "databases":
-            self.send(sock, {"rows": pg.databases()})
+        if word in ("databases", "all-databases"):
+            self.send(sock, {"rows": pg.databases("" if word[0] == "a" else "and datallowconn")})
             return
         if word == "create-db":
             pg.sql(f"create database {quoted(name)} template template0")
         elif word == "drop-db":
             pg.sql(f"drop database if exists {quoted(name)} with (force)")
+        elif word == "open-db":
+            pg.sql(f"update pg_database set datallowconn = true where datname = '{name}'")
         elif word == "rename-db":
             ended(name)
             ended(q["to"])

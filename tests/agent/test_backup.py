@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import s3_lab  # noqa: E402
 from backup_lab import Agent, Broker, Postgres, programs  # noqa: E402
 from kbtest import Tap, wait_for  # noqa: E402
 
@@ -385,6 +386,184 @@ def test_two_at_once(world):
     tap.check(busy and done.returncode == 1 and "another backup" in done.stderr, "the second one says so", done.stderr)
     first.communicate()
     tap.equal(first.returncode, 0, "the first one ends well")
+
+
+def with_storage(world):
+    """The agent sends its copies to a bucket of a real S3 server."""
+    world.storage = s3_lab.Storage(world.dir / "s3")
+    world.agent.backup["offsite"] = {"endpoint": world.storage.endpoint, "bucket": "backups", "region": s3_lab.REGION,
+                                     "prefix": "demo"}
+    world.agent.backup["test_restore"] = "never"
+    (world.agent.credentials / "s3").write_text(json.dumps({"access_key": s3_lab.ACCESS,
+                                                            "secret_key": s3_lab.SECRET}))
+    return world.storage
+
+
+def remote_ids(storage):
+    return sorted({name.split("/")[1] for name in s3_lab.objects(storage) if name.endswith("/manifest.json")})
+
+
+def remote_equal(world, storage, backup):
+    there = s3_lab.objects(storage)
+    return all(there.get(f"demo/{backup['id']}/{f['name']}") and
+               there[f"demo/{backup['id']}/{f['name']}"].read_bytes() == world.agent.path(backup, i).read_bytes()
+               for i, f in enumerate(backup["files"]))
+
+
+def make_big(world):
+    """More than one part of an upload: what does not compress."""
+    world.pg.sql("create table big as select g, string_agg(md5((g * 1000 + i)::text), '') x "
+                 "from generate_series(1, 3000) g, generate_series(1, 800) i group by g", "app")
+
+
+def test_offsite(world):
+    storage, agent, pg = with_storage(world), world.agent, world.pg
+    key, recipient = world.key()
+    agent.backup["recipients"] = [recipient]
+    make_big(world)
+    done = agent.run("backup", "--json")
+    backup = one(done)
+    tap.check(backup and remote_equal(world, storage, backup), "every file is in the bucket, byte by byte", done.stderr)
+    tap.check(any("partNumber=3" in p for p in storage.puts()), "the large one went in parts", storage.puts())
+    tap.check(storage.puts()[-1].endswith("/manifest.json"), "the manifest went last", storage.puts())
+    tap.equal(storage.complaints, [], "an independent verifier accepts each signature and each digest")
+    listed = agent.run("backup", "list", "--offsite", "--json")
+    tap.equal([json.loads(x)["id"] for x in listed.stdout.splitlines()], [backup["id"]], "it can be listed there")
+    puts = len(storage.puts())
+    agent.run("backup", "copy")
+    tap.equal(len(storage.puts()), puts, "what is there is not sent again")
+    before = pg.rows("app")
+    shutil.rmtree(agent.state / "backup")
+    pg.sql("drop database app")
+    storage.faults.append(lambda m, p: "503" if m == "GET" and random.random() < 0.2 else None)
+    done = agent.run("restore", backup["id"], "--identity", key)
+    storage.faults.clear()
+    tap.check(done.returncode == 0, "all of it lost, it comes back from there (a fifth of answers being 503)", done.stderr)
+    tap.equal(pg.rows("app"), before, "with equal rows")
+    storage.stop()
+
+
+def test_offsite_faults(world):
+    storage, agent = with_storage(world), world.agent
+    make_big(world)
+    rng = random.Random(3)
+
+    def some(word, share):
+        return lambda m, p: word if m != "GET" and rng.random() < share else None
+
+    for name, faults in (("5xx", [some("503", 0.3)]), ("cut requests", [some("cut-request", 0.3)]),
+                         ("lost answers", [some("cut-answer", 0.3)])):
+        storage.faults = faults
+        done = agent.run("backup", "--json")
+        storage.faults = []
+        if done.returncode:  # six attempts may all have failed: then the next run goes on
+            tap.note(f"{name}: {done.stderr.splitlines()[0]}")
+            done = agent.run("backup", "--json")
+        tap.check(remote_equal(world, storage, one(done)), f"{name} do not spoil a copy", done.stderr)
+    storage.faults = [lambda m, p: "spoil" if m == "PUT" and "partNumber=2" in p else None]
+    done = agent.run("backup")
+    tap.check(done.returncode == 5 and "received other bytes" in done.stderr, "bytes that change on the way are found",
+              done.stderr)
+    spoilt = agent.list()[0]["id"]
+    tap.check(spoilt not in remote_ids(storage), "and such a copy gets no manifest", remote_ids(storage))
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check(any(a["key"] == "backup-offsite" and not a["over"] for a in alerts), "one alert says so", alerts)
+    storage.faults = [lambda m, p: "403" if m == "PUT" else None]
+    tried = len(storage.requests)
+    done = agent.run("backup")
+    tap.check(done.returncode == 1 and len(storage.requests) - tried < 6, "a refusal is final at once", done.stderr)
+    storage.faults = []
+    agent.run("backup")
+    tap.check(spoilt in remote_ids(storage) or spoilt not in [b["id"] for b in agent.list()],
+              "what was missed is sent by the next run", remote_ids(storage))
+    tap.equal(storage.complaints, [], "no signature was wrong, in any of it")
+    storage.stop()
+
+
+def test_offsite_resumes(world):
+    storage, agent = with_storage(world), world.agent
+    make_big(world)
+    for lists in (True, False):
+        storage.lists_parts = lists
+        storage.requests.clear()
+        child = []
+
+        def at_third(_, path):
+            if "partNumber=3" in path and child:
+                child[0].kill()
+                child.clear()
+                return "cut-request"
+            return None
+
+        storage.faults = [at_third]
+        child.append(agent.start("backup"))
+        child[0].communicate()
+        first = [p for p in storage.puts() if "partNumber" in p]
+        storage.faults = []
+        storage.requests.clear()
+        killed = agent.list()[0]
+        done = agent.run("backup", "copy")
+        again = [p for p in storage.puts() if "partNumber" in p and killed["id"] in p]
+        tap.check(done.returncode == 0 and len(first) == 3 and not any("partNumber=1&" in p for p in again) and again,
+                  "an upload that was killed goes on with its next part" +
+                  ("" if lists else ", also where the server cannot list parts"), f"{first}\n{again}\n{done.stderr}")
+        tap.check(killed["id"] not in [b["id"] for b in agent.list()] or remote_equal(world, storage, killed),
+                  "and is whole there")
+    # One whose backup is gone is ended, not left to be paid for.
+    (agent.state / "offsite.json").write_text(json.dumps({
+        "key": "demo/20200101T000000Z/x.zst", "id": "lost", "sha256": "0" * 64, "part_size": 16 << 20, "etags": []}))
+    agent.run("backup")
+    tap.equal(storage.aborted, ["lost"], "an upload of a backup that is gone is aborted")
+    storage.stop()
+
+
+def test_offsite_retention(world):
+    storage, agent = with_storage(world), world.agent
+    agent.backup["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    ids = [one(agent.run("backup", "--json"))["id"] for _ in range(3)]
+    tap.equal(remote_ids(storage), ids[-1:], "the policy rules there too")
+    left = [n for n in s3_lab.objects(storage) if ids[-1] not in n]
+    tap.equal(left, [], "nothing is left of what went")
+    storage.denies_delete = True
+    done = agent.run("backup", "--json")
+    tap.check(done.returncode == 0 and len(remote_ids(storage)) == 2 and "may not delete" in done.stderr,
+              "a key that may not delete is fine", done.stderr)
+    (agent.credentials / "s3").write_text("{}")
+    done = agent.run("backup")
+    tap.check(done.returncode == 3 and "'s3'" in done.stderr and "S3RVER" not in done.stderr,
+              "without the secret it says which", done.stderr)
+    storage.stop()
+
+
+def test_rehearsal(world):
+    agent, broker = world.agent, world.broker
+    key, recipient = world.key()
+    agent.backup["recipients"] = [recipient]
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        shutil.rmtree(agent.state / "backup", ignore_errors=True)
+        started = broker.throwaways
+        done = agent.run("backup", "--json")
+        tap.check(done.returncode == 0 and broker.throwaways == started + 1, f"{form}: the first one is restored for a test",
+                  done.stderr)
+        first = agent.list()[0]
+        tap.check("restore" in first["verified"], "and says so", first)
+        header = agent.path(first).read_bytes()[:600].decode("latin1")
+        tap.equal(header.count("-> X25519"), 2, "on that day the files have one more key")
+        tap.check(opened(world, agent.path(first), key), "and the operator's opens them")
+        agent.run("backup", "--json")
+        tap.check(broker.throwaways == started + 1, "it comes once a week", broker.throwaways)
+    tap.equal([n for n in broker.containers if n != "db"], [], "no server of a test is left")
+    broker.image = "sha256:" + "cd" * 32
+    shutil.rmtree(agent.state / "backup")
+    agent.backup["postgres"]["format"] = "custom"
+    broker.spoil_restores = True
+    done = agent.run("backup", "--json")
+    tap.check(done.returncode == 6 and "rows, where the backup has" in done.stderr, "a restore that lost rows is found",
+              done.stderr)
+    tap.check(len(agent.list()) == 1 and "restore" not in agent.list()[0]["verified"], "the backup stays, not so verified")
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check(any(a["key"] == "backup-rehearsal" and not a["over"] for a in alerts), "and one alert says so", alerts)
 
 
 def main():
