@@ -39,9 +39,11 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 	r = deploy_open(&d, a, run, e);
 	if (r != 0)
 		return r;
-	/* Its alert stays open: it ends when a revision is good. */
-	if (d.ledger.tried.sha)
-		ledger_forget_bad(&d.ledger, d.ledger.tried.sha);
+	/*
+	 * All of them: only the branch's is ever looked at, and which that is now is not known here. Its
+	 * alert stays open: it ends when a revision is good.
+	 */
+	ledger_forget_bad(&d.ledger, NULL);
 	d.ledger.tried.sha = NULL;
 	memset(&d.ledger.later, 0, sizeof d.ledger.later);
 	r = deploy_save(&d, e);

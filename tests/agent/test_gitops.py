@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The deployment engine with everything real: commits in a repository become containers, or do not.
+
+usage: test_gitops.py BUILD [--only=WORD]      (root; needs Debian's mirror once, for the engine's packages)
+"""
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from kbtest import Tap  # noqa: E402
+
+from gitops_lab import Gitops  # noqa: E402
+
+
+def only(load):
+    return {"asked": load["asked"], "bad": load["bad"][:5], "seen": load["seen"]}
+
+
+def a_good_commit_goes_live(t, g):
+    g.commit("1")
+    t.equal(g.now()[0], "deployed", "the first commit is deployed")
+    t.equal(g.version(), "1", "and answers through the proxy")
+    t.equal(g.status()["state"], "idle", "the state is idle")
+    t.equal(g.now()[0], "unchanged", "without a commit nothing happens")
+    before = g.containers()
+    load = g.load("good")
+    sha = g.commit("2")
+    t.equal(g.now()[0], "deployed", "the second commit is deployed")
+    seen = load.end()
+    t.equal(g.version(), "2", "the second version answers")
+    after = g.containers()
+    t.equal(after["store"], before["store"], "the service with data was left alone")
+    t.equal(after["proxy"], before["proxy"], "so was the proxy")
+    t.check(after["api"] != before["api"], "the API was replaced")
+    t.equal(seen["bad"], [], f"no request failed ({seen['asked']} asked)")
+    status = g.status()
+    t.equal(status["good"]["sha"], sha, "the second commit is good")
+    t.check(all("sha256:" in d for d in status["good"]["digests"].values()), "digests are kept", status)
+    t.equal(g.alerts(), [], "nobody was told of anything")
+
+
+BAD = [
+    ("crash", {"broken": "crash"}, "rolled-back", "crash"),
+    ("unhealthy", {"broken": "unhealthy"}, "rolled-back", "unhealthy"),
+    ("missing", {"image": "nothing:9"}, "refused", "nothing:9"),
+    ("yaml", {"text": "services: [\n"}, "refused", ""),
+    ("privileged", {"more": "    privileged: true\n"}, "refused", "privileged"),
+]
+
+
+def a_bad_commit_does_no_harm(t, g):
+    good = g.status()["good"]["sha"]
+    version = g.version()
+    before = g.containers()
+    for name, how, result, word in BAD:
+        load = g.load(name)
+        sha = g.commit(name, **how)
+        got, why = g.now()
+        t.equal(got, result, f"{name}: {result}")
+        t.check(word in why, f"{name}: and it is said why", why)
+        t.equal(g.now()[0], "unchanged", f"{name}: it is not tried again")
+        seen = load.end()
+        t.equal(g.version(), version, f"{name}: the good version answers")
+        t.equal(g.status()["good"]["sha"], good, f"{name}: the good revision is what it was")
+        t.equal(g.status()["state"], "failed", f"{name}: the state says failed")
+        # A replaced container is gone for a moment; what was refused was never begun.
+        if result == "refused":
+            t.equal(seen["bad"], [], f"{name}: no request failed ({seen['asked']} asked)")
+            t.equal(g.containers(), before, f"{name}: no container was touched")
+        told = [a for a in g.alerts() if a["key"] == f"gitops:{sha}"]
+        t.equal(len(told), 1, f"{name}: one alert")
+        evidence = g.dir / f"state/failures/{sha}.json"
+        if result == "rolled-back":
+            text = evidence.read_text() if evidence.exists() else "{}"
+            t.check("api" in {c["service"] for c in json.loads(text).get("containers", [])},
+                    f"{name}: what was seen is kept", text[:500])
+            if name == "crash":
+                t.check("panic: this version always crashes" in text, "crash: with what it said", text[:2000])
+        before = g.containers()
+    t.equal(g.containers()["store"], before["store"], "the service with data was never touched")
+    load = g.load("mended")
+    g.commit("3")
+    t.equal(g.now()[0], "deployed", "a good commit after them is deployed")
+    load.end()
+    t.equal(g.version(), "3", "and answers")
+    t.check(all(a["over"] for a in g.alerts()), "every alert is over", g.alerts())
+
+
+def what_was_changed_by_hand_is_put_right(t, g):
+    g.lab.docker("rm", "-f", g.containers()["api"][0][0])
+    got, why = g.now()
+    t.equal(got, "repaired", "a removed container is made again")
+    t.equal(g.version(), "3", "and answers")
+    g.lab.docker("stop", "-t", "1", "store")
+    t.equal(g.now()[0], "repaired", "a stopped one is started")
+    t.equal(g.now()[0], "unchanged", "and then all is well")
+    g.app["drift"] = "report"
+    g.lab.docker("stop", "-t", "1", "store")
+    t.equal(g.now()[0], "unchanged", "drift: report changes nothing")
+    t.check(any(a["kind"] == "drift" for a in g.alerts()), "but tells", g.alerts())
+    g.app["drift"] = "repair"
+    t.equal(g.now()[0], "repaired", "and repair repairs")
+
+
+def the_operator_has_the_last_word(t, g):
+    g.run("gitops", "pause")
+    g.commit("4")
+    t.equal(g.now()[0], "paused", "paused is paused")
+    t.equal(g.version(), "3", "nothing was deployed")
+    g.run("gitops", "resume")
+    t.equal(g.now()[0], "deployed", "resumed is deployed")
+    t.equal(g.now("rollback")[0], "deployed", "rollback goes to the revision before")
+    t.equal(g.version(), "3", "which answers")
+    t.equal(g.now()[0], "unchanged", "and stays")
+    t.equal(g.now("retry")[0], "deployed", "retry takes the branch's again")
+    t.equal(g.version(), "4", "which answers")
+    text = g.run("gitops", "history").stdout
+    t.check(text.count("good") >= 3 and "rolled-back" in text, "history tells it", text)
+
+
+def a_dead_registry_is_waited_for(t, g):
+    g.registry_process.terminate()
+    g.registry_process.wait()
+    g.commit("5", image="api:2")
+    got, why = g.now()
+    t.equal(got, "later", "a registry that does not answer is no fault of the commit")
+    t.equal(g.version(), "4", "the good version answers")
+    g.registry, g.registry_process = g.lab.registry(5000)
+    g.lab.docker("tag", f"{g.registry}/api:1", f"{g.registry}/api:2")
+    g.lab.docker("push", f"{g.registry}/api:2")
+    t.equal(g.now()[0], "deployed", "when it is back, it is deployed")
+    t.equal(g.version(), "5", "and answers")
+
+
+def no_secret_is_told(t, g):
+    values = json.loads((g.dir / "state/secrets/values.json").read_text())
+    secret = values["values"]["SECRET"]
+    found = [str(p) for p in (g.dir / "state").rglob("*")
+             if p.is_file() and "repo.git" not in str(p) and p.name not in ("values.json",)
+             and secret.encode() in p.read_bytes()]
+    t.equal(found, [], "the application's secret stands in no file of the agent but its own")
+    t.check(secret not in g.run("gitops", "status", "--json").stdout, "nor in the status")
+
+
+TESTS = [
+    a_good_commit_goes_live,
+    a_bad_commit_does_no_harm,
+    what_was_changed_by_hand_is_put_right,
+    the_operator_has_the_last_word,
+    a_dead_registry_is_waited_for,
+    no_secret_is_told,
+]
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    t = Tap()
+    with Gitops(Path(sys.argv[1]) / "firstboot/kbuild-agent") as g:
+        g.make_secrets()
+        for test in TESTS:
+            start = time.monotonic()
+            try:
+                test(t, g)
+            except Exception as problem:  # pylint: disable=broad-except
+                t.check(False, f"{test.__name__} ended: {problem!r}",
+                        getattr(g, "last", None) and g.last.stderr)
+            t.note(f"{test.__name__}: {time.monotonic() - start:.0f} s")
+    return t.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
