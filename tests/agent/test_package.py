@@ -42,6 +42,7 @@ MODES = {
     "/etc/kbuild/credentials": ("drwx------", "root"),
     "/etc/kbuild/credentials/dns.json": ("-rw-------", "root"),
     "/usr/lib/kbuild/kbuild-agent": ("-rwxr-xr-x", "root"),
+    "/usr/share/man/man8/kbuild-agent.8.gz": ("-rw-r--r--", "root"),
     "/usr/sbin/kbuild-agent": ("lrwxrwxrwx", "root"),
 }
 
