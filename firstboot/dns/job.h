@@ -6,8 +6,8 @@
 #include "http.h"
 #include "provider.h"
 
-#define DNS_SETTLE_MS (60 * 1000) /* what OVH takes at most until a new record is seen everywhere */
-#define DNS_BOUND_MS  (300 * 1000) /* of publishing, the name servers' answers included */
+#define DNS_SETTLE_MS 60000  /* what OVH takes at most until a new record is seen everywhere */
+#define DNS_BOUND_MS  300000 /* of publishing, the name servers' answers included */
 
 /* What is remembered between runs, in STATE/dns.json. */
 struct dns_memory {

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define ROUND_MS (90 * 1000) /* so long served is waited for before it is published once more */
+#define ROUND_MS 90000 /* so long served is waited for before it is published once more */
 
 /* NULL: the reply gives what is wanted; else what differs. */
 static const char *differs(const struct dns_job *j, const struct dns_wanted *w, const char *name,

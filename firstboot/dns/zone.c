@@ -113,7 +113,7 @@ static int refuse_cname(struct dns_job *j, const char *name, struct error *e)
 	return error_set(e, ERR_INVALID,
 		"%s is a CNAME to %.255s, and nothing can stand beside a CNAME: remove it from the zone, "
 		"or '%s' from kbuild.dns.records",
-		dns_full_name(j->arena, name, j->zone_name), found.v[0].target, *name ? name : "@");
+		dns_full_name(j->arena, name, j->zone_name), found.v[0].target, name);
 }
 
 static int default_ttl(
@@ -135,7 +135,8 @@ int dns_compare(struct dns_job *j, struct error *e)
 
 	j->report->changes = (struct dns_changes){ 0 };
 	for (size_t i = 0; j->names[i]; i++) {
-		int r = refuse_cname(j, j->names[i], e);
+		/* The zone itself has a SOA: no CNAME can be there, and "" could give all of the zone's. */
+		int r = *j->names[i] ? refuse_cname(j, j->names[i], e) : 0;
 
 		if (r < 0)
 			return r;
