@@ -1,4 +1,10 @@
-/* libcurl's multi interface: the only one that Ctrl-C can wake, and that does many things at once. */
+/*
+ * libcurl's multi interface: the only one that Ctrl-C can wake, and that does many things at once.
+ *
+ * The library is loaded by name when the first transfers are prepared, and not linked: it brings thirty others,
+ * whose loading would cost every process of the agent (most of which have no network) twice what the
+ * rest of its start does.
+ */
 #include "transfer.h"
 
 #include "alloc.h"
@@ -6,10 +12,60 @@
 #include "interrupt.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#define FUNCTIONS(F)                                                                               \
+	F(easy_cleanup)                                                                            \
+	F(easy_getinfo)                                                                            \
+	F(easy_init)                                                                               \
+	F(easy_setopt)                                                                             \
+	F(easy_strerror)                                                                           \
+	F(global_init)                                                                             \
+	F(multi_add_handle)                                                                        \
+	F(multi_cleanup)                                                                           \
+	F(multi_info_read)                                                                         \
+	F(multi_init)                                                                              \
+	F(multi_perform)                                                                           \
+	F(multi_poll)                                                                              \
+	F(multi_remove_handle)                                                                     \
+	F(multi_setopt)                                                                            \
+	F(slist_append)                                                                            \
+	F(slist_free_all)
+
+struct functions {
+#define F(name) __typeof__(curl_##name) *name;
+	FUNCTIONS(F)
+#undef F
+};
+
+/* Like the linker's own table: filled once, the same for all. */
+static const struct functions *curl(void)
+{
+	static struct functions found;
+	static bool loaded;
+	void *library;
+
+	if (loaded)
+		return &found;
+	library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	if (!library) {
+		/* The package depends on it, so this is an installation that was taken apart. */
+		fprintf(stderr, "cannot load libcurl: %s\n", dlerror());
+		abort();
+	}
+#define F(name)                                                                                    \
+	found.name = (__typeof__(found.name))dlsym(library, "curl_" #name);                        \
+	if (!found.name)                                                                           \
+		abort();
+	FUNCTIONS(F)
+#undef F
+	loaded = true;
+	return &found;
+}
 
 struct transfers {
 	CURLM *multi;
@@ -19,18 +75,18 @@ struct transfers *transfers_new(unsigned connections)
 {
 	struct transfers *ts = xcalloc(1, sizeof *ts);
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (curl()->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort(); /* only when out of memory or built wrong */
-	ts->multi = curl_multi_init();
+	ts->multi = curl()->multi_init();
 	if (!ts->multi)
 		abort(); /* out of memory */
-	curl_multi_setopt(ts->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)connections);
+	curl()->multi_setopt(ts->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)connections);
 	return ts;
 }
 
 void transfers_free(struct transfers *ts)
 {
-	curl_multi_cleanup(ts->multi);
+	curl()->multi_cleanup(ts->multi);
 	free(ts);
 }
 
@@ -40,7 +96,7 @@ static int64_t certificate_ends(CURL *handle)
 	static const char key[] = "Expire date:";
 	struct curl_certinfo *info = NULL;
 
-	if (curl_easy_getinfo(handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+	if (curl()->easy_getinfo(handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
 		info->num_of_certs < 1)
 		return 0;
 	for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next) {
@@ -55,10 +111,10 @@ static void read_answer(struct transfer *t)
 	curl_off_t length = -1, retry_after_s = 0;
 	char *type = NULL;
 
-	curl_easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &t->status);
-	curl_easy_getinfo(t->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	curl_easy_getinfo(t->handle, CURLINFO_CONTENT_TYPE, &type);
-	curl_easy_getinfo(t->handle, CURLINFO_RETRY_AFTER, &retry_after_s);
+	curl()->easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &t->status);
+	curl()->easy_getinfo(t->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	curl()->easy_getinfo(t->handle, CURLINFO_CONTENT_TYPE, &type);
+	curl()->easy_getinfo(t->handle, CURLINFO_RETRY_AFTER, &retry_after_s);
 	t->length = length;
 	t->type = type ? type : "";
 	t->retry_after_ms = retry_after_s * 1000;
@@ -94,7 +150,7 @@ static size_t on_read(char *to, size_t one, size_t n, void *arg)
 
 static void add_line(struct transfer *t, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(t->lines, line);
+	struct curl_slist *longer = curl()->slist_append(t->lines, line);
 
 	if (!longer)
 		abort(); /* out of memory */
@@ -111,7 +167,7 @@ static void set_headers(struct transfer *t)
 		add_line(t, line);
 	}
 	add_line(t, "Expect:"); /* a second's wait on servers that do not know 100-continue */
-	curl_easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->lines);
+	curl()->easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->lines);
 }
 
 static void set_schemes(struct transfer *t)
@@ -119,47 +175,47 @@ static void set_schemes(struct transfer *t)
 	bool safe = strncasecmp(t->url, "https:", 6) == 0;
 
 #if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(
+	curl()->easy_setopt(
 		t->handle, CURLOPT_PROTOCOLS_STR, t->files ? "http,https,file" : "http,https");
-	curl_easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS_STR, safe ? "https" : "http,https");
+	curl()->easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS_STR, safe ? "https" : "http,https");
 #else
-	curl_easy_setopt(t->handle, CURLOPT_PROTOCOLS,
+	curl()->easy_setopt(t->handle, CURLOPT_PROTOCOLS,
 		(long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | (t->files ? CURLPROTO_FILE : 0)));
-	curl_easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS,
+	curl()->easy_setopt(t->handle, CURLOPT_REDIR_PROTOCOLS,
 		(long)(CURLPROTO_HTTPS | (safe ? 0 : CURLPROTO_HTTP)));
 #endif
-	curl_easy_setopt(t->handle, CURLOPT_FOLLOWLOCATION, (long)t->redirects);
-	curl_easy_setopt(t->handle, CURLOPT_MAXREDIRS, 5L);
+	curl()->easy_setopt(t->handle, CURLOPT_FOLLOWLOCATION, (long)t->redirects);
+	curl()->easy_setopt(t->handle, CURLOPT_MAXREDIRS, 5L);
 }
 
 static void set_limits(struct transfer *t)
 {
-	curl_easy_setopt(t->handle, CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
-	curl_easy_setopt(t->handle, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
-	curl_easy_setopt(t->handle, CURLOPT_LOW_SPEED_LIMIT, (long)t->stall_bytes);
-	curl_easy_setopt(t->handle, CURLOPT_LOW_SPEED_TIME, (long)t->stall_s);
+	curl()->easy_setopt(t->handle, CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
+	curl()->easy_setopt(t->handle, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	curl()->easy_setopt(t->handle, CURLOPT_LOW_SPEED_LIMIT, (long)t->stall_bytes);
+	curl()->easy_setopt(t->handle, CURLOPT_LOW_SPEED_TIME, (long)t->stall_s);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	curl_easy_setopt(t->handle, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name server */
+	curl()->easy_setopt(t->handle, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name server */
 #endif
 }
 
 static void set_body(struct transfer *t)
 {
 	if (t->has_body) {
-		curl_easy_setopt(t->handle, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(t->handle, CURLOPT_READFUNCTION, on_read);
-		curl_easy_setopt(t->handle, CURLOPT_READDATA, t);
-		curl_easy_setopt(t->handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_len);
+		curl()->easy_setopt(t->handle, CURLOPT_UPLOAD, 1L);
+		curl()->easy_setopt(t->handle, CURLOPT_READFUNCTION, on_read);
+		curl()->easy_setopt(t->handle, CURLOPT_READDATA, t);
+		curl()->easy_setopt(t->handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_len);
 	}
 	if (t->method && strcmp(t->method, "HEAD") == 0)
-		curl_easy_setopt(t->handle, CURLOPT_NOBODY, 1L);
+		curl()->easy_setopt(t->handle, CURLOPT_NOBODY, 1L);
 	if (t->method)
-		curl_easy_setopt(t->handle, CURLOPT_CUSTOMREQUEST, t->method);
+		curl()->easy_setopt(t->handle, CURLOPT_CUSTOMREQUEST, t->method);
 	if (t->from > 0) {
 		char range[32];
 
 		snprintf(range, sizeof range, "%llu-", (unsigned long long)t->from);
-		curl_easy_setopt(t->handle, CURLOPT_RANGE, range);
+		curl()->easy_setopt(t->handle, CURLOPT_RANGE, range);
 	}
 }
 
@@ -171,48 +227,48 @@ static void set_address(struct transfer *t)
 		return;
 	/* HOST:PORT:TO:TO-PORT; what is empty is any, or as it was. */
 	rule = xasprintf("::%s:", t->connect_to);
-	t->connect = curl_slist_append(NULL, rule);
+	t->connect = curl()->slist_append(NULL, rule);
 	if (!t->connect)
 		abort(); /* out of memory */
-	curl_easy_setopt(t->handle, CURLOPT_CONNECT_TO, t->connect);
-	curl_easy_setopt(t->handle, CURLOPT_PROXY, "");
-	curl_easy_setopt(t->handle, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(t->handle, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl()->easy_setopt(t->handle, CURLOPT_CONNECT_TO, t->connect);
+	curl()->easy_setopt(t->handle, CURLOPT_PROXY, "");
+	curl()->easy_setopt(t->handle, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl()->easy_setopt(t->handle, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
 void transfer_start(struct transfers *ts, struct transfer *t)
 {
-	t->handle = curl_easy_init();
+	t->handle = curl()->easy_init();
 	if (!t->handle)
 		abort(); /* out of memory */
 	t->status = 0;
 	t->length = -1;
 	t->type = t->why = "";
-	curl_easy_setopt(t->handle, CURLOPT_URL, t->url);
-	curl_easy_setopt(t->handle, CURLOPT_PRIVATE, t);
-	curl_easy_setopt(t->handle, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(t->handle, CURLOPT_USERAGENT, "kbuild/" KBUILD_VERSION);
-	curl_easy_setopt(t->handle, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(t->handle, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(t->handle, CURLOPT_CERTINFO, (long)t->certificate);
+	curl()->easy_setopt(t->handle, CURLOPT_URL, t->url);
+	curl()->easy_setopt(t->handle, CURLOPT_PRIVATE, t);
+	curl()->easy_setopt(t->handle, CURLOPT_NOSIGNAL, 1L);
+	curl()->easy_setopt(t->handle, CURLOPT_USERAGENT, "kbuild/" KBUILD_VERSION);
+	curl()->easy_setopt(t->handle, CURLOPT_WRITEFUNCTION, on_data);
+	curl()->easy_setopt(t->handle, CURLOPT_WRITEDATA, t);
+	curl()->easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
+	curl()->easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
+	curl()->easy_setopt(t->handle, CURLOPT_CERTINFO, (long)t->certificate);
 	set_headers(t);
 	set_schemes(t);
 	set_limits(t);
 	set_body(t);
 	set_address(t);
-	curl_multi_add_handle(ts->multi, t->handle);
+	curl()->multi_add_handle(ts->multi, t->handle);
 }
 
 void transfer_stop(struct transfers *ts, struct transfer *t)
 {
 	if (!t->handle)
 		return;
-	curl_multi_remove_handle(ts->multi, t->handle);
-	curl_easy_cleanup(t->handle);
-	curl_slist_free_all(t->lines);
-	curl_slist_free_all(t->connect);
+	curl()->multi_remove_handle(ts->multi, t->handle);
+	curl()->easy_cleanup(t->handle);
+	curl()->slist_free_all(t->lines);
+	curl()->slist_free_all(t->connect);
 	t->handle = t->lines = t->connect = NULL;
 }
 
@@ -224,8 +280,8 @@ int transfers_run(struct transfers *ts, int wait_ms)
 	if (interrupted())
 		return -ECANCELED;
 	/* First the wait: it is none for what was just started, and what ends now is seen at once. */
-	curl_multi_poll(ts->multi, &wake, wake.fd >= 0, wait_ms, NULL);
-	curl_multi_perform(ts->multi, &running);
+	curl()->multi_poll(ts->multi, &wake, wake.fd >= 0, wait_ms, NULL);
+	curl()->multi_perform(ts->multi, &running);
 	return interrupted() ? -ECANCELED : 0;
 }
 
@@ -259,7 +315,7 @@ static void set_end(struct transfer *t, CURLcode code)
 	};
 
 	t->end = TRANSFER_BROKEN;
-	t->why = curl_easy_strerror(code);
+	t->why = curl()->easy_strerror(code);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].code != code)
 			continue;
@@ -275,11 +331,11 @@ struct transfer *transfers_ended(struct transfers *ts)
 	int left;
 
 	do
-		msg = curl_multi_info_read(ts->multi, &left);
+		msg = curl()->multi_info_read(ts->multi, &left);
 	while (msg && msg->msg != CURLMSG_DONE);
 	if (!msg)
 		return NULL;
-	curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+	curl()->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 	read_answer(t);
 	set_end(t, msg->data.result);
 	return t;

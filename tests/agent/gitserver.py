@@ -5,6 +5,7 @@ server.mode is "" or one of slow, cut, error, redirect; server.token asks for a 
 """
 import base64
 import http.server
+import json
 import os
 import shutil
 import socket
@@ -175,7 +176,9 @@ class SshServer:
                 "ListenAddress 127.0.0.1", "Port %d" % self.port, "HostKey " + self.host_key, "UsePAM no",
                 "PermitRootLogin prohibit-password", "PasswordAuthentication no", "StrictModes no",
                 "AuthorizedKeysFile " + os.path.join(where, "authorized"), "PidFile none", "PrintMotd no",
-                "UseDNS no", "MaxStartups 100", "PerSourceMaxStartups none", "")))
+                "UseDNS no",
+                # A forge has no shell that reads a .bashrc; with this, bash thinks it is not the first one.
+                "SetEnv SHLVL=2", "MaxStartups 100", "PerSourceMaxStartups none", "")))
         self.log = open(os.path.join(where, "log"), "wb")
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", conf], stderr=self.log,
                                         stdin=subprocess.DEVNULL)
@@ -198,3 +201,86 @@ class SshServer:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+
+
+class Lab:
+    """One repository behind both servers, a place to commit from, and the agent's directories."""
+
+    def __init__(self, where):
+        self.where = where
+        os.makedirs(where, exist_ok=True)
+        gitconfig = os.path.join(where, "gitconfig")
+        with open(gitconfig, "w") as f:
+            f.write("[user]\nname=Tester\nemail=tester@example.com\n[safe]\ndirectory=*\n[init]\ndefaultBranch=main\n"
+                    "[uploadpack]\nallowAnySHA1InWant=false\n[gc]\nauto=0\n[receive]\ndenyDeleteCurrent=ignore\n"
+                    "[http]\nreceivepack=false\n")
+        self.git_env = dict(os.environ, GIT_CONFIG_GLOBAL=gitconfig, GIT_CONFIG_NOSYSTEM="1", LC_ALL="C.UTF-8")
+        self.repos, self.work = os.path.join(where, "repos"), os.path.join(where, "work")
+        self.bare = os.path.join(self.repos, "app.git")
+        run("git", "init", "-q", "--bare", self.bare, env=self.git_env)
+        run("git", "init", "-q", self.work, env=self.git_env)
+        self.git("remote", "add", "origin", self.bare)
+        self.ca, cert, key = make_ca(os.path.join(where, "ca"))
+        self.https = HttpsServer(self.repos, cert, key, gitconfig)
+        self.ssh = SshServer(os.path.join(where, "ssh"))
+        self.known_hosts = os.path.join(where, "known_hosts")
+        with open(self.known_hosts, "w") as f:
+            f.write(self.ssh.known_host() + "\n")
+        # As on a server: git has one bundle of all authorities, the agent looks in a directory; and ours.
+        bundle = os.path.join(where, "bundle.pem")
+        with open(bundle, "wb") as out:
+            for name in (self.ca, "/etc/ssl/certs/ca-certificates.crt"):
+                if os.path.exists(name):
+                    with open(name, "rb") as f:
+                        out.write(f.read())
+        self.git_env["GIT_SSL_CAINFO"] = bundle
+        self.git_env["GIT_SSH_COMMAND"] = "ssh -F none -i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s" % (
+            self.ssh.user_key, self.known_hosts)
+        self.credentials, self.config = os.path.join(where, "credentials"), os.path.join(where, "agent.yaml")
+        self.state = os.path.join(where, "state")
+        os.makedirs(self.credentials)
+        os.makedirs(self.state)
+        self.env = dict(os.environ, SSL_CERT_FILE=self.ca, CREDENTIALS_DIRECTORY=self.credentials)
+
+    def git(self, *args, **kw):
+        return run("git", "-C", self.work, *args, env=self.git_env, **kw).decode().strip()
+
+    def url(self, kind):
+        return self.https.url("app.git") if kind == "https" else self.ssh.url(self.bare)
+
+    def configure(self, kind="https", credential=None, **app):
+        """Writes agent.yaml and the credential, the right one unless another is given."""
+        app = {"repository": self.url(kind), "branch": "main", "known_hosts": [self.ssh.known_host()], **app}
+        with open(self.config, "w") as f:
+            json.dump({"name": "demo", "app": app}, f)
+        if credential is None:
+            with open(self.ssh.user_key) as f:
+                credential = {"key": f.read()} if kind == "ssh" else {}
+        with open(os.path.join(self.credentials, "git"), "w") as f:
+            json.dump(credential, f)
+
+    def commit(self, files=None, message="a change", push=True, options=()):
+        """Writes files (None as content removes), commits, pushes; the new revision."""
+        for name, content in (files or {}).items():
+            path = os.path.join(self.work, name)
+            if content is None:
+                os.unlink(path)
+                continue
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as f:
+                f.write(content if isinstance(content, bytes) else content.encode())
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message, *options)
+        if push:
+            self.push()
+        return self.tip()
+
+    def push(self, what="HEAD"):
+        self.git("push", "-q", "--force", "origin", what + ":refs/heads/main")
+
+    def tip(self):
+        return self.git("rev-parse", "HEAD")
+
+    def close(self):
+        self.https.close()
+        self.ssh.close()

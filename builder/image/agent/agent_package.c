@@ -24,7 +24,7 @@
 
 #define JOB	"/run/kbuild" /* SCRATCH/job as the tree sees it */
 #define PROGRAM JOB "/package/usr/lib/kbuild/kbuild-agent"
-#define LOADED	JOB "/build/firstboot/git/libagent_loads.so" /* what it needs and loads itself */
+#define LOADED	JOB "/build/firstboot/libagent_loads.so" /* what it needs and loads itself */
 
 /* What "now" is in the package; images clamp times to their own, later date. 2024-01-01. */
 #define PACKAGE_DATE "SOURCE_DATE_EPOCH=1704067200"

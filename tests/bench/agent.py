@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""What a GitOps check without a change costs, beside `git fetch && git rev-parse` in a shell on the same
+repository from the same servers: CPU and wall time of all processes, and the memory of all of ours.
+
+    tests/bench/agent.py BUILD-DIRECTORY [RUNS]
+"""
+import ctypes
+import multiprocessing
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "agent"))
+import gitserver  # noqa: E402
+
+CPU, WALL, MEMORY = 0.25, 0.25, 20 << 20  # what must hold
+
+
+def all_children(but):
+    """CPU seconds of everything that was started here and has ended, orphans included."""
+    while True:
+        with open("/proc/self/task/%d/children" % os.getpid()) as f:
+            left = set(map(int, f.read().split())) - {but}
+        if not left:
+            break
+        for pid in left:
+            os.waitpid(pid, 0)
+    u = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return u.ru_utime + u.ru_stime
+
+
+def memory_of(root):
+    """Proportional set size of a process and all below it: pages that are shared count once."""
+    total, todo = 0, [root]
+    while todo:
+        pid = todo.pop()
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as f:
+                total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) << 10
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                todo += map(int, f.read().split())
+        except OSError:
+            pass
+    return total
+
+
+def measure(argv, env, runs, but):
+    cpu, wall = [], []
+    for _ in range(runs + 1):
+        before, start = all_children(but), time.monotonic()
+        child = os.posix_spawnp(argv[0], argv, env, file_actions=[
+            (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+        _, status = os.waitpid(child, 0)
+        wall.append(time.monotonic() - start)
+        if status:
+            raise SystemExit(f"{argv} failed: {status}")
+        cpu.append(all_children(but) - before)
+    # The first one warms the caches of both sides.
+    return statistics.median(cpu[1:]), statistics.median(wall[1:])
+
+
+def peak(argv, env, runs):
+    best = 0
+    for _ in range(runs):
+        child = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL)
+        while child.poll() is None:
+            best = max(best, memory_of(child.pid))
+    return best
+
+
+def serve(where, pipe):
+    """The servers, in a process of their own: what they cost is not what a client costs."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # what they leave behind is theirs
+    lab = gitserver.Lab(where)
+    lab.commit({f"file{i}": f"{i}\n" * 50 for i in range(50)})
+    facts = {"git_env": lab.git_env, "env": lab.env, "state": lab.state, "tip": lab.tip(), "url": {}, "config": {}}
+    for kind in ("https", "ssh"):
+        lab.configure(kind)
+        facts["url"][kind] = lab.url(kind)
+        facts["config"][kind] = shutil.copy(lab.config, f"{where}/{kind}.yaml")
+    pipe.send(facts)
+    try:
+        pipe.recv()
+    except EOFError:
+        pass
+    lab.close()
+
+
+def compare(kind, lab, build, runs, but):
+    """Prints the figures of one transport; the worst of them, 1 being just what is allowed."""
+    clone = f"{lab['state']}/clone-{kind}"
+    gitserver.run("git", "clone", "-q", lab["url"][kind], clone, env=lab["git_env"])
+    theirs = measure(["sh", "-c", f"cd {clone} && git fetch -q && git rev-parse origin/main"],
+                     lab["git_env"], runs, but)
+    argv = [str(build / "tests/agent/git_tool"), lab["config"][kind], lab["state"], "check", lab["tip"]]
+    ours = measure(argv, lab["env"], runs, but)
+    most = peak(argv, lab["env"], runs)
+    worst = most / MEMORY
+    for what, a, b, bound in zip(("CPU", "wall"), ours, theirs, (CPU, WALL)):
+        print(f"{kind:5} {what:4} {a * 1000:7.1f} ms, git {b * 1000:7.1f} ms: {a / b:.2f} (at most {bound})"
+              f"{'' if a / b <= bound else '  TOO MUCH'}", flush=True)
+        worst = max(worst, a / b / bound)
+    print(f"{kind:5} peak {most / (1 << 20):6.1f} MiB of all processes (at most {MEMORY >> 20})"
+          f"{'' if most <= MEMORY else '  TOO MUCH'}", flush=True)
+    return worst
+
+
+def main():
+    build, runs = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 15
+    where = tempfile.mkdtemp(prefix="kbuild-bench-")
+    ours, theirs = multiprocessing.Pipe()
+    servers = multiprocessing.Process(target=serve, args=(where, theirs))
+    servers.start()
+    theirs.close()
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans' time counts too
+    try:
+        lab = ours.recv()
+        worst = max(compare(kind, lab, build, runs, servers.pid) for kind in ("https", "ssh"))
+    finally:
+        ours.close()
+        servers.join()
+        shutil.rmtree(where, ignore_errors=True)
+    print(f"{'' if worst <= 1 else 'not '}ok 1 - a check without a change is cheap")
+    return worst > 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
