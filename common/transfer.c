@@ -1,10 +1,4 @@
-/*
- * libcurl's multi interface: the only one that Ctrl-C can wake, and that does many things at once.
- *
- * The library is loaded by name when the first transfers are prepared, and not linked: it brings thirty others,
- * whose loading would cost every process of the agent (most of which have no network) twice what the
- * rest of its start does.
- */
+/* libcurl's multi interface: the only one that Ctrl-C can wake, and that does many things at once. */
 #include "transfer.h"
 
 #include "alloc.h"
@@ -12,60 +6,12 @@
 #include "interrupt.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define FUNCTIONS(F)                                                                               \
-	F(easy_cleanup)                                                                            \
-	F(easy_getinfo)                                                                            \
-	F(easy_init)                                                                               \
-	F(easy_setopt)                                                                             \
-	F(easy_strerror)                                                                           \
-	F(global_init)                                                                             \
-	F(multi_add_handle)                                                                        \
-	F(multi_cleanup)                                                                           \
-	F(multi_info_read)                                                                         \
-	F(multi_init)                                                                              \
-	F(multi_perform)                                                                           \
-	F(multi_poll)                                                                              \
-	F(multi_remove_handle)                                                                     \
-	F(multi_setopt)                                                                            \
-	F(slist_append)                                                                            \
-	F(slist_free_all)
-
-struct functions {
-#define F(name) __typeof__(curl_##name) *name;
-	FUNCTIONS(F)
-#undef F
-};
-
-/* Like the linker's own table: filled once, the same for all. */
-static const struct functions *curl(void)
-{
-	static struct functions found;
-	static bool loaded;
-	void *library;
-
-	if (loaded)
-		return &found;
-	library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-	if (!library) {
-		/* The package depends on it, so this is an installation that was taken apart. */
-		fprintf(stderr, "cannot load libcurl: %s\n", dlerror());
-		abort();
-	}
-#define F(name)                                                                                    \
-	found.name = (__typeof__(found.name))dlsym(library, "curl_" #name);                        \
-	if (!found.name)                                                                           \
-		abort();
-	FUNCTIONS(F)
-#undef F
-	loaded = true;
-	return &found;
-}
+#include "curl_load.h"
 
 struct transfers {
 	CURLM *multi;
@@ -101,7 +47,7 @@ static int64_t certificate_ends(CURL *handle)
 		return 0;
 	for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next) {
 		if (strncmp(l->data, key, sizeof key - 1) == 0)
-			return MAX((int64_t)curl_getdate(l->data + sizeof key - 1, NULL), 0);
+			return MAX((int64_t)curl()->getdate(l->data + sizeof key - 1, NULL), 0);
 	}
 	return 0;
 }
