@@ -36,6 +36,7 @@ static const struct verb_option options[] = {
 };
 
 static const struct verb *const verbs[] = {
+	&verb_status,
 	&verb_first_boot,
 	&verb_gitops,
 	&verb_backup,

@@ -2,10 +2,18 @@
 #include "alloc.h"
 #include "arena.h"
 #include "boot.h"
+#include "broker.h"
 #include "config.h"
 #include "error.h"
 #include "journal.h"
 #include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define ASK_MS 30000
 
 static void boot_close(struct boot *b)
 {
@@ -15,6 +23,30 @@ static void boot_close(struct boot *b)
 	free(b->reasons);
 	journal_close(b->journal);
 	arena_free(b->arena);
+}
+
+/* Left by who typed --retry, for the unit's own run. */
+#define RETRY_FILE "first-boot.retry"
+
+/*
+ * Typed by root on a server: what then has to be done is the unit's, which has its user, its credentials
+ * and its sandbox. It is asked to run; what it says is in the journal.
+ */
+static int hand_over(struct agent *a, const struct stat *st, bool retry, struct error *e)
+{
+	int r = 0;
+
+	if (retry) {
+		_close_ int fd = openat(
+			a->state_fd, RETRY_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0 || fchown(fd, st->st_uid, st->st_gid) < 0)
+			return error_errno(e, errno, "cannot write %s/" RETRY_FILE, a->state_dir);
+	}
+	r = broker_simple(a, "first-boot", ASK_MS, NULL, e);
+	if (r >= 0)
+		printf("first boot goes on: journalctl -fu kbuild-firstboot, or kbuild-agent status\n");
+	return r;
 }
 
 static int run_first_boot(struct ctx *c, const struct verb_args *args, struct error *e)
@@ -29,13 +61,17 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		.cloud_init = "unfinished",
 		.arena = arena_new(),
 	};
+	struct stat st;
 	int r;
 
 	while (b.steps[b.n_steps].name)
 		b.n_steps++;
 	b.results = xcalloc(b.n_steps, sizeof *b.results);
-	if (a->state_fd < 0)
-		return error_set(e, ERR_FAILED, "there is no directory %s", a->state_dir);
+	if (a->state_fd < 0 || fstat(a->state_fd, &st) < 0)
+		return error_set(e, ERR_FAILED, "cannot use the directory %s", a->state_dir);
+	if (geteuid() == 0 && st.st_uid != 0)
+		return hand_over(a, &st, b.retry, e);
+	b.retry = b.retry || faccessat(a->state_fd, RETRY_FILE, F_OK, 0) == 0;
 	r = agent_config_load(&config, a->config_path, e);
 	if (r < 0)
 		return r;
@@ -47,6 +83,8 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		r = agent_start_roles(a, AGENT_NET | AGENT_GIT | AGENT_PARSE, e);
 	if (r >= 0)
 		r = boot_walk(&b, e);
+	if (b.retry && (r >= 0 || e->code != ERR_INTERRUPTED))
+		(void)unlinkat(a->state_fd, RETRY_FILE, 0);
 	a->config = NULL;
 	return r;
 }

@@ -14,4 +14,5 @@ extern const struct verb verb_help_verb;
 extern const struct verb verb_restore;
 extern const struct verb verb_run;
 extern const struct verb verb_secrets;
+extern const struct verb verb_status;
 extern const struct verb verb_version;

@@ -251,10 +251,13 @@ int boot_walk(struct boot *b, struct error *e)
 		result->state = STEP_DONE;
 		if (do_step(b, s, result, &failed) >= 0)
 			continue;
+		/* The server goes down: nothing failed, and the next boot goes on from here. */
+		if (failed.code == ERR_INTERRUPTED) {
+			*e = failed;
+			break;
+		}
 		settle(b, s, result, &failed);
 		bars |= barred_by(s);
-		if (failed.code == ERR_INTERRUPTED)
-			bars = ~0u;
 		if (e->code == 0 && barred_by(s))
 			*e = failed;
 	}

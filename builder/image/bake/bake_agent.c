@@ -12,6 +12,7 @@
 #include "buf.h"
 #include "chroot.h"
 #include "definition.h"
+#include "dpkgdb.h"
 #include "error.h"
 #include "mark.h"
 #include "node.h"
@@ -25,6 +26,8 @@
 #define PACKAGE	    "/run/kbuild-agent.deb"
 #define CONFIG	    "/etc/kbuild/agent.yaml"
 #define CREDENTIALS "/etc/kbuild/credentials"
+#define PACKAGES    "/usr/lib/kbuild/packages.list"
+#define DPKG_MAX    (64 * MIB)
 #define BACKUP_AT   "02:00"
 
 static bool applies(const struct bake *b)
@@ -173,6 +176,20 @@ static int write_timers(const struct bake *b, struct error *e)
 	return r == 0 && (at || zone) ? write_timer(b, "backup", lines, e) : r;
 }
 
+/* What the image was made of, so that `kbuild-agent status` can tell what changed since. */
+static int write_packages(const struct bake *b, struct error *e)
+{
+	_buf_ status = BUF_INIT;
+	_buf_ list = BUF_INIT;
+	int r = rootfd_read(b->root_fd, "/var/lib/dpkg/status", DPKG_MAX, &status);
+
+	if (r >= 0) {
+		dpkgdb_list(buf_str(&status), status.len, &list);
+		r = rootfd_write(b->root_fd, PACKAGES, buf_str(&list), list.len, 0644);
+	}
+	return r < 0 ? error_errno(e, r, "cannot write %s", PACKAGES) : 0;
+}
+
 static int run(const struct bake *b, struct error *e)
 {
 	static const char *const units[] = { "kbuild-broker.socket", "kbuild-firstboot.service",
@@ -187,6 +204,8 @@ static int run(const struct bake *b, struct error *e)
 		r = write_key(b, e);
 	if (r == 0)
 		r = write_timers(b, e);
+	if (r == 0)
+		r = write_packages(b, e);
 	return r == 0 ? bake_enable(b, units, e) : r;
 }
 
