@@ -42,7 +42,13 @@ static int write_sealed(const struct handoff_intent *q, struct buf *out, struct 
 	if (!q->recipient || !age_recipient_parse(q->recipient, &to))
 		return error_set(e, ERR_INVALID,
 			"the image has no key to seal secrets to; build it again with this kbuild");
-	secrets = node_copy(a, q->secrets);
+	secrets = node_map(a, &q->secrets->at);
+	for (size_t i = 0; i < q->secrets->n; i++) {
+		/* A part that is empty ("alert:") is none. */
+		if (!node_is_null(q->secrets->items[i]))
+			node_set(a, secrets, &q->secrets->at, q->secrets->keys[i]->str,
+				node_copy(a, q->secrets->items[i]));
+	}
 	all_text(secrets);
 	node_write_json(secrets, 0, &plain);
 	r = age_seal(&to, 1, plain.data, plain.len, &sealed, e);

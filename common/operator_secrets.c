@@ -215,7 +215,7 @@ static void check_dns(
 	static const char *const oauth2[] = { "client_id", "client_secret", NULL };
 
 	field_map(s, f, node, out);
-	if (node->kind == NODE_MAP)
+	if (node->kind == NODE_MAP || node_is_null(node))
 		check_one_way(s, node, signed_mode, oauth2,
 			"'dns' wants application_key, application_secret and consumer_key, or client_id and client_secret");
 }
@@ -226,7 +226,7 @@ static void check_repository(
 	static const char *const https[] = { "token", NULL }, *const ssh[] = { "key", NULL };
 
 	field_map(s, f, node, out);
-	if (node->kind == NODE_MAP)
+	if (node->kind == NODE_MAP || node_is_null(node))
 		check_one_way(
 			s, node, https, ssh, "'repository' wants a token (https) or a key (ssh)");
 }
