@@ -41,6 +41,7 @@ struct fake_zone {
 	bool never_done;		 /* isDeployed stays false */
 	bool mute;			 /* of the name server */
 	bool lost;			 /* refreshes do nothing, this many */
+	int busy_after, busy;		 /* so often not deployed yet, after a refresh */
 	unsigned calls, writes, refreshes;
 	unsigned die_at; /* the call, from 1 */
 	enum fake_death how;
@@ -160,10 +161,12 @@ static inline long fake_carry_out(struct fake_zone *z, const struct http_request
 		if (!z->lost)
 			fake_publish(z);
 		z->lost = false;
+		z->busy = z->busy_after;
 		buf_adds(out, "null");
 	} else if (strcmp(path, "/status") == 0) {
 		buf_printf(out, "{\"isDeployed\":%s,\"errors\":[],\"warnings\":[]}",
-			z->never_done ? "false" : "true");
+			z->never_done || z->busy > 0 ? "false" : "true");
+		z->busy -= z->busy > 0;
 	} else if (strcmp(path, "/soa") == 0) {
 		buf_adds(out, "{\"ttl\":3600,\"serial\":1}");
 	} else {

@@ -157,9 +157,14 @@ static void without_ipv6_its_records_go(void)
 	_cleanup_(play_end) struct play p;
 
 	play_begin(&p, credentials);
+	fake_add(&p.zone, "A", "", V4, 60);
+	fake_add(&p.zone, "A", "api", V4, 60);
 	fake_add(&p.zone, "AAAA", "api", "2001:db8::dead", 60);
+	fake_publish(&p.zone);
 	p.zone.ipv6 = "fd00::1"; /* not of the internet */
+	p.zone.lost = true;	 /* so the old one is still served for a while */
 	check_int(sync_zone(&p), 0);
+	check_int(p.zone.refreshes, 2);
 	zone_is(&p.zone, "A @ " V4 " 60\nA api " V4 " 60\n");
 }
 
@@ -232,6 +237,18 @@ static void a_refresh_that_was_dropped_is_asked_for_again(void)
 	p.zone.lost = true;
 	check_int(sync_zone(&p), 0);
 	check_int(p.zone.refreshes, 2);
+	zone_is(&p.zone, OURS);
+}
+
+static void it_is_waited_for_until_it_is_deployed(void)
+{
+	_cleanup_(play_end) struct play p;
+
+	play_begin(&p, credentials);
+	p.zone.busy_after = 3;
+	check_int(sync_zone(&p), 0);
+	check_int(p.zone.busy, 0);
+	check(p.report.published);
 	zone_is(&p.zone, OURS);
 }
 
@@ -487,6 +504,7 @@ int main(void)
 	run(the_zones_default_ttl_is_known);
 	run(what_others_did_not_publish_is_published);
 	run(a_refresh_that_was_dropped_is_asked_for_again);
+	run(it_is_waited_for_until_it_is_deployed);
 	run(waiting_ends);
 	run(silent_servers_are_no_reason_to_write);
 	run(new_records_may_take_their_time);
