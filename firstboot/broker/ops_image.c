@@ -29,7 +29,7 @@
 
 struct image_args {
 	const char *plan, *registry, *user;
-	const char **keep;
+	const char **keep, **plans;
 	bool missing;
 };
 
@@ -267,7 +267,7 @@ static int run_prune(struct call *c, struct error *e)
 			removed++;
 	}
 	ipc_add_int(c->reply.json, "removed", removed);
-	return r;
+	return r < 0 ? r : plan_prune(c->b, args->plans, e);
 }
 
 #define ARG(key, parse, member, flags, arg)                                                        \
@@ -290,6 +290,7 @@ static const struct field login_fields[] = {
 static const struct field prune_fields[] = {
 	{ "op" },
 	ARG("keep", field_shapes, keep, FIELD_REQUIRED, &shape_digest),
+	ARG("plans", field_shapes, plans, 0, &shape_plan),
 	{},
 };
 static const struct field no_fields[] = { { "op" }, {} };

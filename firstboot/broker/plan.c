@@ -14,6 +14,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define YOUNG_SECONDS 3600
 
 char *plan_path(const struct broker *b, const char *id)
 {
@@ -94,4 +97,65 @@ int plan_load(const struct broker *b, const char *id, struct arena *arena, struc
 	/* What is used is young. */
 	(void)utimensat(AT_FDCWD, path, NULL, 0);
 	return json_parse(ret, arena, "the plan", text.data, text.len, e);
+}
+
+static bool listed(const char *const *keep, const char *name)
+{
+	for (; *keep; keep++) {
+		if (strncmp(name, *keep, 64) == 0 && strcmp(name + 64, ".json") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_young(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       st.st_mtim.tv_sec > time(NULL) - YOUNG_SECONDS;
+}
+
+/* Removes those that go; the texts of those that stay are in all. */
+static int sort_plans(DIR *d, const char *const *keep, struct buf *all, struct error *e)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(d))) {
+		const char *name = entry->d_name;
+		int r;
+
+		if (*name == '.')
+			continue;
+		if (keep && !listed(keep, name) && !is_young(dirfd(d), name)) {
+			(void)unlinkat(dirfd(d), name, 0);
+			continue;
+		}
+		r = file_read(dirfd(d), name, PLAN_MAX, all);
+		if (r < 0 && r != -ENOENT)
+			return error_errno(e, r, "cannot read the plan %s", name);
+	}
+	return 0;
+}
+
+int plan_prune(const struct broker *b, const char *const *keep, struct error *e)
+{
+	_free_ char *plans = xasprintf("%s/plans", b->state);
+	_free_ char *content = xasprintf("%s/content", b->state);
+	DIR *d = opendir(plans), *c = opendir(content);
+	const struct dirent *entry;
+	_buf_ all = BUF_INIT;
+	int r = d && c ? sort_plans(d, keep, &all, e)
+		       : error_errno(e, errno, "cannot read the plans");
+
+	while (r >= 0 && (entry = readdir(c))) {
+		if (sha256_valid(entry->d_name) && !is_young(dirfd(c), entry->d_name) &&
+			!strstr(buf_str(&all), entry->d_name))
+			(void)remove_all(dirfd(c), entry->d_name);
+	}
+	if (d)
+		closedir(d);
+	if (c)
+		closedir(c);
+	return r;
 }

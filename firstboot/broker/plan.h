@@ -22,5 +22,10 @@ int plan_keep(
 /* ERR_FAILED when it is not kept, or its text is not that of its id. */
 int plan_load(const struct broker *b, const char *id, struct arena *arena, struct node **ret,
 	struct error *e);
+/*
+ * Removes the plans that are none of these (NULL: only what is beyond PLANS_KEPT), but for those of the last
+ * hour, which somebody may be about to bring up; then the copies that no plan names any more.
+ */
+int plan_prune(const struct broker *b, const char *const *keep, struct error *e);
 /* Returns new: the path of a plan's file. */
 char *plan_path(const struct broker *b, const char *id);

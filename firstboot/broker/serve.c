@@ -46,8 +46,16 @@ static int answer(const struct broker *b, int sock, int64_t allow_uid, struct er
 	};
 	int r = check_peer(sock, allow_uid, e);
 
-	if (r >= 0)
-		r = ipc_receive(sock, REQUEST_MS, &q, e);
+	if (r < 0) {
+		/* Let it finish its sentence, unread, so that it comes to hear the answer. */
+		struct pollfd v = { .fd = sock, .events = POLLIN };
+		char byte;
+
+		if (poll(&v, 1, REQUEST_MS) > 0)
+			(void)!recv(sock, &byte, 1, MSG_DONTWAIT);
+		return r;
+	}
+	r = ipc_receive(sock, REQUEST_MS, &q, e);
 	if (r == IPC_CLOSED)
 		return 0;
 	if (r < 0)

@@ -253,11 +253,13 @@ int engine_scale(const struct agent *a, const char *plan, const char *service, i
 	return tell(a, &q, UP_MS, e);
 }
 
-int engine_prune(const struct agent *a, const char *const *digests, struct error *e)
+int engine_prune(const struct agent *a, const char *const *digests, const char *const *plans,
+	struct error *e)
 {
 	_buf_ q = BUF_INIT;
 
 	begin(&q, "prune", NULL, NULL);
 	ipc_add_strs(&q, "keep", digests);
+	ipc_add_strs(&q, "plans", plans);
 	return tell(a, &q, CHANGE_MS, e);
 }

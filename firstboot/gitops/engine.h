@@ -57,4 +57,5 @@ int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, s
 int engine_scale(const struct agent *a, const char *plan, const char *service, int64_t replicas,
 	struct error *e);
 /* Removes images that no container uses and that are none of these digests (NULL-terminated). */
-int engine_prune(const struct agent *a, const char *const *digests, struct error *e);
+int engine_prune(const struct agent *a, const char *const *digests, const char *const *plans,
+	struct error *e);

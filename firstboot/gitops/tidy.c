@@ -1,6 +1,6 @@
 /*
- * Images are kept while a revision that may be gone back to needs them: the good one, the one before, and
- * the one in hand. All others go; docker itself keeps what a container uses.
+ * Images and plans are kept while a revision that may be gone back to needs them: the good one, the one
+ * before, and the one in hand. All others go; docker itself keeps what a container uses.
  */
 #include "arena.h"
 #include "deploy.h"
@@ -39,13 +39,21 @@ int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 {
 	const struct node *tables[] = { table, d->ledger.good.table, d->ledger.previous.table,
 		d->ledger.doing.to.table };
+	const char *const kept[] = { d->ledger.good.plan, d->ledger.previous.plan,
+		d->ledger.doing.to.plan };
+	const char *plans[4] = { NULL };
 	struct digests ds = { 0 };
-	size_t n = 1;
+	size_t n = 1, n_plans = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		n += count(tables[i]);
 	ds.v = arena_alloc(d->arena, n * sizeof *ds.v);
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		add(&ds, tables[i]);
-	return engine_prune(d->a, ds.v, e);
+	/* The plan in hand is young, and the broker keeps what is. */
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		if (kept[i])
+			plans[n_plans++] = kept[i];
+	}
+	return engine_prune(d->a, ds.v, plans, e);
 }
