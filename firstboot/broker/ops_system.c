@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "buf.h"
+#include "digest.h"
 #include "error.h"
 #include "fd.h"
 #include "process.h"
@@ -17,6 +18,8 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 
 #define PREFIX "kbuild-status: "
@@ -110,34 +113,44 @@ static int run_timers_stop(struct call *c, struct error *e)
 	return systemctl(c, "disable", e);
 }
 
+/* What cloud-init writes first when it meets an instance: keys older than that are another one's. */
+#define INSTANCE_ID "/run/cloud-init/.instance-id"
+
+/*
+ * Returns how many were removed. cloud-init makes new ones itself, and has told them on the console, where
+ * whoever launched this server has read them: those stay.
+ */
 static int remove_host_keys(const struct broker *b, struct error *e)
 {
 	_free_ char *pattern = xasprintf("%s/etc/ssh/ssh_host_*_key*", b->root);
+	_free_ char *id = xasprintf("%s" INSTANCE_ID, b->root);
+	struct stat since = { 0 }, st;
+	bool all = stat(id, &since) < 0;
 	glob_t g = { 0 };
-	int r = 0;
+	int n = 0;
 
 	if (glob(pattern, 0, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc && r >= 0; i++) {
+		for (size_t i = 0; i < g.gl_pathc && n >= 0; i++) {
+			if (lstat(g.gl_pathv[i], &st) < 0 ||
+				(!all && st.st_mtime >= since.st_mtime))
+				continue;
 			if (unlink(g.gl_pathv[i]) < 0 && errno != ENOENT)
-				r = error_errno(e, errno, "cannot remove %s", g.gl_pathv[i]);
+				n = error_errno(e, errno, "cannot remove %s", g.gl_pathv[i]);
+			else
+				n++;
 		}
 	}
 	globfree(&g);
-	return r;
+	return n;
 }
 
-/* A copy of a server must not answer with its original's keys, nor be taken for it by DHCP. */
-static int run_identity_renew(struct call *c, struct error *e)
+static int make_host_keys(struct call *c, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *root = xasprintf("--root=%s", *c->b->root ? c->b->root : "/");
-	_free_ char *id = xasprintf("%s/etc/machine-id", c->b->root);
 	_buf_ err = BUF_INIT;
 	struct process p = { .err = &err, .timeout_ms = 60000 };
-	int r = remove_host_keys(c->b, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	args_set(a, "ssh-keygen", "-A", "-q", NULL);
 	if (*c->b->root) {
 		args_add(a, "-f");
@@ -146,12 +159,41 @@ static int run_identity_renew(struct call *c, struct error *e)
 	r = program_run(c->b, a, &p, e);
 	if (r != 0)
 		return r < 0 ? r : error_set(e, ERR_FAILED, "ssh-keygen: %s", buf_str(&err));
-	r = file_replace(AT_FDCWD, id, "", 0, 0444);
-	if (r < 0)
-		return error_errno(e, r, "cannot empty %s", id);
-	args_set(a, "systemd-machine-id-setup", root, NULL);
+	/* The server that runs has read the old ones. Where it is started by a socket, it has not. */
+	args_set(a, "systemctl", "try-restart", "ssh.service", NULL);
 	r = program_run(c->b, a, &p, e);
-	return r > 0 ? error_set(e, ERR_FAILED, "systemd-machine-id-setup: %s", buf_str(&err)) : r;
+	return r < 0 ? r : 0;
+}
+
+/*
+ * 128 random bits in the form of machine-id(5), with the marks of a UUID of version 4. Not
+ * systemd-machine-id-setup: it takes what the hypervisor or the container calls itself, where it can.
+ */
+static int make_machine_id(const struct call *c, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/etc/machine-id", c->b->root);
+	unsigned char id[16];
+	char text[34];
+	int r;
+
+	if (getrandom(id, sizeof id, 0) != sizeof id)
+		return error_errno(e, errno, "cannot make a machine id");
+	id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
+	id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
+	hex_encode(id, sizeof id, text);
+	memcpy(text + 32, "\n", 2);
+	r = file_replace(AT_FDCWD, path, text, 33, 0444);
+	return r < 0 ? error_errno(e, r, "cannot write %s", path) : 0;
+}
+
+/* A copy of a server must not answer with its original's keys, nor be taken for it by DHCP. */
+static int run_identity_renew(struct call *c, struct error *e)
+{
+	int r = remove_host_keys(c->b, e);
+
+	if (r > 0)
+		r = make_host_keys(c, e);
+	return r < 0 ? r : make_machine_id(c, e);
 }
 
 static const struct field console_fields[] = {

@@ -31,7 +31,6 @@ static const struct {
 	{ "resize2fs", { "/usr/sbin/resize2fs", "/sbin/resize2fs" } },
 	{ "ssh-keygen", { "/usr/bin/ssh-keygen" } },
 	{ "tar", { "/usr/bin/tar", "/bin/tar" } },
-	{ "systemd-machine-id-setup", { "/usr/bin/systemd-machine-id-setup" } },
 };
 
 void args_set(struct args *a, const char *program, ...)

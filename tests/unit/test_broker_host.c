@@ -222,6 +222,35 @@ static void the_state_of_the_system_is_told(void)
 		"Mon 2026-11-23 18:36:00 UTC");
 }
 
+static void old_keys_are_made_anew_and_new_ones_stay(void)
+{
+	static const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	_buf_ first = BUF_INIT;
+	_buf_ second = BUF_INIT;
+	_buf_ key = BUF_INIT;
+	struct error e;
+
+	clear();
+	put("root/etc/machine-id", "0123456789abcdef0123456789abcdef\n", 0444);
+	put("root/etc/ssh/ssh_host_ed25519_key", "of the original", 0600);
+	check_int(utimensat(tmp_fd(), "root/etc/ssh/ssh_host_ed25519_key", old, 0), 0);
+	put("root/run/cloud-init/.instance-id", "i-2\n", 0644);
+	check(ask("identity-renew", &e));
+	check_int(file_read(tmp_fd(), "root/etc/machine-id", 100, &first), 0);
+	check_int(first.len, 33);
+	check(strspn(buf_str(&first), "0123456789abcdef") == 32 &&
+		!strstr(buf_str(&first), "0123456789abcdef0"));
+	check_int(file_read(tmp_fd(), "root/etc/ssh/ssh_host_ed25519_key", 10000, &key), 0);
+	check(strstr(buf_str(&key), "PRIVATE KEY"));
+	check_int(asked("try-restart ssh.service"), 1);
+	check(ask("identity-renew", &e));
+	check_int(file_read(tmp_fd(), "root/etc/machine-id", 100, &second), 0);
+	check(strcmp(buf_str(&first), buf_str(&second)) != 0);
+	buf_reset(&second);
+	check_int(file_read(tmp_fd(), "root/etc/ssh/ssh_host_ed25519_key", 10000, &second), 0);
+	check_str(buf_str(&second), buf_str(&key));
+}
+
 int main(void)
 {
 	tmp_fd();
@@ -232,6 +261,7 @@ int main(void)
 	run(volumes_of_the_own_disk_are_not_hidden);
 	run(mounted_is_what_the_kernel_lists);
 	run(the_state_of_the_system_is_told);
+	run(old_keys_are_made_anew_and_new_ones_stay);
 	arena_free(arena);
 	return done();
 }
