@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
+#include "fd.h"
 #include "json.h"
 #include "node.h"
 #include "process.h"
@@ -15,6 +16,7 @@
 #include "shape.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -231,6 +233,45 @@ static int run_remove(struct call *c, struct error *e)
 	return docker_run(c->b, a, "cannot remove the container", 120, NULL, e);
 }
 
+/* An absolute path of the label kbuild.drain; the application's own choice, inside its own container. */
+static const char *drain_path(const struct node *doc)
+{
+	const struct node *one = doc->kind == NODE_LIST && doc->n == 1 ? doc->items[0] : NULL;
+	const char *path = node_str(node_get(node_path(one, "Config.Labels"), "kbuild.drain"));
+
+	return path && *path == '/' && shape_path.ok(path + 1) ? path : NULL;
+}
+
+/* Copied in, not run: an image need not have a shell. */
+static int run_drain(struct call *c, struct error *e)
+{
+	const struct container_args *args = c->args;
+	_free_ char *empty = xasprintf("%s/empty", c->b->state);
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *to = NULL;
+	struct node *doc = NULL;
+	const char *path;
+	int r = docker_ours(c, args->container, e);
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "container", "inspect", args->container, NULL);
+	r = docker_json(c->b, a, "cannot look at the container", c->q->arena, &doc, e);
+	if (r < 0)
+		return r;
+	path = drain_path(doc);
+	if (!path)
+		return error_set(e, ERR_INVALID,
+			"the container %s has no label kbuild.drain with an absolute path",
+			args->container);
+	r = file_replace(AT_FDCWD, empty, "", 0, 0644);
+	if (r < 0)
+		return error_errno(e, r, "cannot write %s", empty);
+	to = xasprintf("%s:%s", args->container, path);
+	args_set(a, "docker", "container", "cp", "--quiet", empty, to, NULL);
+	return docker_run(c->b, a, "cannot drain the container", 60, NULL, e);
+}
+
 static int run_disk(struct call *c, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
@@ -274,6 +315,7 @@ const struct op ops_docker[] = {
 	{ "stop", container_fields, SIZE, 0, OP_CHANGES, 500, run_stop },
 	{ "start", container_fields, SIZE, 0, OP_CHANGES, 200, run_start },
 	{ "remove", container_fields, SIZE, 0, OP_CHANGES, 200, run_remove },
+	{ "drain", container_fields, SIZE, 0, OP_CHANGES, 100, run_drain },
 	{ "disk", no_fields, SIZE, 0, 0, 100, run_disk },
 	{},
 };

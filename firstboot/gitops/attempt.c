@@ -7,7 +7,9 @@
 
 #include "agent.h"
 #include "arena.h"
+#include "backup.h"
 #include "buf.h"
+#include "config.h"
 #include "engine.h"
 #include "error.h"
 #include "gate.h"
@@ -36,23 +38,43 @@ static int remove_strangers(struct deploy *d, const struct plan *plan, struct er
 	return r;
 }
 
+static int up_with_gap(
+	struct deploy *d, const struct revision *to, const char **services, struct error *e)
+{
+	return services[0] ? engine_up(d->a, to->plan, services, e) : 0;
+}
+
 /* Makes services of a revision as it says. Old ones go after; only a conflict makes them go before. */
 static int make_so(struct deploy *d, const struct revision *to, const struct plan *plan,
 	const char *const *services, struct error *e)
 {
-	int r = services && services[0] ? engine_up(d->a, to->plan, services, e) : 0;
+	const char **gap = arena_alloc(d->arena, (plan->n + 1) * sizeof *gap);
+	const struct plan_service **over = arena_alloc(d->arena, (plan->n + 1) * sizeof *over);
+	size_t n_gap = 0, n_over = 0;
+	int r;
 
+	for (size_t i = 0; services && services[i]; i++) {
+		const struct plan_service *s = plan_find(plan, services[i]);
+
+		if (s && n_over + n_gap < plan->n && overlap_possible(d, s))
+			over[n_over++] = s;
+		else if (s && n_over + n_gap < plan->n)
+			gap[n_gap++] = s->name;
+	}
+	r = up_with_gap(d, to, gap, e);
 	if (r < 0 && !e->transient) {
 		/* A port or a name that a service holds which is to go. */
 		struct error first = *e;
 
 		r = remove_strangers(d, plan, e);
 		if (r >= 0)
-			r = engine_up(d->a, to->plan, services, e);
+			r = up_with_gap(d, to, gap, e);
 		if (r < 0)
 			*e = first;
-		return r < 0 ? -first.code : r;
+		r = r < 0 ? -first.code : r;
 	}
+	for (size_t i = 0; i < n_over && r >= 0; i++)
+		r = overlap_replace(d, to->plan, over[i], e);
 	return r < 0 ? r : remove_strangers(d, plan, e);
 }
 
@@ -209,10 +231,31 @@ static int go_on(struct deploy *d, struct error *e)
 	return give_up(d, &failed, e);
 }
 
-int deploy_attempt(struct deploy *d, struct error *e)
+/* A dump that cannot be made is no fault of the commit but must be there: the commit waits for it. */
+static int dump_before(struct deploy *d, struct error *e)
 {
+	struct attempt *t = &d->ledger.doing;
 	int r;
 
+	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
+		!d->a->config->backup.postgres.container)
+		return 0;
+	deploy_say(d, "dump", "dumping the databases first");
+	r = backup_now(d->a, "deploy", e);
+	return r < 0 ? error_prefix(e, "the backup before it") : 0;
+}
+
+int deploy_attempt(struct deploy *d, struct error *e)
+{
+	struct error failed = { 0 };
+	int r = dump_before(d, &failed);
+
+	if (r < 0 && failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (r < 0)
+		return deploy_later(d, d->ledger.doing.to.sha, &failed, e);
 	d->ledger.doing.step = DOING_UP;
 	r = deploy_save(d, e);
 	return r < 0 ? r : go_on(d, e);

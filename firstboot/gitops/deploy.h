@@ -61,6 +61,12 @@ int deploy_resume(struct deploy *d, struct error *e);
 int deploy_up(struct deploy *d, struct error *e);
 int deploy_gate(struct deploy *d, struct error *e);
 
+/* overlap.c: whether a service is to be, and can be, replaced without a gap; says why not. */
+bool overlap_possible(struct deploy *d, const struct plan_service *s);
+/* Does so. ERR_TEST: the new one is not well; it is gone again, and the old one serves. */
+int overlap_replace(
+	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e);
+
 /* verdict.c: what is remembered, and who is told. */
 
 /* The commit is not even begun: remembered, told. */

@@ -223,6 +223,11 @@ int engine_remove(const struct agent *a, const char *container, struct error *e)
 	return change(a, "remove", container, e);
 }
 
+int engine_drain(const struct agent *a, const char *container, struct error *e)
+{
+	return change(a, "drain", container, e);
+}
+
 int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;

@@ -53,6 +53,8 @@ int engine_start(const struct agent *a, const char *container, struct error *e);
 int engine_remove(const struct agent *a, const char *container, struct error *e);
 /* Bytes of the file system that holds images. */
 int engine_disk(const struct agent *a, uint64_t *ret_free, uint64_t *ret_size, struct error *e);
+/* Makes the file of its label kbuild.drain, which its health check is to fail for. */
+int engine_drain(const struct agent *a, const char *container, struct error *e);
 /* One service with so many containers; those there are left as they are. */
 int engine_scale(const struct agent *a, const char *plan, const char *service, int64_t replicas,
 	struct error *e);

@@ -39,6 +39,7 @@ struct attempt {
 	const char *env;       /* digest of the environment file it was rendered with */
 	const char **services; /* those that differ from the good revision; NULL-terminated */
 	bool unsafe;	       /* one of them says kbuild.rollback=unsafe */
+	bool dump;	       /* one of them may change data: the databases are dumped first */
 	bool asked;	       /* a rollback by hand: nothing new to remember as bad */
 	int64_t resumed;       /* how often a run found it unfinished */
 	const char *why;       /* DOING_BACK: why */

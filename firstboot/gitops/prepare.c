@@ -56,6 +56,12 @@ static const char *subject_of(struct deploy *d, const char *sha)
 	return repo_describe(d->a, sha, d->arena, &c, &ignored) < 0 ? NULL : c.subject;
 }
 
+/* The database itself, what says so, and what runs once and ends: that is how migrations are made. */
+static bool changes_data(const struct plan_service *s)
+{
+	return s->database || s->dump || s->oneshot || (!s->restarts && !s->retries);
+}
+
 /*
  * Fills doing.services, and keeps in the table the image of those that stay as they are. What runs is
  * asked too: after a failure that was left as it is, or by hand, it may be something else than the good
@@ -76,13 +82,14 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 	if (r < 0)
 		return r;
 	t->services = arena_alloc(d->arena, (new.n + 1) * sizeof *t->services);
-	t->unsafe = false;
+	t->unsafe = t->dump = false;
 	for (size_t i = 0; i < new.n; i++) {
 		const struct plan_service *s = &new.services[i], *before = plan_find(&old, s->name);
 
 		if (plan_differs(s, before) || drift_of(before, &cs)) {
 			t->services[n++] = s->name;
 			t->unsafe = t->unsafe || s->unsafe;
+			t->dump = t->dump || changes_data(s);
 			continue;
 		}
 		if (before->image)
@@ -116,10 +123,15 @@ static int pull(struct deploy *d, const char **plan, struct node *table, struct 
 	deploy_say(d, "pull", "pulling images");
 	r = engine_pull(d->a, *plan, d->arena, plan, &services, e);
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
-		const char *image = node_str(node_get(services->items[i], "image"));
+		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
 
-		if (image)
-			plan_set(table, d->arena, services->keys[i]->str, "image", image);
+		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+			const char *value = node_str(node_get(services->items[i], keys[k][0]));
+
+			if (value)
+				plan_set(
+					table, d->arena, services->keys[i]->str, keys[k][1], value);
+		}
 	}
 	return r;
 }

@@ -117,16 +117,19 @@ static bool has_named_volume(const struct node *service)
 	return false;
 }
 
-static bool is_stateful(const char *name, const struct node *service, const char *database)
+static bool is_database(const char *name, const struct node *service, const char *database)
 {
 	const char *container = node_str(node_get(service, "container_name"));
 
+	return *database &&
+	       (strcmp(name, database) == 0 || (container && strcmp(container, database) == 0));
+}
+
+static bool is_stateful(const char *name, const struct node *service, const char *database)
+{
 	if (*label(service, "kbuild.stateful"))
 		return label_is(service, "kbuild.stateful", "true");
-	if (*database &&
-		(strcmp(name, database) == 0 || (container && strcmp(container, database) == 0)))
-		return true;
-	return has_named_volume(service);
+	return is_database(name, service, database) || has_named_volume(service);
 }
 
 static bool policy_is(const struct node *service, const char *word)
@@ -176,6 +179,7 @@ static void write_service(const struct node *root, const char *name, const struc
 		ipc_add_str(out, "image", image);
 	ipc_add_int(out, "replicas", replicas(service));
 	ipc_add_bool(out, "stateful", is_stateful(name, service, database));
+	ipc_add_bool(out, "database", is_database(name, service, database));
 	ipc_add_bool(out, "restarts",
 		policy_is(service, "always") || policy_is(service, "unless-stopped"));
 	ipc_add_bool(out, "retries", policy_is(service, "on-failure"));

@@ -25,6 +25,7 @@ services:
     image: {registry}/{image}
     environment: {{VERSION: "{version}", BREAK: "{broken}", DRAIN: /tmp/drain, SECRET: "${{SECRET}}"}}
     healthcheck: {{test: ["CMD", "/api", "check"], interval: 1s, timeout: 3s, retries: 2, start_period: 3s}}
+    labels: {{kbuild.drain: /tmp/drain}}
     restart: unless-stopped
 {more}  store:
     image: {registry}/store:1

@@ -14,10 +14,6 @@ from kbtest import Tap  # noqa: E402
 from gitops_lab import Gitops  # noqa: E402
 
 
-def only(load):
-    return {"asked": load["asked"], "bad": load["bad"][:5], "seen": load["seen"]}
-
-
 def a_good_commit_goes_live(t, g):
     g.commit("1")
     t.equal(g.now()[0], "deployed", "the first commit is deployed")
@@ -120,13 +116,66 @@ def the_operator_has_the_last_word(t, g):
     t.check(text.count("good") >= 3 and "rolled-back" in text, "history tells it", text)
 
 
+def a_service_can_be_replaced_without_a_gap(t, g):
+    g.app["zero_downtime"] = ["api", "store"]
+    before, version = g.containers(), g.version()
+    load = g.load("overlap")
+    g.commit("6")
+    child = g.start("gitops", "now")
+    both = 0
+    while child.poll() is None:
+        both = max(both, len(g.containers().get("api", [])))
+    out, err = child.communicate()
+    seen = load.end()
+    t.equal(out.split(":")[0], "deployed", "zero_downtime: the commit is deployed")
+    t.check("beside the old one" in err, "the new one is started beside the old one", err)
+    t.equal(both, 2, "there were two of them for a while")
+    t.equal(len(g.containers()["api"]), 1, "and one in the end")
+    t.equal(g.version(), "6", "the new version answers")
+    t.equal(seen["bad"], [], f"no request failed ({seen['asked']} asked)")
+    t.equal(sorted(seen["seen"]), sorted([version, "6"]), "both were served, and nothing else")
+    t.equal(g.containers()["store"], before["store"], "what keeps data was left alone")
+    load = g.load("overlap-bad")
+    g.commit("7", broken="unhealthy")
+    t.equal(g.now()[0], "rolled-back", "a bad one beside it is taken away")
+    seen = load.end()
+    t.equal(g.version(), "6", "the good one answers")
+    t.equal(seen["bad"], [], f"and no request failed ({seen['asked']} asked)")
+    g.commit("8")
+    t.equal(g.now()[0], "deployed", "and the next good one goes live")
+    g.app["zero_downtime"] = []
+
+
+def a_kill_at_any_moment_is_survived(t, g):
+    """kill -9 while a commit goes live, as late as each of these words of the run."""
+    words = ["fetching", "writing", "rendering", "pulling", "replacing", "waiting"]
+    for n, word in enumerate(words):
+        version, before = f"k{n}", g.version()
+        g.commit(version, broken="unhealthy" if word == "waiting" else "")
+        child = g.start("gitops", "now")
+        for line in child.stderr:
+            if word in line:
+                break
+        child.kill()
+        child.communicate()
+        if word != "waiting":  # there the bad one has replaced the good one already
+            t.check(g.version() in (version, before), f"{word}: the old or the new one answers", g.version())
+        got, why = g.now()
+        if word == "waiting":
+            t.equal(got, "rolled-back", f"{word}: the next run takes the bad one back")
+            t.equal(g.version(), f"k{n - 1}", f"{word}: and the good one answers")
+        else:
+            t.equal(got, "deployed", f"{word}: the next run ends it")
+            t.equal(g.version(), version, f"{word}: and it answers")
+
+
 def a_dead_registry_is_waited_for(t, g):
     g.registry_process.terminate()
     g.registry_process.wait()
+    version = g.version()
     g.commit("5", image="api:2")
-    got, why = g.now()
-    t.equal(got, "later", "a registry that does not answer is no fault of the commit")
-    t.equal(g.version(), "4", "the good version answers")
+    t.equal(g.now()[0], "later", "a registry that does not answer is no fault of the commit")
+    t.equal(g.version(), version, "the good version answers")
     g.registry, g.registry_process = g.lab.registry(5000)
     g.lab.docker("tag", f"{g.registry}/api:1", f"{g.registry}/api:2")
     g.lab.docker("push", f"{g.registry}/api:2")
@@ -149,6 +198,8 @@ TESTS = [
     a_bad_commit_does_no_harm,
     what_was_changed_by_hand_is_put_right,
     the_operator_has_the_last_word,
+    a_service_can_be_replaced_without_a_gap,
+    a_kill_at_any_moment_is_survived,
     a_dead_registry_is_waited_for,
     no_secret_is_told,
 ]
@@ -160,7 +211,10 @@ def main():
     t = Tap()
     with Gitops(Path(sys.argv[1]) / "firstboot/kbuild-agent") as g:
         g.make_secrets()
+        only = [a.split("=", 1)[1] for a in sys.argv if a.startswith("--only=")]
         for test in TESTS:
+            if only and not any(word in test.__name__ for word in only):
+                continue
             start = time.monotonic()
             try:
                 test(t, g)

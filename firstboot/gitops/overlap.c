@@ -1,0 +1,226 @@
+/*
+ * Replacing a service without a gap: the new container is started beside the old one and must be
+ * healthy; the old one is told to drain (its health check then fails, and the proxy drops it), and only
+ * then stopped. It takes a proxy that finds containers by name or label and asks their health.
+ *
+ * All of it may be cut off and begun again: which container is new is told by Compose's own hash.
+ */
+#include "deploy.h"
+
+#include "agent.h"
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "clock.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "fd.h"
+#include "gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define PAUSE_MS 1000
+/* From a failing health check to a proxy that sends nothing more: Docker's retries, the proxy's lag. */
+#define DRAIN_MS 60000
+#define LAG_MS	 3000
+/* A container without a limit of its own is taken to need this much beside the old one. */
+#define MEMORY_GUESS (256 * MIB)
+
+/* Bytes the kernel could give now; 0: not known. */
+static uint64_t available(void)
+{
+	_buf_ text = BUF_INIT;
+	const char *line;
+
+	if (file_read(AT_FDCWD, "/proc/meminfo", 64 * KIB, &text) < 0)
+		return 0;
+	line = strstr(buf_str(&text), "MemAvailable:");
+	return line ? strtoull(line + strlen("MemAvailable:"), NULL, 10) * KIB : 0;
+}
+
+static const char *obstacle_of(const struct deploy *d, const struct plan_service *s)
+{
+	uint64_t have = available();
+	uint64_t need = s->memory > 0 ? (uint64_t)s->memory : MEMORY_GUESS;
+
+	if (s->named)
+		return "it has a container_name";
+	if (s->published)
+		return "it has a port on the host";
+	if (s->stateful)
+		return "it keeps data";
+	if (s->replicas < 1 || !s->config)
+		return "it has no container";
+	if (have > 0 && have < need)
+		return arena_printf(d->arena,
+			"there is not enough memory for two (%" PRIu64 " MiB free, %" PRIu64
+			" needed)",
+			have / MIB, need / MIB);
+	return NULL;
+}
+
+static bool is_wanted(const struct deploy *d, const char *service)
+{
+	for (const char **s = d->a->config->app.zero_downtime; s && *s; s++)
+		if (strcmp(*s, service) == 0)
+			return true;
+	return false;
+}
+
+/* The service's containers, new or old ones. */
+static int look(struct deploy *d, const struct plan_service *s, bool new, struct containers *ret,
+	struct error *e)
+{
+	struct containers all;
+	size_t n = 0;
+	int r = engine_ps(d->a, d->arena, &all, e);
+
+	for (size_t i = 0; r >= 0 && i < all.n; i++)
+		if (strcmp(all.v[i].service, s->name) == 0 &&
+			(strcmp(all.v[i].config, s->config) == 0) == new)
+			all.v[n++] = all.v[i];
+	*ret = all;
+	ret->n = n;
+	return r;
+}
+
+static bool is_running(const struct container *c)
+{
+	return strcmp(c->state, "running") == 0;
+}
+
+/* Stops and removes them. */
+static int end(struct deploy *d, const struct containers *cs, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < cs->n && r >= 0; i++) {
+		r = engine_stop(d->a, cs->v[i].id, e);
+		if (r >= 0)
+			r = engine_remove(d->a, cs->v[i].id, e);
+	}
+	return r;
+}
+
+/* Until the new ones are well by themselves; the gate of the whole application comes later. */
+static int wait_new(struct deploy *d, const struct plan_service *s, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct plan_service copy = *s;
+	const struct plan one = { .services = &copy, .n = 1 };
+	_cleanup_(judge_free) struct judge j = { .plan = &one, .arena = arena };
+	int64_t start = clock_now_ms(d->a->clock);
+	int64_t limit = (int64_t)d->a->config->app.timeout * 1000;
+	_buf_ why = BUF_INIT;
+
+	for (;;) {
+		struct containers cs;
+		enum verdict v;
+		int r = look(d, s, true, &cs, e);
+
+		if (r < 0)
+			return r;
+		j.now_ms = clock_now_ms(d->a->clock);
+		v = judge_containers(&j, &cs, &why);
+		if (v == GATE_WELL)
+			return 0;
+		if (v == GATE_SICK || j.now_ms - start >= limit)
+			return error_set(e, ERR_TEST, "%s", buf_str(&why));
+		r = clock_sleep_ms(d->a->clock, PAUSE_MS);
+		if (r < 0)
+			return error_errno(e, r, "waiting for %s", s->name);
+	}
+}
+
+/* Until docker says that the old ones are unhealthy, which is what proxies go by; or long enough. */
+static int wait_dropped(struct deploy *d, const struct plan_service *s, struct error *e)
+{
+	int64_t start = clock_now_ms(d->a->clock);
+	int r = 0;
+
+	while (r >= 0 && clock_now_ms(d->a->clock) - start < DRAIN_MS) {
+		struct containers cs;
+		bool serving = false;
+
+		r = look(d, s, false, &cs, e);
+		for (size_t i = 0; r >= 0 && i < cs.n; i++)
+			serving = serving ||
+				  (is_running(&cs.v[i]) && strcmp(cs.v[i].health, "none") != 0 &&
+					  strcmp(cs.v[i].health, "unhealthy") != 0);
+		if (r < 0 || !serving)
+			break;
+		r = clock_sleep_ms(d->a->clock, PAUSE_MS);
+	}
+	if (r >= 0)
+		r = clock_sleep_ms(d->a->clock, LAG_MS);
+	return r == -ECANCELED ? error_errno(e, r, "draining %s", s->name) : r;
+}
+
+static int drain(struct deploy *d, const struct plan_service *s, const struct containers *old,
+	struct error *e)
+{
+	int r = 0;
+
+	if (!s->drain) {
+		deploy_say(d, "up", "%s has no label kbuild.drain: requests in flight end with it",
+			s->name);
+		return 0;
+	}
+	for (size_t i = 0; i < old->n && r >= 0; i++)
+		if (is_running(&old->v[i]))
+			r = engine_drain(d->a, old->v[i].id, e);
+	return r < 0 ? r : wait_dropped(d, s, e);
+}
+
+bool overlap_possible(struct deploy *d, const struct plan_service *s)
+{
+	const char *obstacle;
+	struct containers old;
+	struct error ignored = { 0 };
+	bool serves = false;
+
+	if (!is_wanted(d, s->name))
+		return false;
+	obstacle = obstacle_of(d, s);
+	if (obstacle) {
+		deploy_say(d, "up", "%s is replaced with a gap: %s", s->name, obstacle);
+		return false;
+	}
+	/* Where nothing serves there is no gap to avoid. */
+	if (look(d, s, false, &old, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < old.n; i++)
+		serves = serves || is_running(&old.v[i]);
+	return serves;
+}
+
+int overlap_replace(
+	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e)
+{
+	struct containers old, new;
+	struct error ignored = { 0 };
+	int r = look(d, s, false, &old, e);
+
+	if (r >= 0)
+		r = look(d, s, true, &new, e);
+	if (r < 0)
+		return r;
+	deploy_say(d, "up", "starting the new %s beside the old one", s->name);
+	if ((int64_t) new.n < s->replicas)
+		r = engine_scale(d->a, plan, s->name, (int64_t)old.n + s->replicas, e);
+	if (r >= 0)
+		r = wait_new(d, s, e);
+	if (r == -ERR_TEST) {
+		/* The old one serves on; what was seen of the new one is kept before it goes. */
+		deploy_keep_evidence(d, d->ledger.doing.to.sha, e->msg, "");
+		if (look(d, s, true, &new, &ignored) >= 0)
+			(void)end(d, &new, &ignored);
+	}
+	if (r >= 0)
+		r = drain(d, s, &old, e);
+	return r < 0 ? r : end(d, &old, e);
+}
