@@ -177,6 +177,7 @@ static const struct field health_fields[] = {
 	{ "tls_days", field_int, AT(health.tls_days) },
 	{ "disk_percent", field_int, AT(health.disk_percent) },
 	{ "memory_percent", field_int, AT(health.memory_percent) },
+	{ "load_per_cpu", field_int, AT(health.load_per_cpu) },
 	{ "backup_age", field_duration, AT(health.backup_age) },
 	{ "alert", field_map, .arg = alert_fields },
 	{},
@@ -229,6 +230,8 @@ static void set_defaults(struct agent_config *c)
 	c->health.tls_days = 21;
 	c->health.disk_percent = 85;
 	c->health.memory_percent = 90;
+	/* One that is busy has one or two; one that does not get on has more. */
+	c->health.load_per_cpu = 4;
 	c->health.backup_age = 26 * 3600;
 	c->health.alert.smtp.port = 587;
 	c->health.alert.webhook_form = "generic";

@@ -79,7 +79,8 @@ struct agent_config {
 		} * http;
 		size_t n_http;
 		int64_t tls_days, disk_percent, memory_percent; /* 21, 85, 90 */
-		uint64_t backup_age;				/* seconds, 26 h */
+		int64_t load_per_cpu; /* 4: processes that run or wait for a disk */
+		uint64_t backup_age;  /* seconds, 26 h */
 		struct {
 			const char **mail; /* addresses; NULL: none */
 			struct {

@@ -142,6 +142,7 @@ static const struct field health_fields[] = {
 	{ "tls_days", field_int, .arg = (const int64_t[]){ 1, 365 } },
 	{ "disk_percent", field_int, .arg = percent },
 	{ "memory_percent", field_int, .arg = percent },
+	{ "load_per_cpu", field_int, .arg = (const int64_t[]){ 1, 1000 } },
 	{ "backup_age", field_duration },
 	{ "alert", field_submap, .arg = alert_fields },
 	{},
