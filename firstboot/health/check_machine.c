@@ -21,12 +21,6 @@
 #define BROKER_MS 20000
 #define PROC_MAX  (64 * KIB)
 
-/*
- * Processes that want to run or wait for a disk, over fifteen minutes, a processor: a machine that is busy has
- * one or two, one that does not get on has more.
- */
-#define LOAD_LIMIT 4.0
-
 /* The same file system is looked at once, under its first name. */
 static const char *const places[] = { "/", "/var", "/var/lib/docker", "/var/lib/kbuild",
 	"/var/lib/kbuild-data" };
@@ -106,14 +100,13 @@ void check_memory(struct examination *x)
 void check_load(struct examination *x)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t limit = x->agent->config->health.load_per_cpu * cpus;
 	double load[3];
 
 	if (getloadavg(load, 3) != 3 || cpus < 1)
 		return;
-	finding_value(
-		finding_add(x, load[2] > LOAD_LIMIT * (double)cpus ? VERDICT_BAD : VERDICT_GOOD,
-			"load", "the load is %.2f over 15 minutes on %ld processors", load[2],
-			cpus),
+	finding_value(finding_add(x, load[2] > (double)limit ? VERDICT_BAD : VERDICT_GOOD, "load",
+			      "the load is %.2f over 15 minutes (limit %d)", load[2], (int)limit),
 		load[2]);
 }
 

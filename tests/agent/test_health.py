@@ -71,6 +71,7 @@ app: {{repository: https://example.org/a.git}}
 health:
   disk_percent: 100
   memory_percent: 100
+  load_per_cpu: 1000
   http:
     - {{url: "http://127.0.0.1:{self.site.port}/", status: 200}}
 {more}  alert:
