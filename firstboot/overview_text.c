@@ -65,9 +65,7 @@ static void add_first_boot(const struct node *doc, int64_t now, struct buf *out)
 		const char *state = text(steps->items[i], "state");
 
 		if (state && (strcmp(state, "failed") == 0 || strcmp(state, "left out") == 0))
-			buf_printf(out, LABEL "%s: %s%s%s\n", "", text(steps->items[i], "step"),
-				state, text(steps->items[i], "note") ? ": " : "",
-				text(steps->items[i], "note") ? text(steps->items[i], "note") : "");
+			buf_printf(out, LABEL "%s: %s\n", "", text(steps->items[i], "step"), state);
 	}
 }
 
@@ -190,6 +188,18 @@ static void add_drift(const struct node *doc, struct buf *out)
 		buf_printf(out, LABEL "and %" PRId64 " more: --json\n", "", count - DRIFT_LINES);
 }
 
+/* A text of several lines, all of them in the second column. */
+static void add_lines(struct buf *out, const char *label, const char *lines)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		buf_printf(out, LABEL "%.*s\n", label, (int)n, lines);
+		lines += n + (lines[n] == '\n');
+		label = "";
+	}
+}
+
 void overview_text(const struct node *doc, int64_t now, struct buf *out)
 {
 	const struct node *reasons = node_path(doc, "first_boot.reasons");
@@ -199,8 +209,7 @@ void overview_text(const struct node *doc, int64_t now, struct buf *out)
 	add_first_boot(doc, now, out);
 	for (size_t i = 0; reasons && reasons->kind == NODE_LIST && i < reasons->n; i++)
 		if (node_str(reasons->items[i]))
-			buf_printf(
-				out, LABEL "%s\n", i ? "" : "reasons", node_str(reasons->items[i]));
+			add_lines(out, i ? "" : "reasons", node_str(reasons->items[i]));
 	add_app(doc, now, out);
 	add_backup(doc, now, out);
 	add_health(doc, now, out);
