@@ -46,6 +46,7 @@ struct dns_report {
 	struct dns_changes changes;	/* of dns_show(): what would be done */
 	struct dns_server *servers;
 	size_t n_servers;
+	const char *elsewhere; /* who the world asks for the zone instead, NULL: these servers */
 };
 
 #define DNS_NOT_ASKED 1 /* the definition has no kbuild.dns */

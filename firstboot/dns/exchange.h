@@ -11,8 +11,11 @@ struct buf;
 struct error;
 
 struct dns_question {
-	const char *
-		server; /* an address or a name; "192.0.2.1:5353", "[::1]:5353" and "name:53" too */
+	/*
+	 * An address or a name; "192.0.2.1:5353", "[::1]:5353" and "name:53" too. NULL: the resolvers of
+	 * this machine, which ask on.
+	 */
+	const char *server;
 	const char *name; /* without the last dot */
 	unsigned type;	  /* enum dns_type */
 };

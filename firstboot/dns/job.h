@@ -32,6 +32,7 @@ struct dns_job {
 	const char **names;	/* below the zone; "" for itself */
 	const char **addresses; /* given ones, NULL-terminated; NULL: ask the routes */
 	const char **servers;	/* given ones; NULL: the zone's */
+	bool servers_given;
 	struct dns_wanted *wanted;
 	size_t n_wanted;
 	struct dns_memory memory;
@@ -58,6 +59,8 @@ int dns_apply(struct dns_job *j, struct error *e);
 int dns_ask_servers(struct dns_job *j, struct error *e);
 /* The same where nothing had to be written. 1: one answers otherwise, so it has to be published. */
 int dns_confirm(struct dns_job *j, struct error *e);
+/* Fills report.elsewhere. That nobody can tell is no error. */
+void dns_check_delegation(struct dns_job *j);
 /* Publishes and waits until it is served. */
 int dns_publish(struct dns_job *j, struct error *e);
 

@@ -80,6 +80,7 @@ void dns_report_json(const struct dns_report *r, struct buf *out)
 	}
 	buf_addc(&list, ']');
 	ipc_add(out, "servers", buf_str(&list));
+	ipc_add_str(out, "elsewhere", r->elsewhere);
 	ipc_end(out);
 }
 
@@ -100,6 +101,11 @@ void dns_report_text(const struct dns_report *r, struct buf *out)
 	for (size_t i = 0; i < r->n_servers; i++)
 		buf_printf(out, "  %-9s %s%s%s\n", views[r->servers[i].view], r->servers[i].name,
 			*r->servers[i].why ? ": " : "", r->servers[i].why);
+	if (r->elsewhere)
+		buf_printf(out,
+			"  warning: the world asks %s for %s, where these records are not: let the domain's "
+			"registration name the servers above\n",
+			r->elsewhere, r->zone);
 	if (!r->published)
 		buf_adds(out, "  the zone has changes that are not published yet\n");
 }

@@ -118,6 +118,43 @@ static bool served(const struct dns_report *r)
 	return any_of(r, DNS_SERVES) && !any_differs(r);
 }
 
+static bool is_server(const struct dns_job *j, const char *name)
+{
+	for (size_t i = 0; j->servers[i]; i++) {
+		size_t n = strlen(j->servers[i]);
+
+		n -= n > 0 && j->servers[i][n - 1] == '.';
+		if (strlen(name) == n && strncasecmp(j->servers[i], name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+void dns_check_delegation(struct dns_job *j)
+{
+	const struct dns_question q = { NULL, j->zone_name, DNS_NS };
+	struct error ignored = { 0 };
+	const char *others = NULL;
+	struct dns_reply reply;
+	_buf_ bytes = BUF_INIT;
+
+	/* Who says whom to ask knows where the zone is. */
+	if (j->servers_given || j->exchange.ask(j->exchange.arg, &q, &bytes, &ignored) < 0 ||
+		dns_reply_read(&reply, j->arena, buf_str(&bytes), bytes.len) < 0)
+		return;
+	for (size_t i = 0; i < reply.n; i++) {
+		const char *name = reply.answers[i].text;
+
+		if (reply.answers[i].type != DNS_NS)
+			continue;
+		/* One of them is enough: a list that is being changed, a hidden secondary. */
+		if (is_server(j, name))
+			return;
+		others = others ? arena_printf(j->arena, "%s, %s", others, name) : name;
+	}
+	j->report->elsewhere = others;
+}
+
 /* Until the provider says that the zone is deployed. */
 static int await_published(struct dns_job *j, int64_t end, struct error *e)
 {

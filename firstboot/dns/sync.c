@@ -74,6 +74,7 @@ static int read_credentials(struct dns_job *j, const struct node **ret, struct e
 		r = read_list(j, *ret, "addresses", &j->addresses, e);
 	if (r == 0)
 		r = read_list(j, *ret, "nameservers", &j->servers, e);
+	j->servers_given = j->servers != NULL;
 	return r;
 }
 
@@ -202,6 +203,8 @@ int dns_run(struct dns_job *j, bool write, struct error *e)
 	r = begin(j, e);
 	if (r == 0)
 		r = write ? sync_zone(j, e) : show_zone(j, e);
+	if (r == 0)
+		dns_check_delegation(j);
 	end(j);
 	return r;
 }

@@ -32,6 +32,7 @@ static int enter(_unused_ const struct agent *a, void **ret_state, struct error 
 	if (r < 0)
 		return r;
 	n->curl = http_curl_new();
+	net_read_resolvers(n);
 	*ret_state = n;
 	return confine_enter(CONFINE_NET, &(struct confine_files){ .read = read }, e);
 }

@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 struct query {
 	const char *name;
 	unsigned type;
+	bool recurse; /* of a resolver, not of a zone's own server */
 	uint16_t id;
 	struct buf bytes; /* with the two bytes of length before it, which only TCP sends */
 };
@@ -65,7 +67,7 @@ static int query_make(struct query *q)
 	q->id = id;
 	buf_reset(&q->bytes);
 	buf_add(&q->bytes, "\0", 2);
-	if (dns_query_write(&q->bytes, id, q->name, q->type, false) < 0)
+	if (dns_query_write(&q->bytes, id, q->name, q->type, q->recurse) < 0)
 		return -EINVAL;
 	q->bytes.data[0] = (char)((q->bytes.len - 2) >> 8);
 	q->bytes.data[1] = (char)(q->bytes.len - 2);
@@ -236,8 +238,31 @@ static int ask_server(struct query *q, const char *server, struct buf *ret, stru
 	return -e->code;
 }
 
-static int run_dns(
-	_unused_ struct net *n, struct ipc_message *m, struct role_reply *reply, struct error *e)
+void net_read_resolvers(struct net *n)
+{
+	_buf_ text = BUF_INIT;
+	char *line, *rest;
+	size_t k = 0;
+
+	if (file_read(AT_FDCWD, "/etc/resolv.conf", 64 * KIB, &text) < 0 || !text.data)
+		return;
+	for (line = strtok_r(text.data, "\n", &rest); line && k < NET_RESOLVERS;
+		line = strtok_r(NULL, "\n", &rest))
+		k += sscanf(line, "nameserver %63s", n->resolvers[k]) == 1;
+}
+
+/* The first of the machine's resolvers that answers. */
+static int ask_resolvers(const struct net *n, struct query *q, struct buf *ret, struct error *e)
+{
+	int r = error_set(e, ERR_NETWORK, "this machine has no resolver");
+
+	q->recurse = true;
+	for (size_t i = 0; r < 0 && i < NET_RESOLVERS && *n->resolvers[i]; i++)
+		r = ask_server(q, n->resolvers[i], ret, e);
+	return r;
+}
+
+static int run_dns(struct net *n, struct ipc_message *m, struct role_reply *reply, struct error *e)
 {
 	const char *server = node_str(node_get(m->doc, "server"));
 	struct query q = { .name = node_str(node_get(m->doc, "name")) };
@@ -245,11 +270,10 @@ static int run_dns(
 	int64_t type;
 	int r;
 
-	if (!server || !q.name || !node_is_int(node_get(m->doc, "type"), &type) || type < 1 ||
-		type > 65535)
-		return error_set(e, ERR_FAILED, "a DNS question without server, name or type");
+	if (!q.name || !node_is_int(node_get(m->doc, "type"), &type) || type < 1 || type > 65535)
+		return error_set(e, ERR_FAILED, "a DNS question without name or type");
 	q.type = (unsigned)type;
-	r = ask_server(&q, server, &answer, e);
+	r = server ? ask_server(&q, server, &answer, e) : ask_resolvers(n, &q, &answer, e);
 	buf_free(&q.bytes);
 	if (r < 0)
 		return r;

@@ -244,6 +244,32 @@ def inside_a_namespace(number):
     print(done.stdout)
 
 
+def delegated_elsewhere():
+    """Of `unshare --net --mount`: the name server is this machine's resolver too. JSON of both runs."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    conf = SCRATCH / "resolv.conf"
+    conf.write_text("# a comment\nnameserver 127.0.0.1\n")
+    subprocess.run(["mount", "--bind", conf, "/etc/resolv.conf"], check=True)
+    d = Double("--dns-port", 53)
+    agent = Agent(PROGRAM, SCRATCH / "server", d, nameservers=None)
+    reports = []
+    for delegated in (["127.0.0.1"], ["ns1.other.example", "ns2.other.example"]):
+        d.control("/zone/example.com", {"servers": ["127.0.0.1"], "delegated": delegated})
+        reports.append(json.loads(agent.run("sync", "--json").stdout))
+    d.stop()
+    shutil.rmtree(SCRATCH)
+    print(json.dumps([[r.get("elsewhere"), r.get("servers")] for r in reports]))
+
+
+def delegation():
+    done = subprocess.run(["unshare", "--net", "--mount", sys.executable, *sys.argv, "delegation"],
+                          capture_output=True, text=True, timeout=120)
+    serves = [{"name": "127.0.0.1", "state": "serves", "why": None}]
+    wanted = [[None, serves], ["ns1.other.example, ns2.other.example", serves]]
+    tap.check(done.returncode == 0 and json.loads(done.stdout) == wanted,
+              "a zone that the world asks elsewhere for is warned of", done.stdout + done.stderr)
+
+
 def own_addresses():
     for number, (v4, v6, wanted) in enumerate(ROUTES):
         done = subprocess.run(["unshare", "--net", sys.executable, *sys.argv, str(number)],
@@ -373,6 +399,7 @@ def main():
                      two_at_once, by_hand):
             test(d)
         own_addresses()
+        delegation()
         for one in work:
             name, trouble = one.result()
             tap.check(trouble is None, name, trouble)
@@ -384,4 +411,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main() if len(sys.argv) == 2 else inside_a_namespace(int(sys.argv[2])))
+    if len(sys.argv) == 2:
+        sys.exit(main())
+    delegated_elsewhere() if sys.argv[2] == "delegation" else inside_a_namespace(int(sys.argv[2]))

@@ -48,6 +48,7 @@ struct fake_zone {
 	const char *reply_to, *reply; /* a path, and what is answered to it with status 200 */
 	int64_t now_ms;
 	const char *ipv4, *ipv6; /* of the routes */
+	const char *delegated;	 /* to whom; NULL: nobody can tell */
 };
 
 static inline void fake_add(
@@ -212,6 +213,29 @@ static inline void fake_put16(struct buf *out, unsigned v)
 	buf_addc(out, (char)v);
 }
 
+/* What a resolver says of the zone's name servers. */
+static inline int fake_delegation(
+	const struct fake_zone *z, const struct dns_question *q, struct buf *ret, struct error *e)
+{
+	_buf_ name = BUF_INIT;
+
+	if (!z->delegated)
+		return error_set(e, ERR_NETWORK, "this machine has no resolver");
+	check_int(q->type, DNS_NS);
+	check_int(dns_query_write(ret, 7, q->name, q->type, true), 0);
+	check_int(dns_query_write(&name, 0, z->delegated, 0, false), 0);
+	ret->data[2] = (char)0x81; /* a reply, of somebody who asked on */
+	ret->data[7] = 1;
+	buf_add(ret, "\xc0\x0c", 2);
+	fake_put16(ret, DNS_NS);
+	fake_put16(ret, 1);
+	fake_put16(ret, 0);
+	fake_put16(ret, 60);
+	fake_put16(ret, (unsigned)name.len - 16);
+	buf_add(ret, name.data + 12, name.len - 16);
+	return 0;
+}
+
 static inline int fake_ask(
 	void *arg, const struct dns_question *q, struct buf *ret, struct error *e)
 {
@@ -219,6 +243,8 @@ static inline int fake_ask(
 	unsigned char bytes[16];
 	unsigned n = 0;
 
+	if (!q->server)
+		return fake_delegation(z, q, ret, e);
 	if (z->mute)
 		return error_set(e, ERR_NETWORK, "does not answer: timed out");
 	check_int(dns_query_write(ret, 7, q->name, q->type, false), 0);

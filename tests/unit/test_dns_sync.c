@@ -483,6 +483,30 @@ static void the_report_is_for_people_and_programs(void)
 	check_str(node_str(node_get(node_get(doc, "servers")->items[0], "state")), "serves");
 }
 
+static void a_zone_that_is_asked_for_elsewhere_is_a_warning(void)
+{
+	static const struct {
+		const char *delegated, *elsewhere;
+	} cases[] = {
+		{ NULL, NULL },
+		{ "DNS104.ovh.net", NULL },
+		{ "ns1.other.example", "ns1.other.example" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(play_end) struct play p;
+		_buf_ text = BUF_INIT;
+
+		play_begin(&p, credentials);
+		p.zone.delegated = cases[i].delegated;
+		check_int(sync_zone(&p), 0);
+		check_str(p.report.elsewhere ? p.report.elsewhere : "none",
+			cases[i].elsewhere ? cases[i].elsewhere : "none");
+		dns_report_text(&p.report, &text);
+		check(!cases[i].elsewhere == !strstr(buf_str(&text), "the world asks ns1.other"));
+	}
+}
+
 static void an_image_without_dns_asks_for_nothing(void)
 {
 	_cleanup_(play_end) struct play p;
@@ -514,6 +538,7 @@ int main(void)
 	run(wrong_answers_are_named);
 	run(credentials_are_whole_and_never_quoted);
 	run(the_report_is_for_people_and_programs);
+	run(a_zone_that_is_asked_for_elsewhere_is_a_warning);
 	run(an_image_without_dns_asks_for_nothing);
 	return done();
 }

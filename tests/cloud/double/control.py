@@ -6,7 +6,8 @@ What tests see and turn, beside the API: /_double/… with JSON in and out.
     POST /_double/faults                 adds one fault (world.Faults); []: removes all
     GET  /_double/zone/NAME              records, published records, counts
     POST /_double/zone/NAME              {"records": [[type, sub, target, ttl]…], "knobs": {…},
-                                         "errors": […], "publish": bool}; makes the zone when new
+                                         "errors": […], "publish": bool, "servers": […],
+                                         "delegated": […]}; makes the zone when new
     POST /_double/world                  {"skew": s, "loose": "%", "truncate": bool, "mute": bool}
     POST /_double/credential             {"rules": [{method, path}…]}: of the tests' consumer key
     POST /_double/client                 {"actions": […], "token_life": s}
@@ -27,6 +28,7 @@ def zone_change(world, name, data):
     zone.knobs.update(data.get("knobs", {}))
     zone.errors = data.get("errors", zone.errors)
     zone.servers = data.get("servers", zone.servers)
+    zone.delegated = data.get("delegated", zone.delegated)
     if data.get("publish"):
         zone.publish()
     return zone.show()

@@ -79,7 +79,8 @@ def answer_question(world, name, kind):
     if not sub and kind in (SOA, ANY):
         answers.append(soa(zone))
     if not sub and kind in (NS, ANY):
-        answers += [resource(name, NS, 3600, encode_name(s)) for s in zone.servers]
+        answers += [resource(name, NS, 3600, encode_name(s))
+                    for s in zone.delegated or zone.servers]
     found = records_of(zone, sub, zone.published)
     for record in found:
         number = NUMBERS.get(record["fieldType"])

@@ -18,6 +18,7 @@ APIOVH = "dnsZone:apiovh:"
 class Zone:
     def __init__(self, name, servers=("dns104.ovh.net", "ns104.ovh.net")):
         self.name, self.servers = name, list(servers)
+        self.delegated = None    # what a resolver says instead of them
         self.records = {}        # id -> record
         self.next_id = 5420906913  # as large as real ones: more than 32 bits
         self.soa = {"server": servers[0], "email": "tech.ovh.net", "serial": 2026010100,
