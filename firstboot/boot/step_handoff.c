@@ -3,6 +3,7 @@
  * there is newer than what was kept, and cloud-init may have fetched it again into its caches.
  */
 #include "boot.h"
+#include "client.h"
 #include "receive.h"
 #include "steps.h"
 
@@ -11,5 +12,8 @@ int step_handoff_run(struct boot *b, struct error *e)
 	struct received got;
 	int r = handoff_receive(b->agent, b->arena, &got, e);
 
-	return r == RECEIVE_NOTHING ? 0 : r;
+	if (r == RECEIVE_NOTHING)
+		return 0;
+	/* The helpers were started with what was kept before: nothing, at a first boot. */
+	return r < 0 ? r : repo_use_credential(b->agent, e);
 }

@@ -4,6 +4,8 @@
 #include "agent.h"
 #include "arena.h"
 #include "buf.h"
+#include "credentials.h"
+#include "crypt.h"
 #include "error.h"
 #include "ipc.h"
 #include "node.h"
@@ -64,6 +66,34 @@ static const char *read_text(const struct ipc_message *m, const char *key, struc
 	const char *s = node_str(node_get(m->doc, key));
 
 	return arena_strdup(arena, s ? s : "");
+}
+
+int repo_use_credential(struct agent *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct role *const roles[] = { a->tip, a->git };
+	const struct node *doc = NULL;
+	_buf_ text = BUF_INIT;
+	_buf_ q = BUF_INIT;
+	_close_ int fd = -1;
+	int r = credential_read(a, "git", arena, &doc, e);
+
+	if (r != 0)
+		return MIN(r, 0);
+	node_write_json(doc, 0, &text);
+	fd = ipc_memfd(buf_str(&text), text.len);
+	crypt_wipe(text.data, text.len);
+	if (fd < 0)
+		return error_errno(e, fd, "cannot hand over the repository's credential");
+	ipc_begin_op(&q, "credential");
+	ipc_end(&q);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(roles); i++) {
+		_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+
+		if (roles[i])
+			r = role_call(roles[i], &q, &fd, 1, LOCAL_MS, &m, e);
+	}
+	return r;
 }
 
 int repo_check(struct agent *a, const char *known, char ret_tip[REPO_SHA], struct error *e)

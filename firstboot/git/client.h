@@ -4,7 +4,7 @@
  * of this run fail (ERR_NETWORK: transient; the next run starts anew).
  *
  * Which repository, branch, signers and host keys: a->config->app. Credentials: the git role reads them
- * itself (credential "git"); the conductor never sees them. AGENT_GIT must have been started.
+ * itself (credential "git"). AGENT_GIT must have been started.
  *
  * Errors: what may be otherwise in a moment (no connection, timeout, 5xx, full disk) is transient; a
  * refused login, an unknown host key, a missing branch, a limit, a refused tree are not. Revisions are
@@ -21,6 +21,11 @@ struct arena;
 struct error;
 
 #define REPO_UNCHANGED 1
+
+/*
+ * Gives the roles the credential "git" anew: they were started before this run took it from the handoff.
+ */
+int repo_use_credential(struct agent *a, struct error *e);
 
 /*
  * What the branch points to now, by one question to the server and without fetching. 0, or

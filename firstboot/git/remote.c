@@ -8,6 +8,7 @@
 #include "base64.h"
 #include "buf.h"
 #include "config.h"
+#include "credentials.h"
 #include "crypt.h"
 #include "error.h"
 #include "fd.h"
@@ -46,31 +47,30 @@ static void wipe(char *s)
 	free(s);
 }
 
-/*
- * The credential that systemd hands over: {"user": …, "token": …} or {"key": …}, all optional. The buffers that
- * it passes through are wiped, but for the parsed tree's, which dies with its arena in this small process.
- */
-static int read_credential(struct remote *r, struct error *e)
+static void replace(char **old, char *new)
 {
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	_free_ char *path = dir ? xasprintf("%s/git", dir) : NULL;
-	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	_buf_ text = BUF_INIT;
-	struct node *doc;
-	int n = path ? file_read(AT_FDCWD, path, CREDENTIAL_MAX, &text) : -ENOENT;
+	if (*old)
+		crypt_wipe(*old, strlen(*old));
+	free(*old);
+	*old = new;
+}
 
-	if (n == -ENOENT)
-		return 0;
-	if (n < 0)
-		return error_errno(e, n, "cannot read the credential 'git'");
-	n = json_parse(&doc, arena, "the credential 'git'", buf_str(&text), text.len, e);
-	crypt_wipe(text.data, text.len);
-	if (n < 0)
-		return n;
-	r->user = copy(doc, "user");
-	r->token = copy(doc, "token");
-	r->key = copy(doc, "key");
-	return 0;
+void remote_set_credential(struct remote *r, const struct node *doc)
+{
+	replace(&r->user, copy(doc, "user"));
+	replace(&r->token, copy(doc, "token"));
+	replace(&r->key, copy(doc, "key"));
+}
+
+static int read_credential(struct remote *r, const struct agent *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *doc = NULL;
+	int n = credential_read(a, "git", arena, &doc, e);
+
+	if (n == 0)
+		remote_set_credential(r, doc);
+	return MIN(n, 0);
 }
 
 int remote_new(struct remote **ret, const struct agent *a, struct error *e)
@@ -85,7 +85,7 @@ int remote_new(struct remote **ret, const struct agent *a, struct error *e)
 		return error_prefix(e, "kbuild.app.repository");
 	r->branch = a->config->app.branch;
 	r->known_hosts = a->config->app.known_hosts;
-	n = read_credential(r, e);
+	n = read_credential(r, a, e);
 	if (n < 0)
 		return n;
 	if (!r->url.ssh)

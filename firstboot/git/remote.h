@@ -11,6 +11,7 @@
 struct agent;
 struct buf;
 struct error;
+struct node;
 struct remote_stream;
 struct wire_trust;
 
@@ -24,10 +25,11 @@ struct remote {
 };
 
 /*
- * Everything of the agent's configuration and of the credential "git" (a file of CREDENTIALS_DIRECTORY; absent:
- * none) that reaching the repository takes. Nothing is sent yet. Returns new.
+ * Everything of the agent's configuration and of the credential "git" (absent: none) that reaching the repository takes. Nothing is sent yet. Returns new.
  */
 int remote_new(struct remote **ret, const struct agent *a, struct error *e);
+/* Another credential than the one it was made with: a map with user and token, or key; copied. */
+void remote_set_credential(struct remote *r, const struct node *doc);
 void remote_free(struct remote *r);
 DEFINE_CLEANUP(struct remote *, remote_free);
 

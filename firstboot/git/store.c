@@ -346,6 +346,11 @@ static int run(struct store *s, size_t op, struct ipc_message *q, struct role_re
 	return r;
 }
 
+struct remote *store_remote(struct store *s)
+{
+	return s->remote;
+}
+
 int store_handle(struct store *s, struct ipc_message *q, struct role_reply *reply, struct error *e)
 {
 	const char *op = node_str(node_get(q->doc, "op"));

@@ -22,4 +22,6 @@ int store_new(struct store **ret, const struct agent *a, struct error *e);
 const char *const *store_directories(const struct store *s);
 
 /* One request of the git role. */
+/* Its way to the server; borrowed. */
+struct remote *store_remote(struct store *s);
 int store_handle(struct store *s, struct ipc_message *q, struct role_reply *reply, struct error *e);

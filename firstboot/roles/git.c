@@ -6,19 +6,51 @@
 #include "role.h"
 
 #include "agent.h"
+#include "arena.h"
+#include "buf.h"
 #include "confine.h"
+#include "crypt.h"
 #include "error.h"
 #include "ipc.h"
+#include "json.h"
 #include "lookup.h"
 #include "node.h"
 #include "remote.h"
 #include "store.h"
 
+#include <errno.h>
 #include <string.h>
+
+#define CREDENTIAL_MAX (64 * KIB)
 
 /* Where certificates are: the list itself is a directory of links into the other two. */
 #define CERTIFICATES                                                                               \
 	"/etc/ssl", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
+
+/* Which credential to use from now on: the role was started before the handoff was opened. */
+static int take_credential(struct remote *r, struct ipc_message *q, struct error *e)
+{
+	struct error quoting = { 0 }; /* the parser's words could quote the secret */
+	_buf_ text = BUF_INIT;
+	struct node *doc = NULL;
+	int n = q->n_fds == 1 ? ipc_read_fd(q->fds[0], CREDENTIAL_MAX, &text) : -EINVAL;
+
+	if (n >= 0)
+		n = json_parse(&doc, q->arena, "credential", buf_str(&text), text.len, &quoting);
+	if (text.data)
+		crypt_wipe(text.data, text.len);
+	if (n < 0)
+		return error_set(e, ERR_FAILED, "the repository's credential cannot be read");
+	remote_set_credential(r, doc);
+	return 0;
+}
+
+static bool is_credential(const struct ipc_message *q)
+{
+	const char *op = node_str(node_get(q->doc, "op"));
+
+	return op && strcmp(op, "credential") == 0;
+}
 
 static int enter_tip(const struct agent *a, void **ret_state, struct error *e)
 {
@@ -40,6 +72,8 @@ static int handle_tip(void *state, struct ipc_message *q, struct role_reply *rep
 	char tip[REPO_SHA];
 	int r;
 
+	if (is_credential(q))
+		return take_credential(state, q, e);
 	if (!op || strcmp(op, "check") != 0)
 		return error_set(e, ERR_FAILED, "the tip process does not know '%s'", op ? op : "");
 	r = remote_tip(state, tip, e);
@@ -70,7 +104,8 @@ static int enter_git(const struct agent *a, void **ret_state, struct error *e)
 
 static int handle_git(void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
 {
-	return store_handle(state, q, reply, e);
+	return is_credential(q) ? take_credential(store_remote(state), q, e)
+				: store_handle(state, q, reply, e);
 }
 
 const struct role_type role_git = { "git", enter_git, handle_git };
