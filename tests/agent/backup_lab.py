@@ -136,23 +136,20 @@ class Broker:
     def stream(self, sock, command, pg=None):
         out, into = os.pipe()
         who, env = (pg.who, pg.env) if pg else ({}, None)
-        child = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, cwd="/",
-                                 stderr=subprocess.PIPE, env=env, **who)
-        if self.cut_dump_at is None and self.slow is None:
-            child.stdout.close()
-            child.kill()
-            child.wait()
-            child = subprocess.Popen([str(c) for c in command], stdout=into, cwd="/",
-                                     stderr=subprocess.PIPE, env=env, **who)
+        tampered = self.cut_dump_at is not None or self.slow is not None
+        child = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE if tampered else into,
+                                 cwd="/", stderr=subprocess.PIPE, env=env, **who)
+        if tampered:
+            self.send(sock, {}, [out])
+            os.close(out)
+            code, said = self.tamper(child, into)
+        else:
             os.close(into)
             self.send(sock, {}, [out])
             os.close(out)
             said = child.stderr.read().decode()
             code = child.wait()
-        else:
-            self.send(sock, {}, [out])
-            os.close(out)
-            code, said = self.tamper(child, into)
+            child.stderr.close()
         if code:
             raise RuntimeError(f"it ended with {code}: {said[-500:]}")
         self.send(sock, {})
