@@ -17,6 +17,8 @@ struct node;
 /* Files beside the ledger. A pause need not wait for a run to end; the other's time is what counts. */
 #define GITOPS_PAUSE_FILE   "gitops-paused"
 #define GITOPS_CHECKED_FILE "gitops-checked" /* the branch was last looked at with success */
+#define GITOPS_LOOKED_FILE  "gitops-looked"  /* so were the containers, and nothing is wrong */
+#define GITOPS_LOOKED_FILE  "gitops-looked"  /* the containers were, and nothing was wrong */
 
 struct deploy {
 	int lock; /* held while it is open; -1: not open */

@@ -14,13 +14,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void note_checked(const struct agent *a)
+/*
+ * Between two looks at the containers by the timer, in seconds: docker's own programs make a look cost
+ * many times what asking the branch does. Whoever runs `gitops now` has them looked at.
+ */
+#define LOOK_EVERY 600
+
+/* A file whose time is what counts; not synced: who does not find it looks once more. */
+static void note_time(const struct agent *a, const char *name)
 {
-	_close_ int fd =
-		openat(a->state_fd, GITOPS_CHECKED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	const struct timespec now[] = { { .tv_sec = deploy_now() }, { .tv_sec = deploy_now() } };
+	_close_ int fd = openat(a->state_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd >= 0)
-		(void)futimens(fd, NULL);
+		(void)futimens(fd, now);
+}
+
+static bool looked_lately(const struct deploy *d)
+{
+	struct stat st;
+
+	if (d->run->now || fstatat(d->a->state_fd, GITOPS_LOOKED_FILE, &st, 0) < 0)
+		return false;
+	return st.st_mtime <= deploy_now() && deploy_now() - st.st_mtime < LOOK_EVERY;
 }
 
 /* Whether a new revision may come after the good one. 0, or RESULT_HELD with the reason in e. */
@@ -100,7 +116,11 @@ static int look_after(struct deploy *d, struct error *e)
 		buf_adds(d->why, d->ledger.needs_human);
 		return GITOPS_NEEDS_HUMAN;
 	}
+	if (!waited && looked_lately(d))
+		return GITOPS_UNCHANGED;
 	r = deploy_drift(d, e);
+	if (r == GITOPS_UNCHANGED || r == GITOPS_REPAIRED)
+		note_time(d->a, GITOPS_LOOKED_FILE);
 	if (r < 0 || r == GITOPS_LATER || !waited)
 		return r;
 	memset(&d->ledger.later, 0, sizeof d->ledger.later);
@@ -146,7 +166,7 @@ static int follow(struct deploy *d, struct error *e)
 		r = d->ledger.needs_human ? GITOPS_UNCHANGED : deploy_drift(d, e);
 		return r < 0 || r == GITOPS_LATER ? r : deploy_later(d, NULL, &failed, e);
 	}
-	note_checked(d->a);
+	note_time(d->a, GITOPS_CHECKED_FILE);
 	if (!settled)
 		return consider(d, tip, e);
 	if (is_good(d, tip))

@@ -538,6 +538,7 @@ static void begin(void)
 	check_int(remove_all(tmp_fd(), "alerts"), 0);
 	check_int(remove_all(tmp_fd(), "failures"), 0);
 	check_int(remove_all(tmp_fd(), "gitops-paused"), 0);
+	check_int(remove_all(tmp_fd(), "gitops-looked"), 0);
 }
 
 /* A commit on top of another one, and the branch there. */
@@ -790,9 +791,13 @@ static void what_was_changed_by_hand_is_put_right(void)
 	w->web.there = false;
 	check_int(once(), GITOPS_REPAIRED);
 	check(is_well(0));
+	/* Within ten minutes of a look the timer does not look again. */
 	w->web.running = false;
+	check_int(once(), GITOPS_UNCHANGED);
+	w->ms += 600 * 1000;
 	check_int(once(), GITOPS_REPAIRED);
 	w->web.form = 77;
+	w->ms += 600 * 1000;
 	check_int(once(), GITOPS_REPAIRED);
 	check(is_well(0));
 	check_int(w->db_made, 1);
