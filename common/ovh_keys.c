@@ -60,6 +60,21 @@ const char *ovh_token_url(const struct ovh_keys *k)
 	return i < ARRAY_SIZE(endpoints) ? endpoints[i].token_url : NULL;
 }
 
+/* True where others could read along: signatures may be seen, secrets and tokens may not. */
+static bool in_clear(const char *url)
+{
+	static const char *const here[] = { "http://127.0.0.1", "http://localhost",
+		"http://[::1]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+		size_t n = strlen(here[i]);
+
+		if (strncmp(url, here[i], n) == 0 && (url[n] == ':' || url[n] == '/'))
+			return false;
+	}
+	return strncmp(url, "https://", 8) != 0;
+}
+
 int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 {
 	const unsigned sign = ovh_given(k->application_key) + ovh_given(k->application_secret) +
@@ -97,6 +112,9 @@ int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 		return error_set(e, ERR_INVALID,
 			"OVH: the endpoint %s has no known token server; give token_url",
 			k->endpoint);
+	if (sign == 0 && (in_clear(ovh_endpoint_url(k)) || (oauth && in_clear(ovh_token_url(k)))))
+		return error_set(e, ERR_INVALID,
+			"OVH: client_secret and tokens only go to https:// (endpoint, token_url)");
 	return 0;
 }
 

@@ -15,8 +15,8 @@ static const struct ovh_keys keys = {
 	.consumer_key = "5mBuy6SUQcRw2ZUxg0cG68BoDKpED4KY",
 };
 static const struct ovh_keys oauth = {
-	.endpoint = "http://api/1.0",
-	.token_url = "http://token/",
+	.endpoint = "https://api/1.0",
+	.token_url = "https://token/",
 	.client_id = "id",
 	.client_secret = "se+cret",
 };
@@ -144,6 +144,13 @@ static void keys_are_whole_and_of_one_kind(void)
 		{ { .access_token = "c", .endpoint = "https://h/1.0/" }, "must not end in '/'" },
 		{ { .client_id = "a", .client_secret = "b", .endpoint = "sys-eu" },
 			"no known token server" },
+		{ { .client_id = "a",
+			  .client_secret = "b",
+			  .endpoint = "https://h/1.0",
+			  .token_url = "http://127.0.0.1.evil/" },
+			"only go to https://" },
+		{ { .access_token = "c", .endpoint = "http://h/1.0" }, "only go to https://" },
+		{ { .access_token = "c", .endpoint = "http://127.0.0.1:8/1.0" }, NULL },
 		{ { .client_id = "a", .client_secret = "b", .endpoint = "ovh-us" }, NULL },
 		{ { .access_token = "c", .endpoint = "ks-ca" }, NULL },
 	};
@@ -357,21 +364,21 @@ static void long_words_of_servers_are_cut(void)
 static void a_token_is_kept_and_renewed(void)
 {
 	static const struct fake_reply script[] = {
-		{ "POST http://token/", .has = "&client_id=id&client_secret=se%2Bcret",
+		{ "POST https://token/", .has = "&client_id=id&client_secret=se%2Bcret",
 			.header = "Content-Type: application/x-www-form-urlencoded", .status = 200,
 			.body = TOKEN },
-		{ "GET http://api/1.0/x", .header = "Authorization: Bearer tok", .status = 200,
+		{ "GET https://api/1.0/x", .header = "Authorization: Bearer tok", .status = 200,
 			.body = "1" },
-		{ "GET http://api/1.0/x", .status = 200, .body = "2" },
+		{ "GET https://api/1.0/x", .status = 200, .body = "2" },
 		/* an hour later */
-		{ "POST http://token/", .status = 200, .body = TOKEN },
-		{ "GET http://api/1.0/x", .status = 200, .body = "3" },
+		{ "POST https://token/", .status = 200, .body = TOKEN },
+		{ "GET https://api/1.0/x", .status = 200, .body = "3" },
 		/* withdrawn */
-		{ "GET http://api/1.0/x", .status = 401 },
-		{ "POST http://token/", .status = 503 },
-		{ "POST http://token/", .status = 200,
+		{ "GET https://api/1.0/x", .status = 401 },
+		{ "POST https://token/", .status = 503 },
+		{ "POST https://token/", .status = 200,
 			.body = "{\"access_token\":\"new\",\"expires_in\":3599}" },
-		{ "GET http://api/1.0/x", .header = "Authorization: Bearer new", .status = 401 },
+		{ "GET https://api/1.0/x", .header = "Authorization: Bearer new", .status = 401 },
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
@@ -400,7 +407,7 @@ static void wrong_tokens_are_named(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct fake_reply script[] = {
-			{ "POST http://token/", .status = 200, .body = cases[i].body }, {}
+			{ "POST https://token/", .status = 200, .body = cases[i].body }, {}
 		};
 		_cleanup_(play_end) struct play p = {};
 
@@ -413,7 +420,7 @@ static void wrong_tokens_are_named(void)
 static void no_secret_is_in_a_message(void)
 {
 	static const struct fake_reply script[] = {
-		{ "POST http://token/", .status = 400, .body = "{\"error\":\"invalid_client\"}" },
+		{ "POST https://token/", .status = 400, .body = "{\"error\":\"invalid_client\"}" },
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
