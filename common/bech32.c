@@ -105,7 +105,7 @@ static bool read_groups(const char *text, const char *prefix, unsigned char *gro
 
 bool bech32_decode(const char *text, const char *prefix, void *ret, size_t len)
 {
-	unsigned char groups[(8 * BYTES_MAX + 4) / 5 + CHECKSUM_LEN], bytes[BYTES_MAX] = {};
+	unsigned char groups[(8 * BYTES_MAX + 4) / 5 + CHECKSUM_LEN] = {}, bytes[BYTES_MAX] = {};
 	size_t n = groups_of(len);
 	uint32_t sum = prefix_sum(prefix);
 	bool ok = len <= BYTES_MAX && read_groups(text, prefix, groups, n + CHECKSUM_LEN);
