@@ -68,7 +68,10 @@ struct line {
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct line *)a)->name, ((const struct line *)b)->name);
+	const struct line *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : strcmp(x->version, y->version);
 }
 
 /* Returns new, sorted; the texts stay where they are. */

@@ -1,9 +1,10 @@
 /*
  * The clock. Synchronized is best; but a server's hardware clock is set by its host, and a network that
  * lets no NTP through is no reason to do nothing. So a clock that is not synchronized is waited for only
- * shortly, unless it shows a time at which this image did not yet exist.
+ * shortly, unless it shows a time at which this image, or this server, did not yet exist.
  */
 #include "agent.h"
+#include "arena.h"
 #include "boot.h"
 #include "broker.h"
 #include "clock.h"
@@ -12,6 +13,8 @@
 #include "ipc.h"
 #include "journal.h"
 #include "node.h"
+#include "receive.h"
+#include "state.h"
 #include "steps.h"
 
 #include <stdio.h>
@@ -47,6 +50,19 @@ static int synchronized(const struct boot *b, bool *ret, struct error *e)
 	return r;
 }
 
+/* When this server was launched, by the clock of who did it; 0: it was not told. */
+static int64_t launched(const struct boot *b)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct error ignored = { 0 };
+	const struct node *n = NULL;
+	int64_t at = 0;
+
+	if (state_read(b->agent, HANDOFF_STATE, a, &n, &ignored) == 0)
+		(void)node_is_int(node_get(n, "launched"), &at);
+	return at;
+}
+
 /* A boot of a server that was finished before waits for nothing but a wrong clock. */
 static int64_t patience(const struct boot *b, bool wrong)
 {
@@ -58,11 +74,11 @@ static int64_t patience(const struct boot *b, bool wrong)
 int step_clock_run(struct boot *b, struct error *e)
 {
 	const struct clock *clock = b->agent->clock;
-	int64_t begun = clock_now_ms(clock), built = image_built(b);
+	int64_t begun = clock_now_ms(clock), before = MAX(image_built(b), launched(b));
 
 	for (;;) {
 		/* Asked each time: it may jump while we wait. */
-		bool wrong = (int64_t)time(NULL) < built - DAY, good;
+		bool wrong = (int64_t)time(NULL) < before - DAY, good;
 		int r = synchronized(b, &good, e);
 
 		if (r < 0)
@@ -72,9 +88,8 @@ int step_clock_run(struct boot *b, struct error *e)
 		if (clock_now_ms(clock) - begun >= patience(b, wrong)) {
 			if (wrong)
 				boot_degrade(b,
-					"the clock is wrong (the image was made on %.10s), and no "
-					"time server corrects it",
-					b->agent->config->image.built);
+					"the clock is wrong: it shows a time before this "
+					"server was made, and no time server corrects it");
 			return 0;
 		}
 		if (clock_sleep_ms(clock, POLL_MS) < 0)

@@ -81,7 +81,8 @@ class Machine:
         self.disk, self.console, self.name, self.setup = disk, str(console), name, setup
         self.init = None
         self.nspawn = subprocess.Popen(
-            ['systemd-nspawn', '-q', '-D', disk.root, '-b', '--machine=' + name, '--register=no', '--keep-unit',
+            # A test that is killed takes its server along.
+            ['setpriv', '--pdeathsig', 'KILL', 'systemd-nspawn', '-q', '-D', disk.root, '-b', '--machine=' + name, '--register=no', '--keep-unit',
              '--network-veth', '--capability=all', '--system-call-filter=add_key keyctl bpf',
              '--timezone=off', '--console=read-only', *options],
             stdin=subprocess.DEVNULL, stdout=open(self.console, 'wb'), stderr=subprocess.STDOUT)
