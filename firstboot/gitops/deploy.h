@@ -9,7 +9,7 @@
 
 #include "gitops.h"
 #include "ledger.h"
-#include "plan.h"
+#include "plan_table.h"
 
 struct containers;
 struct node;

@@ -16,10 +16,16 @@
 #include "secretmask.h"
 #include "state.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define DIR_NAME  "failures"
+#define KEPT	  10
 #define LOG_LINES 200
 #define LOG_BYTES (64 * KIB) /* of a container: the end of it */
 
@@ -82,15 +88,44 @@ static void add_containers(struct deploy *d, const struct mask *m, struct buf *o
 	ipc_add(out, "containers", buf_str(&list));
 }
 
+/* The oldest ones go: a branch that fails every day must not fill the disk. False: there was none to go. */
+static bool forget_oldest(const struct agent *a)
+{
+	int fd = openat(a->state_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char oldest[NAME_MAX + 1] = "";
+	int64_t when = INT64_MAX;
+	const struct dirent *entry;
+	bool gone = false;
+	size_t n = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		struct stat st;
+
+		if (*entry->d_name == '.' || fstatat(fd, entry->d_name, &st, 0) < 0)
+			continue;
+		n++;
+		if (st.st_mtime >= when)
+			continue;
+		when = st.st_mtime;
+		snprintf(oldest, sizeof oldest, "%s", entry->d_name);
+	}
+	if (n > KEPT)
+		gone = unlinkat(fd, oldest, 0) == 0;
+	if (dir)
+		closedir(dir);
+	return gone;
+}
+
 void deploy_keep_evidence(struct deploy *d, const char *sha, const char *why, const char *probes)
 {
 	_cleanup_(mask_freep) struct mask *m = mask_new(d->a);
-	_free_ char *name = xasprintf("failures/%s.json", sha);
+	_free_ char *name = xasprintf(DIR_NAME "/%s.json", sha);
 	_free_ char *list = xasprintf("[%s]", probes);
 	_buf_ out = BUF_INIT;
 	struct error e = { 0 };
 
-	if (mkdirat(d->a->state_fd, "failures", 0700) < 0 && errno != EEXIST)
+	if (mkdirat(d->a->state_fd, DIR_NAME, 0700) < 0 && errno != EEXIST)
 		return;
 	ipc_begin(&out);
 	ipc_add_str(&out, "sha", sha);
@@ -102,4 +137,6 @@ void deploy_keep_evidence(struct deploy *d, const char *sha, const char *why, co
 	buf_addc(&out, '\n');
 	if (state_write(d->a, name, &out, &e) < 0)
 		report(REPORT_WARNING, "gitops: %s", e.msg);
+	while (forget_oldest(d->a))
+		;
 }

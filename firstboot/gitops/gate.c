@@ -9,7 +9,7 @@
 #include "config.h"
 #include "error.h"
 #include "ipc.h"
-#include "plan.h"
+#include "plan_table.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
-#include "plan.h"
+#include "plan_table.h"
 
 #include <inttypes.h>
 #include <string.h>

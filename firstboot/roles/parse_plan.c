@@ -1,5 +1,5 @@
 /*
- * A rendered Compose document becomes the table that the deployment engine works with (gitops/plan.h).
+ * A rendered Compose document becomes the table that the deployment engine works with (gitops/plan_table.h).
  * What a service is called, whether it must be left alone, what it may be compared by: nothing of its
  * environment leaves this process, but as a hash.
  */

@@ -1,5 +1,5 @@
-/* See plan.h: asking the parse process, and reading its table. */
-#include "plan.h"
+/* See plan_table.h: asking the parse process, and reading its table. */
+#include "plan_table.h"
 
 #include "agent.h"
 #include "arena.h"
