@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 struct role {
@@ -50,7 +51,13 @@ static int serve(int sock, const struct role_type *t, const struct agent *a)
 	r = t->enter ? t->enter(a, &state, &e) : 0;
 
 	if (r < 0) {
-		/* The first request is answered with why there is nobody to answer it. */
+		char none;
+
+		/*
+		 * The first request is answered with why there is nobody to answer it. It is taken, unread:
+		 * a socket that is closed with something in it loses what it has sent.
+		 */
+		(void)recv(sock, &none, sizeof none, 0);
 		(void)ipc_send_error(sock, &e, &(struct error){ 0 });
 		return 1;
 	}

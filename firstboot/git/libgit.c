@@ -346,7 +346,7 @@ int libgit_fetch(struct libgit *g, struct remote *r, const struct libgit_limits 
 
 	/* The address is the conversation's business; this one is only read for its form. */
 	if (g->f.git_remote_create_anonymous(&remote, g->repo, "https://repository/") < 0)
-		return failed(g, "cannot prepare a fetch", e);
+		return is_damage(g) ? LIBGIT_DAMAGED : failed(g, "cannot prepare a fetch", e);
 	n = download(g, remote, &c, &tip);
 	g->f.git_remote_free(remote);
 	if (n < 0) {

@@ -228,8 +228,11 @@ bool signers_find(const char *const *lines, const struct signer_query *q, char w
 		int r = parse_line(*lines, &s);
 
 		if (r < 0) {
-			snprintf(who, SSHSIG_WHO, "a line of kbuild.app.signers cannot be read");
-			return false;
+			snprintf(who, SSHSIG_WHO,
+				"no line of kbuild.app.signers allows its key (%s), and "
+				"one cannot be read",
+				q->fingerprint);
+			continue;
 		}
 		if (r == SIGNER_NONE || s.key.len != q->len ||
 			memcmp(s.key.data, q->key, q->len) != 0)

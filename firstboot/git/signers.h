@@ -1,6 +1,6 @@
 /*
  * Lines of an allowed_signers file: PRINCIPALS [OPTIONS] TYPE KEY. Read as ssh-keygen does: a line that cannot be
- * read ends the search, so that a mistake never lets more through.
+ * read, options and all, allows nobody.
  */
 #pragma once
 

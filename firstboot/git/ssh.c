@@ -73,6 +73,15 @@ static int check_host(struct ssh *s, const struct remote *r, struct error *e)
 	}
 }
 
+#define KEY_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
+
+static int bad_key(struct error *e)
+{
+	return error_set(e, ERR_INVALID,
+		"the deploy key cannot be read: it must be an ed25519 key in OpenSSH's format, without a "
+		"passphrase");
+}
+
 static int sign_in(struct ssh *s, const struct remote *r, struct error *e)
 {
 	const char *user = r->url.user;
@@ -83,6 +92,8 @@ static int sign_in(struct ssh *s, const struct remote *r, struct error *e)
 			"%s wants a deploy key: give one (ed25519) as repository.key of the secrets when "
 			"launching",
 			s->host);
+	if (strncmp(r->key, KEY_BEGIN, strlen(KEY_BEGIN)) != 0)
+		return bad_key(e);
 	n = libssh2_userauth_publickey_frommemory(
 		s->session, user, strlen(user), NULL, 0, r->key, strlen(r->key), NULL);
 	switch (n) {
@@ -90,9 +101,7 @@ static int sign_in(struct ssh *s, const struct remote *r, struct error *e)
 		return 0;
 	case LIBSSH2_ERROR_FILE:
 	case LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
-		return error_set(e, ERR_INVALID,
-			"the deploy key cannot be read: it must be an ed25519 key in OpenSSH's format, "
-			"without a passphrase");
+		return bad_key(e);
 	case LIBSSH2_ERROR_AUTHENTICATION_FAILED:
 	case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
 		return error_set(e, ERR_FAILED, "%s does not accept the deploy key for user %s",

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define MAGIC "SSHSIG"
-#define BEGIN "-----BEGIN SSH SIGNATURE-----"
-#define END   "\n-----END SSH SIGNATURE-----"
+#define BEGIN "-----BEGIN SSH SIGNATURE-----\n"
+#define END   "-----END SSH SIGNATURE-----"
 #define TYPE  "ssh-ed25519"
 
 struct slice {
@@ -58,6 +58,12 @@ static bool is(struct slice s, const char *text)
 	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
+/* The same for what OpenSSH reads as a C string: its NUL may have come along. */
+static bool is_word(struct slice s, const char *text)
+{
+	return is(s, text) || (s.n == strlen(text) + 1 && memcmp(s.p, text, s.n) == 0);
+}
+
 _printf_(2, 3) static bool refuse(char who[SSHSIG_WHO], const char *fmt, ...)
 {
 	va_list ap;
@@ -75,9 +81,10 @@ static bool dearmor(const char *text, struct buf *ret)
 
 	if (strlen(text) > SSHSIG_MAX || strncmp(text, BEGIN, strlen(BEGIN)) != 0)
 		return false;
-	text += strlen(BEGIN);
-	end = strstr(text, END);
-	return end && base64_decode(text, (size_t)(end - text), ret);
+	text += strlen(BEGIN) - 1;
+	end = strstr(text, "\n" END);
+	text++;
+	return end && end >= text && base64_decode(text, (size_t)(end - text), ret);
 }
 
 static bool parse(struct slice blob, struct sshsig *ret)
@@ -109,25 +116,26 @@ static void add_string(struct buf *b, const void *data, size_t len)
 	buf_add(b, data, len);
 }
 
-/* What was signed: not the data, but its hash in a frame that no other use of the key makes. */
-static bool frame(const struct sshsig *s, const void *data, size_t len, struct buf *ret)
+/*
+ * What was signed: not the data, but its hash in a frame that no other use of the key makes. All of it is
+ * what we expect, not what the signature says; what it has in the reserved field does not count.
+ */
+static bool frame(const struct sshsig *s, const struct sshsig_check *c, struct buf *ret)
 {
+	const bool longer = is_word(s->hash, "sha512");
 	unsigned char hash[SHA512_SIZE];
-	size_t n = SHA512_SIZE;
 
-	if (is(s->hash, "sha512")) {
-		sha512_raw(data, len, hash);
-	} else if (is(s->hash, "sha256")) {
-		sha256_raw(data, len, hash);
-		n = SHA256_SIZE;
-	} else {
+	if (!longer && !is_word(s->hash, "sha256"))
 		return false;
-	}
+	if (longer)
+		sha512_raw(c->data, c->len, hash);
+	else
+		sha256_raw(c->data, c->len, hash);
 	buf_adds(ret, MAGIC);
-	add_string(ret, s->name.p, s->name.n);
-	add_string(ret, s->reserved.p, s->reserved.n);
-	add_string(ret, s->hash.p, s->hash.n);
-	add_string(ret, hash, n);
+	add_string(ret, c->name, strlen(c->name));
+	add_string(ret, "", 0);
+	add_string(ret, longer ? "sha512" : "sha256", 6);
+	add_string(ret, hash, longer ? SHA512_SIZE : SHA256_SIZE);
 	return true;
 }
 
@@ -164,12 +172,11 @@ bool sshsig_verify(const struct sshsig_check *c, char who[SSHSIG_WHO])
 					   : "its signature is no SSH signature");
 	if (!parse((struct slice){ (const unsigned char *)buf_str(&blob), blob.len }, &s))
 		return refuse(who, "its signature is garbled");
-	if (!is(s.name, c->name))
+	if (!is_word(s.name, c->name))
 		return refuse(who, "it is signed for something else than '%s'", c->name);
 	if (!parse_typed(s.key, CRYPT_KEY_SIZE, &key))
 		return refuse_type(s.key, who);
-	if (!parse_typed(s.signature, CRYPT_SIGNATURE_SIZE, &signature) ||
-		!frame(&s, c->data, c->len, &framed))
+	if (!parse_typed(s.signature, CRYPT_SIGNATURE_SIZE, &signature) || !frame(&s, c, &framed))
 		return refuse(who, "its signature is garbled");
 	if (!crypt_ed25519_verify(key.p, signature.p, framed.data, framed.len))
 		return refuse(who, "its signature does not fit: it was changed after signing");
