@@ -1,6 +1,8 @@
 """What the tests of this folder share: a running double, a server with an agent, certificates."""
+import ctypes
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -16,6 +18,11 @@ from double import nameserver  # noqa: E402
 V4, V6 = "192.0.2.10", "2001:db8::10"
 
 
+def die_with_parent():
+    """In a child: what a test left running ends with it, however it ended."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Double:
     """A double of its own, for one test or several."""
 
@@ -23,7 +30,8 @@ class Double:
         self.zone = zone
         self.child = subprocess.Popen(
             [sys.executable, HERE / "ovh_double.py", "--zone", zone, *map(str, options)],
-            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            preexec_fn=die_with_parent)
         self.about = json.loads(self.child.stdout.readline())
         self.tls = ssl.create_default_context(cafile=trust) if trust else None
 

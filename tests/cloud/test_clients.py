@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import HERE, Double, authority
+from lab import HERE, Double, authority, die_with_parent
 from kbtest import SOURCE, Tap
 
 NAMES = ["eu.api.ovh.com", "www.ovh.com", "localhost", "127.0.0.1"]
@@ -54,7 +54,7 @@ def kinds_of_writes(d):
 
 def lego(d, scratch, ca, cert, key):
     acme = subprocess.Popen([sys.executable, HERE / "acme_double.py", scratch, d.about["dns"], cert, key],
-                            stdout=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
     server = acme.stdout.readline().strip()
     about = d.about
     d.set()

@@ -240,7 +240,6 @@ def inside_a_namespace(number):
     agent = Agent(PROGRAM, tempfile.mkdtemp(dir=SCRATCH), d, addresses=None)
     done = agent.run("show", "--json")
     d.stop()
-    shutil.rmtree(SCRATCH)
     print(done.stdout)
 
 
@@ -257,7 +256,6 @@ def delegated_elsewhere():
         d.control("/zone/example.com", {"servers": ["127.0.0.1"], "delegated": delegated})
         reports.append(json.loads(agent.run("sync", "--json").stdout))
     d.stop()
-    shutil.rmtree(SCRATCH)
     print(json.dumps([[r.get("elsewhere"), r.get("servers")] for r in reports]))
 
 
@@ -406,11 +404,16 @@ def main():
     secrets_are_nowhere(d)
     for one in doubles:
         one.stop()
-    shutil.rmtree(SCRATCH, ignore_errors=True)
     return tap.done()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        sys.exit(main())
-    delegated_elsewhere() if sys.argv[2] == "delegation" else inside_a_namespace(int(sys.argv[2]))
+    try:
+        if len(sys.argv) == 2:
+            sys.exit(main())
+        elif sys.argv[2] == "delegation":
+            delegated_elsewhere()
+        else:
+            inside_a_namespace(int(sys.argv[2]))
+    finally:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
