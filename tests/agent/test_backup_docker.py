@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""A backup, a loss and a restore through the real broker and a real Docker: PostgreSQL in a container, the weekly
+test restore in another. Needs root.
+
+usage: test_backup_docker.py BUILD
+"""
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from backup_lab import Agent  # noqa: E402
+from docker_lab import DockerLab  # noqa: E402
+from kbtest import Tap, wait_for  # noqa: E402
+from test_broker import Broker  # noqa: E402
+
+tap = Tap()
+
+
+class Database:
+    def __init__(self, lab):
+        self.lab = lab
+        lab.postgres_image("postgres:lab")
+        lab.docker("run", "-d", "--name", "db", "--label", "com.docker.compose.project=demo", "--label",
+                   "com.docker.compose.service=db", "-e", "POSTGRES_USER=app", "-e", "POSTGRES_PASSWORD=x", "-e",
+                   "POSTGRES_DB=app", "-v", "uploads:/uploads", "postgres:lab")
+        wait_for(lambda: lab.docker("exec", "db", "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0, 90)
+
+    def sql(self, text, database="app"):
+        done = self.lab.docker("exec", "db", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "app", "-d", database,
+                               "-c", text, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+    def content(self, database="app"):
+        return [self.sql(f"select md5(string_agg(x::text, '' order by x::text)) from {t} x", database)
+                for t in ("orders", "files")]
+
+
+def check(lab, build, scratch):
+    broker = Broker(lab, build / "firstboot/kbuild-agent")
+    agent = Agent(build / "firstboot/kbuild-agent", scratch, broker)
+    key = scratch / "key.txt"
+    subprocess.run(["age-keygen", "-o", str(key)], check=True, stderr=subprocess.DEVNULL)
+    key.chmod(0o600)
+    recipient = subprocess.run(["age-keygen", "-y", str(key)], check=True, capture_output=True,
+                               text=True).stdout.strip()
+    db = Database(lab)
+    db.sql("create table orders as select g id, md5(g::text) note from generate_series(1, 20000) g; "
+           "create table files as select g id, decode(repeat('00ff', 500), 'hex') from generate_series(1, 50) g")
+    agent.backup = {"postgres": {"container": "db", "user": "app"}, "recipients": [recipient], "volumes": ["uploads"]}
+    broker.config("name: demo\nbackup:\n  volumes: [uploads]\n  postgres: {container: db, user: app}\n")
+    broker.start()
+    try:
+        for form in ("custom", "plain"):
+            agent.backup["postgres"]["format"] = form
+            shutil.rmtree(agent.state / "backup", ignore_errors=True)
+            done = agent.run("backup", "--json")
+            if not tap.check(done.returncode == 0, f"{form}: a backup is taken and restored for a test", done.stderr):
+                continue
+            backup = agent.list()[0]
+            tap.check("restore" in backup["verified"] and backup["server"].startswith("17"),
+                      f"{form}: by a server of the same image", backup)
+            tap.check(any(f["kind"] == "volume" for f in backup["files"]), f"{form}: with its volume", backup)
+            left = lab.docker("ps", "-aq", "--filter", "name=kbuild-").stdout.split()
+            tap.equal(left, [], f"{form}: which is gone")
+            before = db.content()
+            db.sql("delete from orders; drop table files")
+            done = agent.run("restore", "--identity", key)
+            tap.check(done.returncode == 0, f"{form}: what was lost is restored", done.stderr)
+            tap.equal(db.content(), before, f"{form}: rows are equal")
+            tap.equal(db.sql("select count(*) from pg_database where datname like 'app_before_%'"), "1",
+                      f"{form}: the one before is kept")
+            old = db.sql("select datname from pg_database where datname like 'app_before_%'")
+            db.sql(f'drop database "{old}"', "postgres")
+    finally:
+        broker.stop()
+        log = broker.dir / "log"
+        if tap.failed and log.exists():
+            tap.note("broker: " + log.read_text()[-2000:].replace("\n", "\n# "))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with DockerLab() as lab:
+        scratch = lab.scratch / "backup"
+        scratch.mkdir()
+        try:
+            check(lab, Path(sys.argv[1]).resolve(), scratch)
+        except Exception as problem:  # pylint: disable=broad-except
+            tap.check(False, "the test ran to its end", repr(problem))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
