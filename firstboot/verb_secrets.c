@@ -98,8 +98,8 @@ static int run_rotate(struct agent *a, const struct verb_args *args, struct erro
 		return error_set(e, ERR_FAILED, "another rotation is at work");
 	if (r == 0 && name)
 		r = begin(a, name, e);
-	if (r == 0 && a->config->has_app)
-		r = agent_start_roles(a, GITOPS_ROLES, e);
+	if (r == 0)
+		r = agent_start_roles(a, a->config->has_app ? GITOPS_ROLES : 0, e);
 	if (r == 0)
 		r = rotation_finish(a, &why, e);
 	if (r < 0)

@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/lib"), str(TOP / "tests/bake"), str(TOP / "tests/agent")]
 from common import Overlay, private_mounts, tree  # noqa: E402
 from find_secrets import find_in_processes, find_in_tree, find_secrets  # noqa: E402
-from kbtest import Tap  # noqa: E402
+from kbtest import Tap, wait_for  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
 TOOL = str(BUILD / "tests/agent/handoff_tool")
@@ -76,6 +77,51 @@ def check_age(tap, tmp):
     tap.equal(pipe([TOOL, "decrypt", other.path], sealed)[::2], (1, "none of the keys opens it"), "another key does not open it")
     scrypt = b"age-encryption.org/v1\n-> scrypt bBdzmnJOgkpHeLLeyRUmqA 18\nz1C3LKsTeLDvWrbJBvWvC0l2SfYO7E7mwPLnJjGzlQk\n--- x\n"
     tap.check(pipe([TOOL, "decrypt", ours.path], scrypt + bytes(16))[0] == 1, "a file for a passphrase is refused")
+
+
+def ask(path, request, data=None):
+    """One request to the broker; its answer, and the bytes behind the descriptor that came with it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(str(path))
+        fds = []
+        if data is not None:
+            fds = [os.memfd_create("test")]
+            os.write(fds[0], data)
+        socket.send_fds(s, [json.dumps(request).encode()], fds)
+        text, got, _, _ = socket.recv_fds(s, 65536, 4)
+        for fd in fds:
+            os.close(fd)
+        answer = b"".join(os.pread(fd, 1 << 20, 0) for fd in got) if got else None
+        for fd in got:
+            os.close(fd)
+        return json.loads(text), answer
+
+
+def check_broker(tap, tmp):
+    root, path = tmp / "server", tmp / "broker.sock"
+    (root / "etc/kbuild").mkdir(parents=True)
+    (tmp / "broker-state").mkdir(mode=0o700)
+    (root / "etc/kbuild/handoff.json").write_text('{"v":1}')
+    (root / "etc/kbuild/image.key").write_text("AGE-SECRET-KEY-1")
+    broker = subprocess.Popen([BUILD / "firstboot/kbuild-agent", "run", "--listen", path, "--root", root, "--broker-state",
+                               tmp / "broker-state", "--state", tmp], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(path.exists, 20)
+        tap.equal(ask(path, {"op": "handoff-take"}), ({}, b'{"v":1}'), "the broker gives the handoff as a descriptor")
+        tap.equal(ask(path, {"op": "image-key"}), ({}, b"AGE-SECRET-KEY-1"), "and the image's key")
+        kept = root / "etc/kbuild/credentials/dns.json"
+        answer = ask(path, {"op": "credentials-store", "name": "dns"}, b'{"client_id":"x"}')
+        tap.equal((answer, kept.read_text(), kept.stat().st_mode & 0o777), (({}, None), '{"client_id":"x"}', 0o600),
+                  "it stores a credential for root alone")
+        for name, data in (("shadow", b"{}"), ("../../x", b"{}"), ("dns", b"no JSON"), ("dns", None)):
+            answer = ask(path, {"op": "credentials-store", "name": name}, data)[0]
+            tap.check("error" in answer, f"it refuses {name!r} with {data!r}", answer)
+        tap.equal(ask(path, {"op": "handoff-forget"}), ({}, None), "it forgets the handoff")
+        tap.equal(ask(path, {"op": "handoff-take"}), ({}, None), "and then has none")
+        tap.equal(sorted(p.name for p in (root / "etc/kbuild").iterdir()), ["credentials", "image.key"], "its file is gone")
+    finally:
+        broker.terminate()
+        broker.wait()
 
 
 def flip(data, at):
@@ -221,6 +267,7 @@ def main():
             check_cloudinit(tap, tmp, source)
         check_compose(tap, tmp)
         check_finder(tap, tmp)
+        check_broker(tap, tmp)
     return tap.done()
 
 
