@@ -159,6 +159,8 @@ def check_units(tap, i):
                          *(f"/usr/lib/systemd/system/{u}" for u in units))
     complaints = [line for line in text.splitlines() if "kbuild" in line or "cycle" in line]
     tap.check(status == 0 and not complaints, f"{i.release}: systemd has nothing to say about the units", text)
+    tap.check("kbuild-status.service" not in units and not i.path("/usr/lib/kbuild/console-status").exists(),
+              f"{i.release}: nobody but the agent reports how the server came up", units)
     for unit in ("kbuild-broker.socket", "kbuild-firstboot.service", "kbuild-firstboot.timer",
                  "kbuild-metadata.service"):
         tap.equal(i.run("systemctl", "is-enabled", unit)[1], "enabled", f"{i.release}: {unit} is enabled")

@@ -139,14 +139,30 @@ static int write_key(const struct bake *b, struct error *e)
 	return r;
 }
 
-/* When a timer fires, where the definition says it; an empty assignment takes the unit's own away. */
-static int write_timer(const struct bake *b, const char *name, const char *lines, struct error *e)
+static int write_dropin(const struct bake *b, const char *name, const char *text, struct error *e)
 {
 	_free_ char *path =
 		xasprintf("/etc/systemd/system/kbuild-%s.timer.d/10-definition.conf", name);
-	_free_ char *text = xasprintf("[Timer]\nOnCalendar=\n%s", lines);
 
 	return bake_puts(b, path, text, 0644, e);
+}
+
+/* When a timer fires, where the definition says it; an empty assignment takes the unit's own away. */
+static int write_timer(const struct bake *b, const char *name, const char *lines, struct error *e)
+{
+	_free_ char *text = xasprintf("[Timer]\nOnCalendar=\n%s", lines);
+
+	return write_dropin(b, name, text, e);
+}
+
+/* First boot starts all timers; one that has nothing to do then stays where it is. */
+static int write_idle(const struct bake *b, const char *name, const char *part, struct error *e)
+{
+	_free_ char *text = xasprintf(
+		"# The definition has no kbuild.%s. This is never true:\n[Unit]\nConditionPathExists=!/\n",
+		part);
+
+	return write_dropin(b, name, text, e);
 }
 
 static int write_interval(const struct bake *b, const char *name, const struct node *part,
@@ -163,17 +179,26 @@ static int write_interval(const struct bake *b, const char *name, const struct n
 	return write_timer(b, name, lines, e);
 }
 
-static int write_timers(const struct bake *b, struct error *e)
+static int write_backup(const struct bake *b, struct error *e)
 {
 	const char *at = node_str(node_get(b->def->backup, "at"));
 	const char *zone = node_str(node_get(b->def->backup, "timezone"));
 	_free_ char *lines =
 		xasprintf("OnCalendar=*-*-* %s:00 %s\n", at ? at : BACKUP_AT, zone ? zone : "UTC");
-	int r = write_interval(b, "gitops", b->def->app, "10s", e);
+
+	if (!b->def->backup)
+		return write_idle(b, "backup", "backup", e);
+	return at || zone ? write_timer(b, "backup", lines, e) : 0;
+}
+
+static int write_timers(const struct bake *b, struct error *e)
+{
+	int r = b->def->app ? write_interval(b, "gitops", b->def->app, "10s", e)
+			    : write_idle(b, "gitops", "app", e);
 
 	if (r == 0)
 		r = write_interval(b, "health", b->def->health, "1min", e);
-	return r == 0 && (at || zone) ? write_timer(b, "backup", lines, e) : r;
+	return r == 0 ? write_backup(b, e) : r;
 }
 
 /* What the image was made of, so that `kbuild-agent status` can tell what changed since. */

@@ -7,11 +7,13 @@ static const struct {
 	const char *name; /* in units/ */
 	const char *path; /* in the image */
 	bool enable;
+	bool agent; /* the agent does it where there is one: two would contradict each other */
 } files[] = {
-	{ "console-status", "/usr/lib/kbuild/console-status", false },
-	{ "kbuild-ssh-keys.service", "/usr/lib/systemd/system/kbuild-ssh-keys.service", true },
-	{ "kbuild-status.service", "/usr/lib/systemd/system/kbuild-status.service", true },
-	{ "kbuild-status.timer", "/usr/lib/systemd/system/kbuild-status.timer", true },
+	{ "console-status", "/usr/lib/kbuild/console-status", false, true },
+	{ "kbuild-ssh-keys.service", "/usr/lib/systemd/system/kbuild-ssh-keys.service", true,
+		false },
+	{ "kbuild-status.service", "/usr/lib/systemd/system/kbuild-status.service", true, true },
+	{ "kbuild-status.timer", "/usr/lib/systemd/system/kbuild-status.timer", true, true },
 };
 
 static bool applies(const struct bake *b)
@@ -26,7 +28,11 @@ static int run(const struct bake *b, struct error *e)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		const struct embedded *f = embedded_find(files[i].name);
-		int r = bake_puts(b, files[i].path, f->data, f->mode, e);
+		int r;
+
+		if (b->agent && files[i].agent)
+			continue;
+		r = bake_puts(b, files[i].path, f->data, f->mode, e);
 
 		if (r < 0)
 			return r;
