@@ -99,7 +99,7 @@ static bool parse_scp(struct repo_url *u, const char *text)
 {
 	const char *colon = strchr(text, ':'), *host;
 
-	if (!colon || memchr(text, '/', (size_t)(colon - text)))
+	if (!colon || colon[1] == ':' || memchr(text, '/', (size_t)(colon - text)))
 		return false;
 	host = split_user(u, text, (size_t)(colon - text));
 	if (!host || !split_host(u, host, (size_t)(colon - host)))
