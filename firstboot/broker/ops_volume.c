@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define DATA	"/var/lib/kbuild-data"
 #define VOLUMES "/var/lib/docker/volumes"
@@ -351,6 +352,47 @@ static int mount_volumes(const struct call *c, struct error *e)
 	return r;
 }
 
+#define UDEV_MS 30000 /* a small machine that just booted takes some seconds */
+#define LOOK_MS 200
+
+/* Whether udev's link by label leads to the device. */
+static bool is_linked(const struct call *c, const char *device)
+{
+	_free_ char *link = xasprintf("%s/dev/disk/by-label/" VOLUME_LABEL, c->b->root);
+	char target[128];
+	ssize_t n = readlink(link, target, sizeof target - 1);
+	const char *name;
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	return strcmp(name ? name + 1 : target, device) == 0;
+}
+
+/*
+ * systemd mounts by the link that udev makes. A label that is given while udev still looks at the one before
+ * is not seen; udev looks again whenever who had the device open for writing closes it.
+ */
+static void wait_for_udev(const struct call *c, const char *device)
+{
+	_free_ char *udev = xasprintf("%s/run/udev/control", c->b->root);
+	_free_ char *path = xasprintf("%s/dev/%s", c->b->root, device);
+
+	if (access(udev, F_OK) < 0)
+		return;
+	for (int waited = 0; waited < UDEV_MS && !is_linked(c, device); waited += LOOK_MS) {
+		const struct timespec pause = { 0, LOOK_MS * 1000000L };
+
+		if (waited % (5 * LOOK_MS) == 0) {
+			_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+			(void)fd;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int run_mount(struct call *c, struct error *e)
 {
 	_free_ struct args *reload = xcalloc(1, sizeof *reload);
@@ -366,8 +408,10 @@ static int run_mount(struct call *c, struct error *e)
 		return r;
 	args_set(reload, "systemctl", "daemon-reload", NULL);
 	r = check(c, reload, e);
-	if (r >= 0)
+	if (r >= 0) {
+		wait_for_udev(c, v.device);
 		r = systemctl(c, "start", DATA_UNIT, e);
+	}
 	if (r >= 0)
 		r = make_directories(c, e);
 	if (r >= 0)
