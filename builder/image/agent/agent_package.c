@@ -234,8 +234,9 @@ static int write_control(const struct agent_package *p, struct error *e)
 static int make(const struct agent_package *p, struct error *e)
 {
 	_free_ char *file = xasprintf(JOB "/%s", p->name);
-	const char *const pack[] = { "dpkg-deb", "--root-owner-group", "-Zxz", "--build",
-		JOB "/package", file, NULL };
+	static const char package[] = JOB "/package";
+	const char *const pack[] = { "dpkg-deb", "--root-owner-group", "-Zxz", "--build", package,
+		file, NULL };
 	int r = make_dirs(p, e);
 
 	if (r == 0)

@@ -46,15 +46,15 @@ static struct definition *make_definition(struct arena *a, const struct definiti
 	static const char *const archive[] = { "primary", "security" };
 	struct definition *def = arena_alloc(a, sizeof *def);
 	const struct mark at = { "the agent's toolchain", 0, 0 };
-	struct node *root = node_map(a, &at), *apt = node_map(a, &at);
+	struct node *root = node_map(a, &at), *sources = node_map(a, &at);
 
 	for (size_t i = 0; i < ARRAY_SIZE(archive); i++) {
 		struct node *n = node_get(definition_key(image, "apt"), archive[i]);
 
 		if (n)
-			node_set(a, apt, &at, archive[i], n);
+			node_set(a, sources, &at, archive[i], n);
 	}
-	node_set(a, root, &at, "apt", apt);
+	node_set(a, root, &at, "apt", sources);
 	*def = (struct definition){
 		.arena = a,
 		.path = "the agent's toolchain",
