@@ -23,8 +23,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define DIR_NAME "alerts"
-#define ID_LEN	 24 /* hexadecimal digits of the key's SHA-256: enough that two never meet */
+#define DIR_NAME    "alerts"
+#define ENTRIES_MAX ((size_t)4 * ALERTS_MAX) /* looked at, whoever made them */
+#define ID_LEN	    24 /* hexadecimal digits of the key's SHA-256: enough that two never meet */
 
 struct entry {
 	char name[sizeof DIR_NAME + ID_LEN + 8]; /* in the state directory */
@@ -118,7 +119,7 @@ static int list_entries(const struct agent *a, struct arena *arena, struct entry
 	size_t *ret_n, struct error *e)
 {
 	int fd = openat(a->state_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct entry *list = arena_alloc(arena, 4 * ALERTS_MAX * sizeof *list);
+	struct entry *list = arena_alloc(arena, ENTRIES_MAX * sizeof *list);
 	size_t n = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	int r = 0;
@@ -127,7 +128,7 @@ static int list_entries(const struct agent *a, struct arena *arena, struct entry
 	*ret_n = 0;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_errno(e, errno, "cannot read the alerts");
-	for (struct dirent *d; r >= 0 && dir && n < 4 * ALERTS_MAX && (d = readdir(dir));) {
+	for (struct dirent *d; r >= 0 && dir && n < ENTRIES_MAX && (d = readdir(dir));) {
 		if (strlen(d->d_name) != ID_LEN + 5 || strcmp(d->d_name + ID_LEN, ".json") != 0)
 			continue;
 		snprintf(

@@ -214,7 +214,7 @@ static void set_defaults(struct agent_config *c)
 	c->app.interval = 180;
 	c->app.timeout = 300;
 	c->app.repair_drift = true;
-	c->app.follow_forced = true;
+	c->app.follow_forced = false;
 	c->dns.provider = "ovh";
 	c->dns.ttl = 3600;
 	c->backup.postgres.user = "postgres";

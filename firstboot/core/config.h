@@ -28,7 +28,7 @@ struct agent_config {
 		uint64_t interval, timeout; /* seconds; 180, 300 */
 		bool bake_images;	    /* images: bake */
 		bool repair_drift;	    /* drift: repair (default) or report */
-		bool follow_forced;	    /* forced_updates: follow (default), or refuse */
+		bool follow_forced;	    /* forced_updates: refuse (default), or follow */
 		const char **signers;	    /* allowed_signers lines; NULL: unsigned is fine */
 		const char **known_hosts;   /* lines of a known_hosts file; NULL: none */
 		const char **zero_downtime; /* services; NULL: none */

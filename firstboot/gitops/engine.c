@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define SECOND 1000
+#define SECOND INT64_C(1000)
 
 /* Each is longer than the broker's own limit for it, so that the broker says what was slow. */
 #define RENDER_MS (200 * SECOND)

@@ -521,7 +521,7 @@ static void begin(void)
 {
 	static const char text[] =
 		"name: demo\napp: {repository: 'https://x/y.git', health: "
-		"'http://demo/', signers: ['me ssh-ed25519 AAAA']}\n";
+		"'http://demo/', forced_updates: follow, signers: ['me ssh-ed25519 AAAA']}\n";
 	struct error e = { 0 };
 
 	tmp_fd();
