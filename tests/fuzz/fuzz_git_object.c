@@ -19,7 +19,7 @@ static void commit(const char *data, size_t size)
 
 	(void)commit_parse(data, size, a, &c);
 	if (commit_signature(data, size, &payload, &signature) == COMMIT_UNSIGNED &&
-		(payload.len != size || memcmp(payload.data, data, size) != 0))
+		(payload.len != size || memcmp(buf_str(&payload), data, size) != 0))
 		abort();
 }
 
