@@ -155,12 +155,14 @@ static int copy_dir(
 	if (mkdirat(to_dir, name, 0700) < 0)
 		return error_errno(e, errno, "cannot copy %s", path);
 	to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = to < 0 ? -errno : list_dir(c, from, path, &list);
+	if (to < 0)
+		return error_errno(e, errno, "cannot copy %s", path);
+	r = list_dir(c, from, path, &list);
 	if (r < 0)
 		return error_errno(e, r, "cannot read %s", path);
 	sha256_adds(c->hash, "directory");
 	sha256_adds(c->hash, path);
-	for (char **p = list; *p; p++) {
+	for (char **p = list; p && *p; p++) {
 		_free_ char *below = xasprintf("%s%s%s", path, *path ? "/" : "", *p);
 
 		r = copy_entry(c, from, *p, to, *p, below, e);
@@ -208,13 +210,13 @@ static const char *last_name(const char *path)
 }
 
 /* Gives the copy its name; an equal one that is there already is as good. */
-static int publish(int content, const char *new, const char *digest, struct error *e)
+static int publish(int content, const char *scratch, const char *name, struct error *e)
 {
-	_close_ int fd = openat(content, new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int fd = openat(content, scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fchmod(fd, 0755) < 0 || syncfs(fd) < 0)
 		return error_errno(e, errno, "cannot keep what the services bind");
-	if (renameat(content, new, content, digest) == 0) {
+	if (renameat(content, scratch, content, name) == 0) {
 		int r = fsync(content);
 
 		return r < 0 ? error_errno(e, errno, "cannot keep what the services bind") : 0;
@@ -231,7 +233,7 @@ int content_keep(const struct broker *b, int release_fd, const char *path,
 	struct copy c = { .extra = extra, .hash = hash };
 	_free_ char *top = xasprintf("%s/content", b->state);
 	_close_ int content = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_free_ char *new = xasprintf(".new-%d", (int)getpid());
+	_free_ char *scratch = xasprintf(".new-%d", (int)getpid());
 	const char *name = last_name(path);
 	_close_ int to = -1;
 	char digest[SHA256_HEX];
@@ -239,18 +241,18 @@ int content_keep(const struct broker *b, int release_fd, const char *path,
 
 	if (content < 0)
 		return error_errno(e, errno, "cannot open %s", top);
-	r = remove_all(content, new);
-	if (r < 0 || mkdirat(content, new, 0700) < 0)
+	r = remove_all(content, scratch);
+	if (r < 0 || mkdirat(content, scratch, 0700) < 0)
 		return error_errno(e, r < 0 ? r : errno, "cannot write to %s", top);
-	to = openat(content, new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to = openat(content, scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (to < 0)
 		return error_errno(e, errno, "cannot write to %s", top);
 	r = copy_entry(&c, release_fd, *path ? path : ".", to, name, path, e);
 	if (r >= 0) {
 		sha256_end(hash, digest);
-		r = publish(content, new, digest, e);
+		r = publish(content, scratch, digest, e);
 	}
-	(void)remove_all(content, new);
+	(void)remove_all(content, scratch);
 	if (r >= 0)
 		*ret_path = xasprintf("%s/%s/%s", top, digest, name);
 	return r;

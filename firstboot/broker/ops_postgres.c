@@ -27,7 +27,7 @@
 #define WORK_SECONDS	  (12 * 3600) /* dumping, or restoring, what grew in years */
 #define LIST_MAX	  (16 * MIB)
 #define READY_MS	  90000
-#define FORGOTTEN_SECONDS (6 * 3600)
+#define FORGOTTEN_SECONDS (6 * 3600L)
 
 struct pg_args {
 	const char *container, *user, *database, *kind, *query, *to, *image;

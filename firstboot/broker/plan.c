@@ -149,7 +149,10 @@ int plan_prune(const struct broker *b, const char *const *keep, struct error *e)
 		       : error_errno(e, errno, "cannot read the plans");
 
 	while (r >= 0 && (entry = readdir(c))) {
-		if (sha256_valid(entry->d_name) && !is_young(dirfd(c), entry->d_name) &&
+		bool ours = sha256_valid(entry->d_name) ||
+			    strncmp(entry->d_name, ".new-", 5) == 0; /* cut off by a power cut */
+
+		if (ours && !is_young(dirfd(c), entry->d_name) &&
 			!strstr(buf_str(&all), entry->d_name))
 			(void)remove_all(dirfd(c), entry->d_name);
 	}

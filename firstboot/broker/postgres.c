@@ -130,7 +130,7 @@ const struct pg_query *pg_query_find(const char *word)
 static void add_quoted(struct buf *out, char quote, const char *text)
 {
 	buf_addc(out, quote);
-	for (; *text; text++) {
+	for (; text && *text; text++) {
 		if (*text == quote)
 			buf_addc(out, quote);
 		buf_addc(out, *text);
