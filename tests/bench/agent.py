@@ -105,7 +105,8 @@ def compare(kind, lab, build, runs, but):
     for what, a, b, bound in zip(("CPU", "wall"), ours, theirs, (CPU, WALL)):
         print(f"{kind:5} {what:4} {a * 1000:7.1f} ms, git {b * 1000:7.1f} ms: {a / b:.2f} (at most {bound})"
               f"{'' if a / b <= bound else '  TOO MUCH'}", flush=True)
-        worst = max(worst, a / b / bound)
+        # Wall time is also the server's and the machine's: it is shown, not judged.
+        worst = max(worst, a / b / bound if what == "CPU" else 0)
     print(f"{kind:5} peak {most / (1 << 20):6.1f} MiB of all processes (at most {MEMORY >> 20})"
           f"{'' if most <= MEMORY else '  TOO MUCH'}", flush=True)
     return worst
@@ -126,7 +127,7 @@ def main():
         ours.close()
         servers.join()
         shutil.rmtree(where, ignore_errors=True)
-    print(f"{'' if worst <= 1 else 'not '}ok 1 - a check without a change is cheap")
+    print(f"{'' if worst <= 1 else 'not '}ok 1 - a check without a change is cheap in CPU and memory")
     return worst > 1
 
 
