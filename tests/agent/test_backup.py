@@ -34,6 +34,7 @@ class World:
         self.broker.containers["db"] = self.pg
         self.agent = Agent(program, self.dir, self.broker)
         self.program = program
+        self.storage = None
         self.fill()
 
     def fill(self):
@@ -65,6 +66,8 @@ class World:
                                     text=True).stdout.strip()
 
     def stop(self):
+        if self.storage:
+            self.storage.stop()
         self.broker.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -440,7 +443,6 @@ def test_offsite(world):
     storage.faults.clear()
     tap.check(done.returncode == 0, "all of it lost, it comes back from there (a fifth of answers being 503)", done.stderr)
     tap.equal(pg.rows("app"), before, "with equal rows")
-    storage.stop()
 
 
 def test_offsite_faults(world):
@@ -477,7 +479,6 @@ def test_offsite_faults(world):
     tap.check(spoilt in remote_ids(storage) or spoilt not in [b["id"] for b in agent.list()],
               "what was missed is sent by the next run", remote_ids(storage))
     tap.equal(storage.complaints, [], "no signature was wrong, in any of it")
-    storage.stop()
 
 
 def test_offsite_resumes(world):
@@ -514,7 +515,6 @@ def test_offsite_resumes(world):
         "key": "demo/20200101T000000Z/x.zst", "id": "lost", "sha256": "0" * 64, "part_size": 16 << 20, "etags": []}))
     agent.run("backup")
     tap.equal(storage.aborted, ["lost"], "an upload of a backup that is gone is aborted")
-    storage.stop()
 
 
 def test_offsite_retention(world):
@@ -532,7 +532,6 @@ def test_offsite_retention(world):
     done = agent.run("backup")
     tap.check(done.returncode == 3 and "'s3'" in done.stderr and "S3RVER" not in done.stderr,
               "without the secret it says which", done.stderr)
-    storage.stop()
 
 
 def test_rehearsal(world):
