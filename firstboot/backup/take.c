@@ -291,7 +291,7 @@ static const char *read_revision(const struct agent *a, struct arena *arena)
 
 	if (state_read(a, "gitops.json", arena, &doc, &e) != 0)
 		return NULL;
-	return node_str(node_path(doc, "good.commit"));
+	return node_str(node_path(doc, "good.sha"));
 }
 
 static void note_checks(struct taking *k)
