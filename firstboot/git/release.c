@@ -185,8 +185,11 @@ static int write_links(struct release *w, int root, struct error *e)
 			close(fd);
 			continue;
 		}
-		/* One that leads to nothing inside is harmless: by its text it goes nowhere else. */
-		if (errno == ENOENT || errno == ENOTDIR)
+		/*
+		 * One that leads to nothing inside is harmless: by its text it goes nowhere else. So does
+		 * each that openat2() cannot be asked about: units with RestrictSUIDSGID= have none.
+		 */
+		if (errno == ENOENT || errno == ENOTDIR || errno == ENOSYS)
 			continue;
 		buf_reset(&w->path);
 		buf_adds(&w->path, w->links[i].path);

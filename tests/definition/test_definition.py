@@ -110,9 +110,11 @@ def every_key_of_the_installed_schema_is_known(kbuild):
 def the_reference_says_what_the_table_says(kbuild):
     text = (SOURCE / "docs/reference.md").read_text()
     rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)
-    said = {key: (fate.strip(), why.strip()) for key, fate, why in rows}
     table = {row["key"]: (row["becomes"], row["why"])
              for row in json.loads(run(kbuild, "explain", "--all", "--json").stdout)}
+    # Other tables of three columns say other things in the second.
+    fates = {fate for fate, _ in table.values()}
+    said = {key: (fate.strip(), why.strip()) for key, fate, why in rows if fate.strip() in fates}
     wrong = [k for k in table if said.get(k) != table[k]] + [k for k in said if k not in table]
     assert not wrong, "docs/reference.md differs for %s; see docs/reference.py" % ", ".join(wrong)
 
