@@ -20,7 +20,7 @@
 #define HEADERS_MAX 12
 #define TEXT_MS	    60000
 /* A body of 16 MiB at 64 KiB/s, and an answer that S3 takes its time for. */
-#define BODY_MS (5 * 60 * 1000)
+#define BODY_MS (INT64_C(5) * 60 * 1000)
 
 static const struct retry patience = { .base_ms = 500, .cap_ms = 20000, .tries = 6 };
 

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define PLAUSIBLE_WAIT_MS 10000
-#define WRONG_WAIT_MS	  (5 * 60 * 1000)
+#define WRONG_WAIT_MS	  (INT64_C(5) * 60 * 1000)
 #define POLL_MS		  1000
 #define CALL_MS		  10000
 #define DAY		  86400

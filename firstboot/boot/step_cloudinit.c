@@ -11,7 +11,7 @@
  * Our unit comes after cloud-init.target, so that there is mostly nothing to wait for. Where the timer
  * started it, or a stage hangs, this is how long a server waits for what it may never get.
  */
-#define WAIT_MS (10 * 60 * 1000)
+#define WAIT_MS (INT64_C(10) * 60 * 1000)
 #define POLL_MS 250
 
 static void judge(struct boot *b, const struct cloudinit *c)

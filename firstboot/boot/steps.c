@@ -4,7 +4,7 @@
 #include "boot.h"
 #include "status_line.h"
 
-#define SECONDS 1000
+#define SECONDS INT64_C(1000)
 #define MINUTES (60 * SECONDS)
 
 /* Of what waits for a service of this machine, and of what waits for the network. */

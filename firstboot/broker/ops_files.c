@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define WORK_SECONDS (12 * 3600)
+#define WORK_SECONDS (INT64_C(12) * 3600)
 
 struct files_args {
 	const char *volume, *path;

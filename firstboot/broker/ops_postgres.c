@@ -24,7 +24,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WORK_SECONDS	  (12 * 3600) /* dumping, or restoring, what grew in years */
+#define WORK_SECONDS	  (INT64_C(12) * 3600) /* dumping, or restoring, what grew in years */
 #define LIST_MAX	  (16 * MIB)
 #define READY_MS	  90000
 #define FORGOTTEN_SECONDS (6 * 3600L)

@@ -232,7 +232,7 @@ static void set_defaults(struct agent_config *c)
 	c->health.memory_percent = 90;
 	/* One that is busy has one or two; one that does not get on has more. */
 	c->health.load_per_cpu = 4;
-	c->health.backup_age = 26 * 3600;
+	c->health.backup_age = UINT64_C(26) * 3600;
 	c->health.alert.smtp.port = 587;
 	c->health.alert.webhook_form = "generic";
 }

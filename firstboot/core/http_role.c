@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define DEFAULT_MS  60000	      /* as in http.h */
-#define BODY_MS	    (6 * 3600 * 1000) /* a body from a file may be gigabytes on a slow line */
+#define DEFAULT_MS  60000		       /* as in http.h */
+#define BODY_MS	    (INT64_C(6) * 3600 * 1000) /* a body from a file may be gigabytes on a slow line */
 #define GRACE_MS    5000
 #define DEFAULT_MAX (16 * MIB)
 

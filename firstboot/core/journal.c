@@ -65,9 +65,8 @@ int journal_open(struct journal **ret, const struct agent *a, const char *name, 
 	r = fd_read(j->fd, JOURNAL_MAX, &text);
 	if (r >= 0) {
 		whole = read_lines(j, buf_str(&text));
-		if (whole < text.len && ftruncate(j->fd, (off_t)whole) < 0)
-			r = -errno;
-		else if (lseek(j->fd, 0, SEEK_END) < 0)
+		if ((whole < text.len && ftruncate(j->fd, (off_t)whole) < 0) ||
+			lseek(j->fd, 0, SEEK_END) < 0)
 			r = -errno;
 	}
 	if (r >= 0)

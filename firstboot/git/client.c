@@ -18,8 +18,8 @@
  * wire.h. The rest may have to fetch anew, when the repository turns out to be damaged.
  */
 #define CHECK_MS 60000
-#define FETCH_MS (10 * 60000)
-#define LOCAL_MS (10 * 60000)
+#define FETCH_MS (INT64_C(10) * 60000)
+#define LOCAL_MS (INT64_C(10) * 60000)
 
 static int call(struct agent *a, const struct buf *q, int64_t deadline, struct ipc_message *ret,
 	struct error *e)

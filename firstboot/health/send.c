@@ -28,7 +28,7 @@
 #define SENT_STATE "alerts-sent.json"
 #define PING_MS	   20000
 /* A channel that failed for so long is given up for this alert; the others had it. */
-#define GIVE_UP_S (24 * 3600)
+#define GIVE_UP_S (INT64_C(24) * 3600)
 
 static const struct channel *const channels[] = { &channel_mail, &channel_webhook };
 

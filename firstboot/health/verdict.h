@@ -6,9 +6,9 @@
 
 #include "checks.h"
 
-#define VERDICT_WINDOW 3	   /* runs that are looked at … */
-#define VERDICT_NEEDED 2	   /* … of which so many must agree to change the state */
-#define REMINDER_S     (24 * 3600) /* a fault that lasts is told again after so long */
+#define VERDICT_WINDOW 3 /* runs that are looked at … */
+#define VERDICT_NEEDED 2 /* … of which so many must agree to change the state */
+#define REMINDER_S     (INT64_C(24) * 3600) /* a fault that lasts is told again after so long */
 
 enum event {
 	EVENT_NONE,
