@@ -18,7 +18,7 @@ static void judge(struct boot *b, const struct cloudinit *c)
 {
 	switch (c->state) {
 	case CLOUDINIT_UNFINISHED:
-		boot_fail(b, "cloud-init had not finished within %d minutes%s%s", WAIT_MS / 60000,
+		boot_fail(b, "cloud-init had not finished within %ld minutes%s%s", WAIT_MS / 60000,
 			c->stage ? ", it stood in " : "", c->stage ? c->stage : "");
 		break;
 	case CLOUDINIT_ERROR:
