@@ -27,6 +27,11 @@
 /* From a failing health check to a proxy that sends nothing more: Docker's retries, the proxy's lag. */
 #define DRAIN_MS 60000
 #define LAG_MS	 3000
+/*
+ * Healthy for the engine is not yet known to the proxy, which cannot be asked: it looks names up and checks at
+ * intervals of its own, and on a busy machine late.
+ */
+#define FOUND_MS 10000
 /* A container without a limit of its own is taken to need this much beside the old one. */
 #define MEMORY_GUESS (256 * MIB)
 
@@ -220,6 +225,8 @@ int overlap_replace(
 		if (look(d, s, true, &new, &ignored) >= 0)
 			(void)end(d, &new, &ignored);
 	}
+	if (r >= 0 && clock_sleep_ms(d->a->clock, FOUND_MS) < 0)
+		r = error_set(e, ERR_INTERRUPTED, "interrupted");
 	if (r >= 0)
 		r = drain(d, s, &old, e);
 	return r < 0 ? r : end(d, &old, e);
