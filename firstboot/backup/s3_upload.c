@@ -125,6 +125,7 @@ static int begin(const struct s3_upload_job *j, struct s3_upload *u, struct erro
 	_cleanup_(http_response_free) struct http_response answer = HTTP_RESPONSE_INIT;
 	const struct http_header meta[] = { { S3_META_SHA256, j->sha256 }, {} };
 	struct found f = { NULL, "InitiateMultipartUploadResult/UploadId" };
+	_free_ char *id = NULL;
 	int r = s3_demand(j->s3,
 		&(struct s3_call){
 			.method = "POST", .key = j->key, .query = "uploads=", .headers = meta },
@@ -132,13 +133,12 @@ static int begin(const struct s3_upload_job *j, struct s3_upload *u, struct erro
 
 	if (r >= 0)
 		r = xml_read(buf_str(&answer.body), answer.body.len, find_element, &f, e);
-	if (r >= 0 && (!f.text || !*f.text))
+	id = f.text;
+	if (r >= 0 && (!id || !*id))
 		r = error_set(e, ERR_FAILED, "the object storage gave the upload no id");
-	if (r < 0) {
-		free(f.text);
+	if (r < 0)
 		return r;
-	}
-	u->id = f.text;
+	u->id = TAKE(id);
 	u->key = xstrdup(j->key);
 	u->sha256 = xstrdup(j->sha256);
 	u->part_size = S3_PART_SIZE;
