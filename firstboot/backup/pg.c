@@ -12,10 +12,10 @@
 
 #include <string.h>
 
-#define BEGIN_MS (INT64_C(2) * 60 * 1000) /* docker exec on a busy server */
-#define QUERY_MS (INT64_C(5) * 60 * 1000) /* create-db waits for who uses the template */
-#define WORK_MS	 (12 * 3600 * 1000LL)	  /* restoring what took a night to grow */
-#define END_MS	 (INT64_C(60) * 1000)	  /* the pipe is closed: the program ends */
+#define BEGIN_MS (INT64_C(2) * 60 * 1000)    /* docker exec on a busy server */
+#define QUERY_MS (INT64_C(5) * 60 * 1000)    /* create-db waits for who uses the template */
+#define WORK_MS	 (INT64_C(12) * 3600 * 1000) /* restoring what took a night to grow */
+#define END_MS	 (INT64_C(60) * 1000)	     /* the pipe is closed: the program ends */
 
 void pg_stream_close(struct pg_stream *s)
 {

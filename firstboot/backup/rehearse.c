@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* A little less than a week: the timer does not come to the second. */
-#define EVERY (INT64_C(7) * 24 * 3600 - 6 * 3600)
+#define EVERY (INT64_C(7) * 24 * 3600 - INT64_C(6) * 3600)
 
 bool rehearse_due(const struct agent *a, const struct backup_list *l, int64_t now)
 {

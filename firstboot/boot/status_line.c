@@ -79,7 +79,8 @@ static void add_reason(struct boot *b, enum boot_state state, const char *fmt, v
 	_free_ char *text = xvasprintf(fmt, ap);
 
 	b->reasons = grow(b->reasons, b->n_reasons, &b->cap_reasons, sizeof *b->reasons);
-	b->reasons[b->n_reasons++] = arena_strndup(b->arena, text, MIN(strlen(text), 2 * NOTE_MAX));
+	b->reasons[b->n_reasons++] =
+		arena_strndup(b->arena, text, MIN(strlen(text), (size_t)2 * NOTE_MAX));
 	b->worst = MAX(b->worst, state);
 }
 
