@@ -1,0 +1,123 @@
+/*
+ * OpenStack's APIs: signing in at Keystone, the catalogue, and calls of any service that are
+ * authenticated, paced and repeated as these services want it. What a call means is known only to who
+ * makes it. Network and time come through seams.
+ *
+ * The token is kept in CACHE/tokens (0600) and used again by the next run until it ends; a
+ * service that refuses it gets a new one, once.
+ */
+#pragma once
+
+#include "base.h"
+
+struct arena;
+struct buf;
+struct clock;
+struct error;
+struct http;
+struct node;
+
+/*
+ * How to sign in. All strings borrowed, must outlive the struct os; "" is as good as NULL. Exactly one of:
+ * user and password, an application credential, a token from elsewhere, OIDC client credentials.
+ */
+struct os_access {
+	const char *from;     /* where it was read, for messages: "clouds.yaml: gra", "OS_*" */
+	const char *auth_url; /* with or without /v3 */
+	const char *region;   /* the default one; NULL: none, each call names its own */
+	const char *interface; /* "public" (NULL), "internal", "admin" */
+	const char *cacert;    /* a file, or NULL: the system's */
+	const char *user_id, *user_name, *user_domain_id, *user_domain_name, *password;
+	const char *credential_id, *credential_name, *credential_secret;
+	const char *token;
+	/* OIDC: an id_token for client credentials, then Keystone's federation. */
+	const char *oidc_provider, *oidc_protocol, *oidc_discovery, *oidc_client, *oidc_secret,
+		*oidc_scope;
+	const char *project_id, *project_name, *project_domain_id, *project_domain_name;
+};
+
+/* ERR_INVALID: no way, half a way or two ways to sign in; says which members are missing. */
+int os_access_check(const struct os_access *k, struct error *e);
+
+/*
+ * As the official clients find it: OS_CLIENT_CONFIG_FILE, ./clouds.yaml, ~/.config/openstack/,
+ * /etc/openstack/ (the first that is there; secure.yaml and clouds-public.yaml beside it merged in),
+ * the entry named by cloud, else OS_CLOUD, else the only one; OS_* where no entry is named. cloud and
+ * region: of the command line, or NULL. Strings in the arena. ERR_INVALID with file:line:col for wrong
+ * files; ERR_FAILED when there is nothing to sign in with, saying what was looked for.
+ */
+int os_access_read(struct os_access *ret, const char *cloud, const char *region, struct arena *a,
+	struct error *e);
+
+enum os_service {
+	OS_IDENTITY,
+	OS_IMAGE,
+	OS_COMPUTE,
+	OS_NETWORK,
+	OS_VOLUME, /* block-storage, volumev3 */
+	OS_PLACEMENT,
+};
+
+struct os;
+
+/* Returns new. Nothing is asked of the network before the first call. http, clock, cache_dir: borrowed. */
+int os_new(struct os **ret, const struct os_access *k, const struct http *http,
+	const struct clock *clock, const char *cache_dir, struct error *e);
+void os_free(struct os *o);
+DEFINE_CLEANUP(struct os *, os_free);
+
+struct os_query {
+	enum os_service service;
+	const char *region;	  /* NULL: the default one */
+	const char *method;	  /* GET, POST, PUT, PATCH, DELETE */
+	const char *path;	  /* from the endpoint on, escaped: "/servers/detail?limit=100"; an endpoint's
+				     version (v2, v2.0, v3/PROJECT) is found and never part of it */
+	const char *body;	  /* JSON, or NULL */
+	const char *content_type; /* NULL: application/json */
+	const char *microversion; /* "2.67", or NULL; more than the server has is ERR_FAILED and says so */
+	bool harmless;		  /* a POST that may be made twice */
+};
+
+/* What a call may come to besides 0; the error is filled for each, so that it can still be returned. */
+enum os_outcome {
+	OS_ABSENT = 1, /* 404, 410 */
+	OS_CONFLICT,   /* 409 */
+	OS_UNSURE,     /* a POST may or may not have been carried out: look, then decide */
+	OS_REFUSED,    /* 400, 403, 413, 422: the request itself, or a quota; the error has its words */
+};
+
+/*
+ * Makes one call, with several attempts for what a moment mends (429, 5xx, resets, time-outs, half
+ * answers, a kept connection that the server has closed unannounced), but never a second POST that
+ * could be carried out twice. *ret, in the arena, is the answer; an empty one is a null node. ERR_NETWORK:
+ * it may work later. ERR_FAILED: it will not.
+ */
+int os_call(struct os *o, const struct os_query *q, struct arena *a, struct node **ret,
+	struct error *e);
+/* The same where every outcome but success is an error. */
+int os_must(struct os *o, const struct os_query *q, struct arena *a, struct node **ret,
+	struct error *e);
+
+/*
+ * All pages of a list: the member key of each answer, as one list node, following "next" and
+ * "KEY_links", bounded.
+ */
+int os_list(struct os *o, const struct os_query *q, const char *key, struct arena *a,
+	struct node **ret, struct error *e);
+
+/* For exchanges that are not calls (the bytes of an image): a token that lives for at least life_s more. */
+int os_token(struct os *o, int64_t life_s, const char **ret, struct error *e);
+/* The next os_token() makes a new one: a service has refused this one. */
+void os_token_forget(struct os *o);
+/* The endpoint with its version, without '/' at its end; in the arena. ERR_FAILED names the regions there are. */
+int os_endpoint(struct os *o, enum os_service service, const char *region, struct arena *a,
+	const char **ret, struct error *e);
+/* Whether the catalogue has the service in that region. Signs in. */
+int os_has(struct os *o, enum os_service service, const char *region, bool *ret, struct error *e);
+/* The regions where the catalogue has that service, sorted, NULL-terminated; in the arena. Signs in. */
+int os_regions(struct os *o, enum os_service service, struct arena *a, const char *const **ret,
+	struct error *e);
+/* The project of the token, in the arena. Signs in. */
+int os_project(struct os *o, struct arena *a, const char **ret, struct error *e);
+/* Calls sent since os_new(), attempts counted each; for figures and tests. */
+unsigned os_calls(const struct os *o);
