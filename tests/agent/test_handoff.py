@@ -226,14 +226,18 @@ def check_finder(tap, tmp):
     found = find_secrets(str(root), [SECRET, "another-value"], skip=["allowed"], processes=False)
     tap.equal(sorted({place for place, _, _ in found}), sorted([*FORMS, "border"]), "the finder finds a value in every form")
     tap.check(SECRET not in repr(found), "and does not print it")
-    child = subprocess.Popen(["sleep", "60"], env={"TOKEN": SECRET})
-    other = subprocess.Popen(["sh", "-c", "sleep 60 # $0", SECRET])
+    given = [subprocess.Popen(["cat", "-", *more], env={"TOKEN": token}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+             for token, more in ((SECRET, []), ("", [SECRET]))]
     try:
+        for process in given:
+            # A process that answers has its arguments: in the midst of exec(), where Popen returns, the kernel shows none.
+            process.stdin.write(b"!")
+            process.stdout.read(1)
         found = find_in_processes([SECRET])
     finally:
-        for process in (child, other):
+        for process in given:
             process.kill()
-            process.wait()
+            process.communicate()
     tap.equal(sorted({place.split(" of ")[0] for place, _, _ in found}), ["the command line", "the environment"],
               "and in what processes were given")
 
