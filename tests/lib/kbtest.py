@@ -1,8 +1,10 @@
 """What the test programs in Python share: TAP, a kbuild with directories of its own, waiting."""
 import json
 import os
+import select
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -119,6 +121,22 @@ def processes(needle):
         except OSError:
             pass
     return found
+
+
+def kill(pids):
+    """kill -9, until they have ended. A dying process has no command line any more long before the kernel has
+    closed its files and given up their locks; the pidfd tells the end of its last thread, which comes after that."""
+    fds = []
+    for pid in pids:
+        try:
+            fds.append(os.pidfd_open(pid))
+            signal.pidfd_send_signal(fds[-1], signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended by itself
+    for fd in fds:
+        if not select.select([fd], [], [], 60)[0]:
+            raise TimeoutError(f"killed, but has not ended in 60 s: one of {pids}")
+        os.close(fd)
 
 
 def mounts(needle):

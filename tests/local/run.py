@@ -20,6 +20,9 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lib"))
+from kbtest import kill  # noqa: E402
+
 READY = 'kbuild-status: {"version":1,"state":"ready"}\r\n'
 OBEY, SWITCH_OFF = 1, 2
 LIMIT = 90  # seconds for one kbuild: a hang is a failure
@@ -121,9 +124,7 @@ class Place:
             return ""
 
     def kill_qemu(self):
-        for pid in self.qemus():
-            os.kill(pid, signal.SIGKILL)
-        until("QEMU is gone", lambda: not self.qemus())
+        kill(self.qemus())
 
     def left(self):
         servers = self.state / "servers"

@@ -8,10 +8,8 @@ UEFI. "Outside" is this machine, through a forwarded port.
 """
 import io
 import json
-import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import tarfile
@@ -20,7 +18,7 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from kbtest import SOURCE, Kbuild, Server, Tap, free_port, processes, program_argument, wait_for  # noqa: E402
+from kbtest import SOURCE, Kbuild, Server, Tap, free_port, kill, processes, program_argument, wait_for  # noqa: E402
 
 BOOT = 900  # seconds; two servers under emulation on a busy machine
 OPEN, SHUT = 80, 8081  # a port that the definition's firewall allows, and one that it does not
@@ -189,9 +187,7 @@ def check_killed(tap, kbuild, servers):
     """A power cut for all of them at once."""
     pids = processes(str(kbuild.state))
     tap.check(len(pids) >= len(servers), f"{len(servers)} servers run side by side", pids)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not processes(str(kbuild.state)), 20)
+    kill(pids)
     states = {x.get("name"): x.get("state") for x in listed(kbuild)}
     tap.equal(sorted(states.values()), ["stopped"] * len(servers), "killed servers are stopped")
     for s in servers:
