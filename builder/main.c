@@ -68,51 +68,6 @@ const struct program program = {
 		"  kbuild launch images/demo.yaml     boot a server from it, here\n",
 };
 
-static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct error *e)
-{
-	const struct verb *v = NULL;
-	_buf_ text = BUF_INIT;
-
-	if (verb_arg(a, 0)) {
-		v = verb_find(verb_arg(a, 0));
-		if (!v)
-			return verb_unknown(verb_arg(a, 0), e);
-	}
-	if (verb_opt(a, "man"))
-		verb_manual(v, &text);
-	else
-		verb_help(v, &text);
-	fputs(buf_str(&text), stdout);
-	return 0;
-}
-
-static const struct verb_option help_options[] = {
-	{ "man", NULL, "as a section of the manual page", 0 },
-	{},
-};
-
-const struct verb verb_help_verb = {
-	.name = "help",
-	.args = "[VERB]",
-	.summary = "explain kbuild, or one verb",
-	.max = 1,
-	.options = help_options,
-	.run = run_help,
-};
-
-static int run_version(struct ctx *c, _unused_ const struct verb_args *a, _unused_ struct error *e)
-{
-	printf(c->json ? "{\"version\":\"%s\"}\n" : "kbuild %s\n", KBUILD_VERSION);
-	return 0;
-}
-
-const struct verb verb_version = {
-	.name = "version",
-	.args = "",
-	.summary = "print the version",
-	.run = run_version,
-};
-
 /* --option, else $env, else $xdg/kbuild, else ~/fallback/kbuild. Returns new, absolute. */
 static char *directory(const char *option, const char *env, const char *xdg, const char *fallback)
 {
@@ -210,15 +165,8 @@ static int run_verb(struct ctx *c, const struct verb *v, const struct verb_args 
 {
 	const char *dir = verb_opt(a, "directory");
 
-	if (verb_opt(a, "help")) {
-		_buf_ text = BUF_INIT;
-
-		verb_help(v, &text);
-		fputs(buf_str(&text), stdout);
+	if (verb_answer_common(v, a))
 		return 0;
-	}
-	if (verb_opt(a, "version"))
-		return run_version(c, a, e);
 	if (dir && chdir(dir) < 0)
 		return error_errno(e, errno, "cannot work in '%s'", dir);
 	return v->run(c, a, e);

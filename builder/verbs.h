@@ -3,7 +3,7 @@
 
 #include "verb.h"
 
-extern const struct verb verb_help_verb, verb_version, verb_completion;
+extern const struct verb verb_completion;
 extern const struct verb verb_check, verb_explain, verb_show;
 extern const struct verb verb_lock, verb_build;
 extern const struct verb verb_launch, verb_list, verb_status, verb_console, verb_ssh, verb_stop,

@@ -64,3 +64,8 @@ int verb_unknown(const char *name, struct error *e);
 void verb_help(const struct verb *v, struct buf *out);
 /* The same as a section of the manual page: synopsis, options, examples (NULL: the common options). */
 void verb_manual(const struct verb *v, struct buf *out);
+
+/* The verbs "help" and "version", for the table of either program. */
+extern const struct verb verb_help_verb, verb_version;
+/* Prints what --help or --version ask for; false when neither was given. v: NULL, or of which help is wanted. */
+bool verb_answer_common(const struct verb *v, const struct verb_args *a);

@@ -60,51 +60,6 @@ const struct program program = {
 		"5 network, 6 a health gate or check failed, 7 needs confirmation, 130 interrupted.\n",
 };
 
-static int run_help(_unused_ struct ctx *c, const struct verb_args *a, struct error *e)
-{
-	const struct verb *v = NULL;
-	_buf_ text = BUF_INIT;
-
-	if (verb_arg(a, 0)) {
-		v = verb_find(verb_arg(a, 0));
-		if (!v)
-			return verb_unknown(verb_arg(a, 0), e);
-	}
-	if (verb_opt(a, "man"))
-		verb_manual(v, &text);
-	else
-		verb_help(v, &text);
-	fputs(buf_str(&text), stdout);
-	return 0;
-}
-
-static const struct verb_option help_options[] = {
-	{ "man", NULL, "as a section of the manual page", 0 },
-	{},
-};
-
-const struct verb verb_help_verb = {
-	.name = "help",
-	.args = "[VERB]",
-	.summary = "explain kbuild-agent, or one verb",
-	.max = 1,
-	.options = help_options,
-	.run = run_help,
-};
-
-static int run_version(struct ctx *c, _unused_ const struct verb_args *a, _unused_ struct error *e)
-{
-	printf(agent_of(c)->json ? "{\"version\":\"%s\"}\n" : "kbuild-agent %s\n", KBUILD_VERSION);
-	return 0;
-}
-
-const struct verb verb_version = {
-	.name = "version",
-	.args = "",
-	.summary = "print the version",
-	.run = run_version,
-};
-
 static int finish(const struct agent *a, int r, const struct error *e)
 {
 	_buf_ out = BUF_INIT;
@@ -137,15 +92,8 @@ static const char *option(const struct verb_args *args, const char *name, const 
 static int run_verb(
 	struct agent *a, const struct verb *v, const struct verb_args *args, struct error *e)
 {
-	if (verb_opt(args, "help")) {
-		_buf_ text = BUF_INIT;
-
-		verb_help(v, &text);
-		fputs(buf_str(&text), stdout);
+	if (verb_answer_common(v, args))
 		return 0;
-	}
-	if (verb_opt(args, "version"))
-		return run_version((struct ctx *)a, args, e);
 	return v->run((struct ctx *)a, args, e);
 }
 

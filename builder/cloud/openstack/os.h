@@ -22,9 +22,9 @@ struct node;
  * user and password, an application credential, a token from elsewhere, OIDC client credentials.
  */
 struct os_access {
-	const char *from;     /* where it was read, for messages: "clouds.yaml: gra", "OS_*" */
-	const char *auth_url; /* with or without /v3 */
-	const char *region;   /* the default one; NULL: none, each call names its own */
+	const char *from;      /* where it was read, for messages: "clouds.yaml: gra", "OS_*" */
+	const char *auth_url;  /* with or without /v3 */
+	const char *region;    /* the default one; NULL: none, each call names its own */
 	const char *interface; /* "public" (NULL), "internal", "admin" */
 	const char *cacert;    /* a file, or NULL: the system's */
 	const char *user_id, *user_name, *user_domain_id, *user_domain_name, *password;
@@ -68,14 +68,16 @@ DEFINE_CLEANUP(struct os *, os_free);
 
 struct os_query {
 	enum os_service service;
-	const char *region;	  /* NULL: the default one */
-	const char *method;	  /* GET, POST, PUT, PATCH, DELETE */
-	const char *path;	  /* from the endpoint on, escaped: "/servers/detail?limit=100"; an endpoint's
+	const char *region; /* NULL: the default one */
+	const char *method; /* GET, POST, PUT, PATCH, DELETE */
+	const char
+		*path; /* from the endpoint on, escaped: "/servers/detail?limit=100"; an endpoint's
 				     version (v2, v2.0, v3/PROJECT) is found and never part of it */
 	const char *body;	  /* JSON, or NULL */
 	const char *content_type; /* NULL: application/json */
-	const char *microversion; /* "2.67", or NULL; more than the server has is ERR_FAILED and says so */
-	bool harmless;		  /* a POST that may be made twice */
+	const char *
+		microversion; /* "2.67", or NULL; more than the server has is ERR_FAILED and says so */
+	bool harmless;	      /* a POST that may be made twice */
 };
 
 /* What a call may come to besides 0; the error is filled for each, so that it can still be returned. */
@@ -83,7 +85,7 @@ enum os_outcome {
 	OS_ABSENT = 1, /* 404, 410 */
 	OS_CONFLICT,   /* 409 */
 	OS_UNSURE,     /* a POST may or may not have been carried out: look, then decide */
-	OS_REFUSED,    /* 400, 403, 413, 422: the request itself, or a quota; the error has its words */
+	OS_REFUSED, /* 400, 403, 413, 422: the request itself, or a quota; the error has its words */
 };
 
 /*
