@@ -83,6 +83,11 @@ static bool misspelt(const struct schema *s, const struct node *map, const struc
 	return false;
 }
 
+static bool is_missing(const struct schema *s, const struct node *value)
+{
+	return !value || (s->open && node_is_null(value));
+}
+
 void schema_read(
 	const struct schema *s, const struct node *map, const struct field *fields, void *out)
 {
@@ -97,14 +102,16 @@ void schema_read(
 	for (size_t i = 0; i < map->n; i++) {
 		const struct field *f = field_find(fields, map->keys[i]->str);
 
+		if (s->open && (!f || node_is_null(map->items[i])))
+			continue;
 		if (!f)
 			unknown_key(s, map->keys[i], fields);
 		else if (f->parse)
 			f->parse(s, f, map->items[i], (char *)out + f->offset);
 	}
 	for (const struct field *f = fields; f->key; f++) {
-		if ((f->flags & FIELD_REQUIRED) && !node_get(map, f->key) &&
-			!misspelt(s, map, fields, f->key))
+		if ((f->flags & FIELD_REQUIRED) && is_missing(s, node_get(map, f->key)) &&
+			(s->open || !misspelt(s, map, fields, f->key)))
 			diag_add(s->diags, DIAG_ERROR, &map->at, "missing-key", NULL,
 				"'%s' is missing", schema_name(s, f->key));
 	}

@@ -15,6 +15,7 @@ struct schema {
 	struct arena *arena; /* values are allocated here; strings borrow from the nodes */
 	struct diags *diags;
 	const char *where; /* the map that is read, for messages: "kbuild.disk"; NULL: the top */
+	bool open; /* unknown keys are left alone, and null is as absent: for what is not ours (reply.h) */
 };
 
 struct field;
