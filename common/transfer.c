@@ -112,7 +112,8 @@ static void set_headers(struct transfer *t)
 
 		add_line(t, line);
 	}
-	add_line(t, "Expect:"); /* a second's wait on servers that do not know 100-continue */
+	/* Else libcurl asks by itself: a second's wait on servers that do not know 100-continue. */
+	add_line(t, t->expect ? "Expect: 100-continue" : "Expect:");
 	curl()->easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->lines);
 }
 
@@ -153,6 +154,9 @@ static void set_body(struct transfer *t)
 		curl()->easy_setopt(t->handle, CURLOPT_READDATA, t);
 		curl()->easy_setopt(t->handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_len);
 	}
+	if (t->chunk)
+		curl()->easy_setopt(t->handle, CURLOPT_UPLOAD_BUFFERSIZE,
+			(long)MIN(t->chunk, TRANSFER_CHUNK_MAX));
 	if (t->method && strcmp(t->method, "HEAD") == 0)
 		curl()->easy_setopt(t->handle, CURLOPT_NOBODY, 1L);
 	if (t->method)
@@ -199,6 +203,8 @@ void transfer_start(struct transfers *ts, struct transfer *t)
 	curl()->easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
 	curl()->easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
 	curl()->easy_setopt(t->handle, CURLOPT_CERTINFO, (long)t->certificate);
+	if (t->cacert)
+		curl()->easy_setopt(t->handle, CURLOPT_CAINFO, t->cacert);
 	set_headers(t);
 	set_schemes(t);
 	set_limits(t);

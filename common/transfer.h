@@ -31,8 +31,11 @@ struct transfer {
 	bool redirects;			   /* followed, 5 at most, never from https to http */
 	uint64_t from;			   /* > 0: only the bytes from here on */
 	const char *connect_to;		   /* as in http.h */
+	const char *cacert; /* the file of certificates to trust; NULL: the system's */
 	bool has_body;
 	uint64_t body_len;
+	size_t chunk; /* what read() is asked for at once; 0: 64 KiB, at most TRANSFER_CHUNK_MAX */
+	bool expect;  /* the body waits, a second at most, for the server to agree to it */
 	/* The next bytes of the body; -1: they cannot be had, 0: end. */
 	ssize_t (*read)(struct transfer *t, void *to, size_t len);
 	int64_t connect_ms, timeout_ms; /* 0: libcurl's 5 minutes; no limit */
@@ -56,6 +59,8 @@ struct transfer {
 
 	void *handle, *lines, *connect; /* private; NULL at first */
 };
+
+#define TRANSFER_CHUNK_MAX (2 * MIB)
 
 struct transfers *transfers_new(unsigned connections);
 /* Those still running must have been stopped. */
