@@ -203,8 +203,8 @@ void transfer_start(struct transfers *ts, struct transfer *t)
 	curl()->easy_setopt(t->handle, CURLOPT_HEADERFUNCTION, on_header);
 	curl()->easy_setopt(t->handle, CURLOPT_HEADERDATA, t);
 	curl()->easy_setopt(t->handle, CURLOPT_CERTINFO, (long)t->certificate);
-	if (t->cacert)
-		curl()->easy_setopt(t->handle, CURLOPT_CAINFO, t->cacert);
+	if (t->ca_file)
+		curl()->easy_setopt(t->handle, CURLOPT_CAINFO, t->ca_file);
 	set_headers(t);
 	set_schemes(t);
 	set_limits(t);
