@@ -47,3 +47,17 @@ int64_t http_response_retry_after_ms(const struct http_response *r)
 	seconds = strtoll(text, &end, 10);
 	return *end || seconds > 24 * 3600LL ? 0 : seconds * 1000;
 }
+
+bool http_in_clear(const char *url)
+{
+	static const char *const here[] = { "http://127.0.0.1", "http://localhost",
+		"http://[::1]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+		size_t n = strlen(here[i]);
+
+		if (strncmp(url, here[i], n) == 0 && (url[n] == ':' || url[n] == '/' || !url[n]))
+			return false;
+	}
+	return strncmp(url, "https://", 8) != 0;
+}

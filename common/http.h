@@ -33,6 +33,13 @@ struct http_request {
 	 * NULL: where the name leads.
 	 */
 	const char *connect_to;
+	const char
+		*ca_file; /* certificates to trust, in PEM, instead of the system's; NULL: those */
+	/*
+	 * On a new connection, not on one that was kept: such a one may have been closed by the server
+	 * in this moment, and who asked cannot tell then whether the request was read.
+	 */
+	bool fresh;
 	/* Called as bytes of the body go out; NULL: not. */
 	void (*sent)(void *arg, uint64_t n);
 	void *sent_arg;
@@ -56,6 +63,9 @@ const char *http_response_header(const struct http_response *r, const char *name
 void http_response_add(struct http_response *r, const char *name, const char *value);
 /* What Retry-After asks for in milliseconds, 0: nothing (or a date, which no cloud sends). */
 int64_t http_response_retry_after_ms(const struct http_response *r);
+
+/* Whether others could read along what goes to this URL: http:// to another machine than this one. */
+bool http_in_clear(const char *url);
 
 /* How a request that got no answer failed. Tells whether it may be repeated. */
 enum http_failure {

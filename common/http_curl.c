@@ -102,6 +102,8 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		.redirects = q->redirects && get,
 		.certificate = true,
 		.connect_to = q->connect_to,
+		.ca_file = q->ca_file,
+		.fresh = q->fresh,
 		.has_body = q->body || file,
 		.body_len = q->body_len,
 		.read = on_read,

@@ -25,6 +25,7 @@ struct ovh_keys {
 	const char *application_key, *application_secret, *consumer_key;
 	const char *client_id, *client_secret;
 	const char *access_token;
+	bool visitor; /* no way to sign in is needed: only calls that are open will be made */
 };
 
 /* ERR_INVALID when no way, half a way or two ways to sign in are given, or an unknown endpoint. */
@@ -43,11 +44,12 @@ struct ovh_query {
 	const char *path;   /* from the endpoint on: "/domain/zone/example.com"; escaped */
 	const char *body;   /* JSON, or NULL */
 	bool harmless;	    /* a POST that may be made twice: a refresh */
+	bool open;	    /* needs no signing in: prices, a new consumer key */
 };
 
 /* What a call may come to besides 0; the error is filled for each, so that it can still be returned. */
 enum ovh_outcome {
-	OVH_ABSENT = 1, /* 404: the object, or the service */
+	OVH_ABSENT = 1, /* 404, 410: the object, or the service */
 	OVH_CONFLICT,	/* 409: it exists already, or another task runs */
 	OVH_UNSURE,	/* a POST may or may not have been carried out: look, then decide */
 };
@@ -65,17 +67,5 @@ int ovh_call(struct ovh *o, const struct ovh_query *q, struct arena *a, struct n
 int ovh_must(struct ovh *o, const struct ovh_query *q, struct arena *a, struct node **ret,
 	struct error *e);
 
-/* Appends text as a part of a path or a query: all but unreserved characters escaped. */
-void ovh_escape(struct buf *out, const char *text);
-
-/*
- * Fields of answers. what names the object in messages ("record 17"). A field that is missing,
- * null or of another type is ERR_FAILED and named.
- */
-int ovh_text(
-	const struct node *n, const char *key, const char *what, const char **ret, struct error *e);
-int ovh_number(
-	const struct node *n, const char *key, const char *what, int64_t *ret, struct error *e);
-int ovh_bool(const struct node *n, const char *key, const char *what, bool *ret, struct error *e);
-/* The node itself is a list; what names it. */
-int ovh_list(const struct node *n, const char *what, struct error *e);
+/* Calls sent since ovh_new(), attempts counted each; for figures and tests. */
+unsigned ovh_calls(const struct ovh *o);

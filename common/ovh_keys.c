@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "digest.h"
 #include "error.h"
+#include "http.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,21 +61,6 @@ const char *ovh_token_url(const struct ovh_keys *k)
 	return i < ARRAY_SIZE(endpoints) ? endpoints[i].token_url : NULL;
 }
 
-/* True where others could read along: signatures may be seen, secrets and tokens may not. */
-static bool in_clear(const char *url)
-{
-	static const char *const here[] = { "http://127.0.0.1", "http://localhost",
-		"http://[::1]" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
-		size_t n = strlen(here[i]);
-
-		if (strncmp(url, here[i], n) == 0 && (url[n] == ':' || url[n] == '/'))
-			return false;
-	}
-	return strncmp(url, "https://", 8) != 0;
-}
-
 int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 {
 	const unsigned sign = ovh_given(k->application_key) + ovh_given(k->application_secret) +
@@ -82,7 +68,7 @@ int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 	const unsigned oauth = ovh_given(k->client_id) + ovh_given(k->client_secret);
 	const unsigned ways = (sign > 0) + (oauth > 0) + ovh_given(k->access_token);
 
-	if (ways == 0)
+	if (ways == 0 && !k->visitor)
 		return error_set(e, ERR_INVALID,
 			"no keys for OVH: give application_key, application_secret and consumer_key, "
 			"or client_id and client_secret");
@@ -90,7 +76,7 @@ int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 		return error_set(e, ERR_INVALID,
 			"two ways to sign in to OVH are given: keep one of application_key …, "
 			"client_id …, access_token");
-	if (sign > 0 && sign < 3)
+	if (sign > 0 && sign < 3 && !k->visitor)
 		return error_set(e, ERR_INVALID,
 			"OVH: application_key, application_secret and consumer_key belong together; "
 			"'%s' is missing",
@@ -112,7 +98,8 @@ int ovh_keys_check(const struct ovh_keys *k, struct error *e)
 		return error_set(e, ERR_INVALID,
 			"OVH: the endpoint %s has no known token server; give token_url",
 			k->endpoint);
-	if (sign == 0 && (in_clear(ovh_endpoint_url(k)) || (oauth && in_clear(ovh_token_url(k)))))
+	if (ways > 0 && sign == 0 &&
+		(http_in_clear(ovh_endpoint_url(k)) || (oauth && http_in_clear(ovh_token_url(k)))))
 		return error_set(e, ERR_INVALID,
 			"OVH: client_secret and tokens only go to https:// (endpoint, token_url)");
 	return 0;
@@ -139,18 +126,4 @@ void ovh_url(const char *endpoint, const char *path, struct buf *ret)
 		len -= 4;
 	buf_add(ret, endpoint, len);
 	buf_adds(ret, path);
-}
-
-void ovh_escape(struct buf *out, const char *text)
-{
-	static const char plain[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789-._~";
-
-	for (; *text; text++) {
-		if (strchr(plain, *text))
-			buf_addc(out, *text);
-		else
-			buf_printf(out, "%%%02X", (unsigned char)*text);
-	}
 }

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAID_MAX 300 /* of the server's words; they go to terminals and logs */
-
 /* errorCode of the older, class of the newer generation; message is often all that there is. */
 struct said {
 	const char *code, *message, *query_id;
@@ -43,51 +41,31 @@ static struct said read_body(const struct http_response *res, struct arena *a)
 	return s;
 }
 
-/* The server's text for a person: one line, cut, without control characters. */
-static const char *clean(struct arena *a, const char *text)
-{
-	size_t len = strlen(text);
-	char *copy = arena_strndup(a, text, MIN(len, SAID_MAX));
-
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
-	if (len > SAID_MAX) { /* not within a character */
-		size_t n = SAID_MAX;
-
-		while (n > 0 && ((unsigned char)copy[n - 1] & 0xc0) == 0x80)
-			n--;
-		copy[n > 0 ? n - 1 : 0] = '\0';
-		return arena_printf(a, "%s…", copy);
-	}
-	return copy;
-}
-
 static bool says(const struct said *s, const char *code, const char *message)
 {
 	return (s->code && strcmp(s->code, code) == 0) ||
 	       (message && s->message && strcasestr(s->message, message));
 }
 
-enum ovh_verdict ovh_judge(const struct http_response *res, bool bearer)
+enum api_verdict ovh_judge(const struct http_response *res, bool bearer)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct said s;
 
 	if (res->status >= 200 && res->status < 300)
-		return OVH_DONE;
+		return API_DONE;
 	if (res->status == 429)
-		return OVH_AGAIN;
+		return API_AGAIN;
 	if (http_status_transient(res->status))
-		return OVH_DOUBT;
+		return API_DOUBT;
 	if (res->status == 401 && bearer)
-		return OVH_RENEW;
+		return API_RENEW;
 	s = read_body(res, a);
 	/* An 8-minute drift is refused; so is a time from before a suspend. */
 	if (!bearer && (says(&s, "INVALID_SIGNATURE", "invalid signature") ||
 			       says(&s, "QUERY_TIME_OUT", "query out of time")))
-		return OVH_RETIME;
-	return OVH_FINAL;
+		return API_RENEW;
+	return API_FINAL;
 }
 
 /* What to do about the errors that people meet. */
@@ -117,27 +95,27 @@ static void add_denied(const struct said *s, struct arena *a, struct error *e)
 		const char *actions = node_str(node_get(s->details, keys[i]));
 
 		if (actions && *actions)
-			error_append(e, "; not allowed: %s", clean(a, actions));
+			error_append(e, "; not allowed: %s", api_clean(a, actions));
 	}
 }
 
-int ovh_complain(
-	const struct ovh_query *q, const struct http_response *res, bool transient, struct error *e)
+void ovh_complain(
+	const struct api_call *c, const struct http_response *res, bool transient, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct said s = read_body(res, a);
 	char word[32];
 
-	error_set(e, transient ? ERR_NETWORK : ERR_FAILED, "OVH: %s %s: %s", q->method, q->path,
-		http_status_text(res->status, word));
+	error_set(e, transient ? ERR_NETWORK : ERR_FAILED, "%s: %s %s: %s", c->who, c->method,
+		c->path, http_status_text(res->status, word));
 	if (s.message)
-		error_append(e, ": %s", clean(a, s.message));
+		error_append(e, ": %s", api_clean(a, s.message));
 	else if (res->body.len > 0)
 		error_append(e, " (%zu bytes that say nothing readable)", res->body.len);
 	if (s.code || s.query_id)
-		error_append(e, " (%s%s%s%s)", s.code ? clean(a, s.code) : "",
+		error_append(e, " (%s%s%s%s)", s.code ? api_clean(a, s.code) : "",
 			s.code && s.query_id ? ", " : "", s.query_id ? "query " : "",
-			s.query_id ? clean(a, s.query_id) : "");
+			s.query_id ? api_clean(a, s.query_id) : "");
 	add_denied(&s, a, e);
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
 		if (!says(&s, hints[i].code, hints[i].message))
@@ -145,49 +123,4 @@ int ovh_complain(
 		error_append(e, "; %s", hints[i].hint);
 		break;
 	}
-	return -e->code;
-}
-
-static int wrong(const struct node *n, const char *key, const char *what, const char *wanted,
-	struct error *e)
-{
-	const struct node *v = node_get(n, key);
-
-	return error_set(e, ERR_FAILED, "OVH: %s: '%s' must be %s, not %s", what, key, wanted,
-		v ? node_what(v) : "missing");
-}
-
-int ovh_text(
-	const struct node *n, const char *key, const char *what, const char **ret, struct error *e)
-{
-	const struct node *v = node_get(n, key);
-	const char *text = node_str(v);
-
-	if (!text || !v->quoted)
-		return wrong(n, key, what, "text", e);
-	*ret = text;
-	return 0;
-}
-
-int ovh_number(
-	const struct node *n, const char *key, const char *what, int64_t *ret, struct error *e)
-{
-	if (!node_is_int(node_get(n, key), ret))
-		return wrong(n, key, what, "a whole number", e);
-	return 0;
-}
-
-int ovh_bool(const struct node *n, const char *key, const char *what, bool *ret, struct error *e)
-{
-	if (!node_is_bool(node_get(n, key), ret))
-		return wrong(n, key, what, "true or false", e);
-	return 0;
-}
-
-int ovh_list(const struct node *n, const char *what, struct error *e)
-{
-	if (!n || n->kind != NODE_LIST)
-		return error_set(e, ERR_FAILED, "OVH: %s must be a list, not %s", what,
-			n ? node_what(n) : "missing");
-	return 0;
 }

@@ -173,6 +173,7 @@ static void set_address(struct transfer *t)
 {
 	_free_ char *rule = NULL;
 
+	curl()->easy_setopt(t->handle, CURLOPT_FRESH_CONNECT, (long)t->fresh);
 	if (!t->connect_to)
 		return;
 	/* HOST:PORT:TO:TO-PORT; what is empty is any, or as it was. */

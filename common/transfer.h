@@ -30,8 +30,8 @@ struct transfer {
 	bool certificate;		   /* when the server's ends, is asked for */
 	bool redirects;			   /* followed, 5 at most, never from https to http */
 	uint64_t from;			   /* > 0: only the bytes from here on */
-	const char *connect_to;		   /* as in http.h */
-	const char *ca_file; /* the file of certificates to trust; NULL: the system's */
+	const char *connect_to, *ca_file;  /* as in http.h */
+	bool fresh;			   /* as in http.h */
 	bool has_body;
 	uint64_t body_len;
 	size_t chunk; /* what read() is asked for at once; 0: 64 KiB, at most TRANSFER_CHUNK_MAX */

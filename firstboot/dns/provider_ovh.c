@@ -6,6 +6,7 @@
 #include "provider.h"
 
 #include "alloc.h"
+#include "api.h"
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
@@ -61,7 +62,7 @@ static int zone_open(const struct dns_place *where, void **ret, struct error *e)
 		*(const char **)((char *)&z->keys + key_table[i].offset) =
 			node_str(node_get(where->keys, key_table[i].key));
 	buf_adds(&base, "/domain/zone/");
-	ovh_escape(&base, where->zone);
+	api_escape(&base, where->zone);
 	z->base = buf_detach(&base);
 	r = ovh_new(&z->api, &z->keys, where->http, where->clock, e);
 	if (r < 0) {
@@ -91,18 +92,18 @@ static int must_get(
 
 static int read_fields(const struct node *n, struct dns_record *r, struct error *e)
 {
-	char what[40];
+	char what[48];
 
-	snprintf(what, sizeof what, "record %" PRId64, r->id);
-	if (ovh_text(n, "fieldType", what, &r->type, e) < 0 ||
-		ovh_text(n, "target", what, &r->target, e) < 0)
+	snprintf(what, sizeof what, "OVH: record %" PRId64, r->id);
+	if (api_text(n, "fieldType", what, &r->type, e) < 0 ||
+		api_text(n, "target", what, &r->target, e) < 0)
 		return -e->code;
 	/* The zone itself: "", or null. */
 	r->name = node_str(node_get(n, "subDomain"));
 	r->name = r->name ? r->name : "";
 	r->ttl = 0;
 	if (!node_is_null(node_get(n, "ttl")))
-		return ovh_number(n, "ttl", what, &r->ttl, e);
+		return api_number(n, "ttl", what, &r->ttl, e);
 	return 0;
 }
 
@@ -124,10 +125,10 @@ static int zone_list(void *p, const struct dns_record *like, struct arena *a,
 	int r;
 
 	buf_printf(&path, "/record?fieldType=%s&subDomain=", like->type);
-	ovh_escape(&path, like->name);
+	api_escape(&path, like->name);
 	r = must_get(p, buf_str(&path), a, &ids, e);
 	if (r == 0)
-		r = ovh_list(ids, "the list of records", e);
+		r = api_list(ids, "OVH: the list of records", e);
 	if (r < 0)
 		return r;
 	if (ids->n > RECORDS_MAX)
@@ -182,7 +183,7 @@ static int zone_create(void *p, struct dns_record *r, struct error *e)
 		return DNS_UNSURE;
 	if (s != 0)
 		return -e->code;
-	if (ovh_number(n, "id", "the new record", &r->id, e) < 0)
+	if (api_number(n, "id", "OVH: the new record", &r->id, e) < 0)
 		return DNS_UNSURE;
 	if (r->id > 0)
 		return 0;
@@ -225,7 +226,7 @@ static int zone_default_ttl(void *p, int64_t *ret, struct error *e)
 	struct node *n = NULL;
 	int r = must_get(p, "/soa", a, &n, e);
 
-	return r < 0 ? r : ovh_number(n, "ttl", "the zone's SOA", ret, e);
+	return r < 0 ? r : api_number(n, "ttl", "OVH: the zone's SOA", ret, e);
 }
 
 static int zone_publish(void *p, struct error *e)
@@ -249,7 +250,7 @@ static int zone_published(void *p, bool *ret, struct error *e)
 	int r = must_get(p, "/status", a, &n, e);
 
 	if (r == 0)
-		r = ovh_bool(n, "isDeployed", "the zone's status", ret, e);
+		r = api_bool(n, "isDeployed", "OVH: the zone's status", ret, e);
 	if (r < 0 || *ret)
 		return r;
 	errors = node_get(n, "errors");
@@ -268,7 +269,7 @@ static int zone_servers(void *p, struct arena *a, const char ***ret, struct erro
 	if (r < 0)
 		return r;
 	list = node_get(n, "nameServers");
-	if (ovh_list(list, "'nameServers' of the zone", e) < 0)
+	if (api_list(list, "OVH: 'nameServers' of the zone", e) < 0)
 		return -e->code;
 	*ret = arena_alloc(a, (list->n + 1) * sizeof **ret);
 	for (size_t i = 0; i < list->n; i++) {

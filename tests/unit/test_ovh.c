@@ -1,6 +1,7 @@
 /* OVH's API client: signatures against published vectors, what is repeated and what is not, words. */
 #include "ovh.h"
 
+#include "api.h"
 #include "arena.h"
 #include "check.h"
 #include "clock.h"
@@ -123,7 +124,7 @@ static void urls_are_made_as_the_official_clients_make_them(void)
 		ovh_url(cases[i].endpoint, cases[i].path, &url);
 		check_str(buf_str(&url), cases[i].url);
 	}
-	ovh_escape(&escaped, "*.a b/é~_-");
+	api_escape(&escaped, "*.a b/é~_-");
 	check_str(buf_str(&escaped), "%2A.a%20b%2F%C3%A9~_-");
 }
 
