@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "error.h"
+#include "http.h"
 #include "node.h"
 #include "ovh_parts.h"
 #include "retry.h"
@@ -252,6 +253,7 @@ int ovh_call(struct ovh *o, const struct ovh_query *q, struct arena *a, struct n
 {
 	const struct api_style *style =
 		ovh_given(o->keys->consumer_key) ? &signed_style : &bearer_style;
+	_cleanup_(http_response_free) struct http_response answer = HTTP_RESPONSE_INIT;
 	_buf_ url = BUF_INIT;
 	int r;
 
@@ -266,8 +268,11 @@ int ovh_call(struct ovh *o, const struct ovh_query *q, struct arena *a, struct n
 			.body = q->body,
 			.repeat = q->harmless || strcmp(q->method, "POST") != 0,
 			.style = q->open ? &plain_style : style,
-			.arg = o },
+			.arg = o,
+			.answer = &answer },
 		a, ret, e);
+	if (r != 0 && q->may_be_denied && answer.status == 403)
+		return OVH_DENIED;
 	switch (r) {
 	case API_ABSENT:
 		return OVH_ABSENT;

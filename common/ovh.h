@@ -45,6 +45,7 @@ struct ovh_query {
 	const char *body;   /* JSON, or NULL */
 	bool harmless;	    /* a POST that may be made twice: a refresh */
 	bool open;	    /* needs no signing in: prices, a new consumer key */
+	bool may_be_denied; /* 403 is an outcome: OVH_DENIED. For who asks in order to know */
 };
 
 /* What a call may come to besides 0; the error is filled for each, so that it can still be returned. */
@@ -52,6 +53,7 @@ enum ovh_outcome {
 	OVH_ABSENT = 1, /* 404, 410: the object, or the service */
 	OVH_CONFLICT,	/* 409: it exists already, or another task runs */
 	OVH_UNSURE,	/* a POST may or may not have been carried out: look, then decide */
+	OVH_DENIED, /* 403, only where the query says so: no right, or the key is not valid (yet) */
 };
 
 /*

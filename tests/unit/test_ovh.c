@@ -450,6 +450,25 @@ static void the_servers_time_must_be_a_number(void)
 	}
 }
 
+static void who_asks_for_it_is_told_of_a_refusal(void)
+{
+	static const struct fake_reply script[] = {
+		TIME,
+		{ "GET " EU "/x", .status = 403, .body = "{\"message\":\"no\"}" },
+		{ "GET " EU "/x", .status = 403, .body = "{\"message\":\"no\"}" },
+		{ "GET " EU "/x", .status = 400, .body = "{\"message\":\"what\"}" },
+		{},
+	};
+	struct ovh_query q = { .method = "GET", .path = "/x", .may_be_denied = true };
+	_cleanup_(play_end) struct play p = {};
+
+	play_begin(&p, &keys, script);
+	check_int(ovh_call(p.ovh, &q, p.arena, NULL, &p.e), OVH_DENIED);
+	check_int(ovh_must(p.ovh, &q, p.arena, NULL, &p.e), -ERR_FAILED);
+	check_int(ovh_call(p.ovh, &q, p.arena, NULL, &p.e), -ERR_FAILED);
+	fake_http_done(&p.fake);
+}
+
 int main(void)
 {
 	run(signatures_are_the_published_ones);
@@ -467,5 +486,6 @@ int main(void)
 	run(wrong_tokens_are_named);
 	run(no_secret_is_in_a_message);
 	run(the_servers_time_must_be_a_number);
+	run(who_asks_for_it_is_told_of_a_refusal);
 	return done();
 }
