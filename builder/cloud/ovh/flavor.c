@@ -30,75 +30,73 @@ static const struct field flavor_fields[] = {
 };
 
 int project_flavors(const struct native *n, const char *region, struct arena *a,
-	struct ovh_flavor **ret, size_t *ret_n, struct error *e)
+	struct ovh_flavors *ret, struct error *e)
 {
-	struct ovh_flavor *v;
+	struct ovh_flavors all = { .region = arena_strdup(a, region) };
 	struct node *answer;
-	size_t kept = 0;
 	int r = native_list(n, native_part("/flavor?region=", region, a), a, &answer, e);
 
 	if (r < 0)
 		return r;
-	v = arena_alloc(a, (answer->n + 1) * sizeof *v);
+	all.v = arena_alloc(a, (answer->n + 1) * sizeof *all.v);
 	for (size_t i = 0; i < answer->n; i++) {
-		struct ovh_flavor *f = &v[kept];
+		struct ovh_flavor *f = &all.v[all.n];
 
 		*f = (struct ovh_flavor){ .quota = -1 };
 		r = reply_read(answer->items[i], "flavor", flavor_fields, f, a, e);
 		if (r < 0)
 			return r;
-		kept += (!f->os || strcmp(f->os, "linux") == 0) && strcmp(f->region, region) == 0;
+		all.n += (!f->os || strcmp(f->os, "linux") == 0) && strcmp(f->region, region) == 0;
 	}
-	*ret = v;
-	*ret_n = kept;
+	*ret = all;
 	return 0;
 }
 
-static int no_such_flavor(const struct ovh_flavor *v, size_t n, const char *region,
-	const char *name, struct arena *a, struct error *e)
+const struct ovh_flavor *flavor_find(const struct ovh_flavors *f, const char *name)
 {
-	const char **names = arena_alloc(a, (n + 1) * sizeof *names), *near;
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(f->v[i].name, name) == 0 || strcmp(f->v[i].id, name) == 0)
+			return &f->v[i];
+	}
+	return NULL;
+}
 
-	for (size_t i = 0; i < n; i++)
-		names[i] = v[i].name;
+static int no_such_flavor(const struct ovh_flavors *f, const char *name, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char **names = arena_alloc(a, (f->n + 1) * sizeof *names), *near;
+
+	for (size_t i = 0; i < f->n; i++)
+		names[i] = f->v[i].name;
 	near = nearest_word(name, names);
-	error_set(e, ERR_FAILED, "there is no flavor '%s' in the region %s", name, region);
+	error_set(e, ERR_FAILED, "there is no flavor '%s' in the region %s", name, f->region);
 	if (near)
 		return error_append(e, "; did you mean '%s'?", near);
 	error_append(e, "; available are: ");
-	for (size_t i = 0, said = 0; i < n; i++) {
-		if (v[i].available && v[i].quota != 0)
-			error_append(e, "%s%s", said++ ? ", " : "", v[i].name);
+	for (size_t i = 0, said = 0; i < f->n; i++) {
+		if (f->v[i].available && f->v[i].quota != 0)
+			error_append(e, "%s%s", said++ ? ", " : "", f->v[i].name);
 	}
 	return -e->code;
 }
 
-int project_flavor(const struct native *n, const char *region, const char *name, struct arena *a,
-	struct ovh_flavor *ret, struct error *e)
+int flavor_pick(const struct ovh_flavors *f, const char *name, const struct ovh_flavor **ret,
+	struct error *e)
 {
-	const struct ovh_flavor *found = NULL;
-	struct ovh_flavor *v;
-	size_t count;
-	int r = project_flavors(n, region, a, &v, &count, e);
+	const struct ovh_flavor *found = flavor_find(f, name);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count && !found; i++) {
-		if (strcmp(v[i].name, name) == 0 || strcmp(v[i].id, name) == 0)
-			found = &v[i];
-	}
 	if (!found)
-		return no_such_flavor(v, count, region, name, a, e);
+		return no_such_flavor(f, name, e);
 	if (!found->available)
 		return error_set(e, ERR_FAILED,
 			"the flavor '%s' is sold out in the region %s: choose another flavor or region",
-			found->name, region);
+			found->name, f->region);
 	if (found->quota == 0)
 		return error_set(e, ERR_FAILED,
 			"the project's quota leaves no server of flavor '%s' in the region %s: raise "
 			"it in the web console (Public Cloud, 'Quota and Regions'), or remove one",
-			found->name, region);
-	*ret = *found;
+			found->name, f->region);
+	*ret = found;
 	return 0;
 }
 

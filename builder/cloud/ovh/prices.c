@@ -304,7 +304,7 @@ void prices_cost(const struct ovh_prices *p, const struct ovh_flavor *f, const c
 {
 	int64_t hour;
 
-	if (!prices_hour(p, f->hourly, &hour) || !price_for_month(hour, 1, &ret->server))
+	if (f && (!prices_hour(p, f->hourly, &hour) || !price_for_month(hour, 1, &ret->server)))
 		return;
 	if (volume_gib > 0 && (!volume_hour(p, region_type, volume_type, &hour) ||
 				      !price_for_month(hour, volume_gib, &ret->volume)))

@@ -40,8 +40,8 @@ bool prices_month(const struct ovh_prices *p, const char *plan, int64_t *ret);
 bool price_for_month(int64_t hour, int64_t n, int64_t *ret);
 
 /*
- * A server and its volume for a month; fills currency, server, volume of ret where they are known. volume_type:
- * "classic"; volume_gib 0: none. region_type: of struct ovh_region, some have prices of their own.
+ * A server (NULL: none) and its volume for a month; fills currency, server, volume of ret where all of it is
+ * known. volume_type: "classic"; volume_gib 0: none. region_type: of struct ovh_region, some have prices of their own.
  */
 void prices_cost(const struct ovh_prices *p, const struct ovh_flavor *f, const char *region_type,
 	const char *volume_type, int64_t volume_gib, struct cloud_cost *ret);

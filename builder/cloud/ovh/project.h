@@ -63,15 +63,23 @@ struct ovh_flavor {
 	const char *hourly, *monthly; /* plan codes of the catalogue; NULL: none */
 };
 
-/* All for Linux in that region; *ret in the arena. */
+struct ovh_flavors {
+	const char *region;
+	struct ovh_flavor *v;
+	size_t n;
+};
+
+/* All for Linux in that region; in the arena. */
 int project_flavors(const struct native *n, const char *region, struct arena *a,
-	struct ovh_flavor **ret, size_t *ret_n, struct error *e);
+	struct ovh_flavors *ret, struct error *e);
+/* By name or id, or NULL. */
+const struct ovh_flavor *flavor_find(const struct ovh_flavors *f, const char *name);
 /*
- * By name or id, and it can be had now. ERR_FAILED: there is none of this name ("did you mean"), or it is
- * sold out, or its quota is used up.
+ * The same, and it can be had now. ERR_FAILED: there is none of this name ("did you mean"), or it is sold
+ * out, or its quota is used up.
  */
-int project_flavor(const struct native *n, const char *region, const char *name, struct arena *a,
-	struct ovh_flavor *ret, struct error *e);
+int flavor_pick(const struct ovh_flavors *f, const char *name, const struct ovh_flavor **ret,
+	struct error *e);
 
 /* max -1: unlimited, or not said. */
 struct ovh_limit {

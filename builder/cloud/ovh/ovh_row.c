@@ -1,0 +1,193 @@
+/*
+ * The cloud "ovh". What it knows beyond OpenStack is asked of the native API, and only where the user has
+ * keys for that: with OS_* alone, "ovh" is as good as "openstack" and its prices are known all the same.
+ */
+#include "ovh_row.h"
+
+#include "arena.h"
+#include "carbon.h"
+#include "error.h"
+#include "ovh_session.h"
+#include "prices.h"
+#include "progress.h"
+#include "project.h"
+#include "row.h"
+#include "signin.h"
+
+#include <string.h>
+
+#define VOLUME_TYPE "classic" /* what Cinder gives where no type is asked for */
+
+static bool given(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text && *text;
+}
+
+/* The user has a way into OpenStack: OS_* with somebody in it, or an entry of clouds.yaml that is named. */
+static bool has_openstack(const struct row *r)
+{
+	static const char *const names[] = { "OS_CLOUD", "OS_USERNAME", "OS_USER_ID",
+		"OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME", "OS_TOKEN",
+		"OS_CLIENT_ID" };
+
+	if (r->cloud.account)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (given(names[i]))
+			return true;
+	}
+	return false;
+}
+
+static void warn_of_open_files(const struct ovh_conf *conf, struct progress *p)
+{
+	for (size_t i = 0; conf->open_files[i]; i++)
+		progress_note(p, "others may read %s, which holds secrets: 'chmod 600 %s'",
+			conf->open_files[i], conf->open_files[i]);
+}
+
+static int ovh_row_open(struct row *r, struct os_access *ret, struct error *e)
+{
+	static const struct ovh_conf_ask ask = {};
+	const bool theirs = has_openstack(r);
+	struct ovh_session *s;
+	int status = ovh_session_new(&s, &ask, !theirs, &r->http, r->cloud.clock, e);
+
+	if (status < 0)
+		return status;
+	r->own = s;
+	warn_of_open_files(&s->conf, r->cloud.progress);
+	if (theirs)
+		return os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
+	if (r->cloud.region)
+		ret->region = r->cloud.region;
+	else if (given("OS_REGION_NAME"))
+		ret->region = arena_strdup(r->arena, getenv("OS_REGION_NAME"));
+	return 0;
+}
+
+static void ovh_row_close(struct row *r)
+{
+	ovh_session_free(r->own);
+}
+
+static int ovh_row_access(struct row *r, struct os_access *ret, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const struct native *n;
+	int status;
+
+	if (has_openstack(r))
+		return 0;
+	status = ovh_session_project(s, &n, e);
+	if (status < 0)
+		return status;
+	return signin_complete(&(struct signin){ .native = n,
+				       .conf = &s->conf,
+				       .state_dir = r->cloud.state_dir,
+				       .clock = r->cloud.clock,
+				       .progress = r->cloud.progress },
+		r->arena, ret, e);
+}
+
+static int ovh_check_region(struct row *r, const char *region, bool upload, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const unsigned use = upload ? REGION_IMAGES : REGION_SERVERS | REGION_IMAGES;
+	const struct native *n;
+	int status;
+
+	if (!s->signed_in)
+		return 0;
+	status = ovh_session_project(s, &n, e);
+	return status < 0 ? status : project_region(n, region, use, s->arena, &s->region, e);
+}
+
+static int ovh_check_flavor(struct row *r, const char *region, const char *flavor, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const struct ovh_flavors *v;
+	const struct ovh_flavor *ignored;
+	int status;
+
+	if (!s->signed_in)
+		return 0;
+	status = ovh_session_flavors(s, region, &v, e);
+	return status < 0 ? status : flavor_pick(v, flavor, &ignored, e);
+}
+
+/* The flavor's plan; without keys only the name is known, and OVH names plans after it. */
+static int find_flavor(struct ovh_session *s, const char *region, const char *name, struct arena *a,
+	struct ovh_flavor *ret, struct error *e)
+{
+	const struct ovh_flavors *v;
+	int r;
+
+	*ret = (struct ovh_flavor){
+		.name = name, .region = region, .hourly = arena_printf(a, "%s.consumption", name)
+	};
+	if (!s->signed_in)
+		return 0;
+	r = ovh_session_flavors(s, region, &v, e);
+	if (r == 0 && flavor_find(v, name))
+		*ret = *flavor_find(v, name);
+	return r;
+}
+
+static int ovh_price(struct row *r, const char *region, const char *flavor, uint64_t volume_gib,
+	struct arena *a, struct cloud_cost *ret, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const char *type =
+		s->region.name && strcmp(s->region.name, region) == 0 ? s->region.type : NULL;
+	struct cloud_cost cost = { .carbon = -1 };
+	const struct ovh_prices *prices;
+	struct ovh_flavor f = {};
+	int status = 0;
+
+	*ret = cost;
+	if (!s->no_prices) {
+		status = ovh_session_prices(s, r->cloud.cache_dir, &prices, e);
+		s->no_prices = status < 0;
+		if (status < 0 && e->code != ERR_INTERRUPTED) { /* prices stop nobody */
+			progress_note(r->cloud.progress, "no prices: %s", e->msg);
+			*e = (struct error){};
+			status = 0;
+		}
+	}
+	if (status == 0 && flavor)
+		status = find_flavor(s, region, flavor, a, &f, e);
+	if (status < 0)
+		return status;
+	if (!s->no_prices)
+		prices_cost(prices, flavor ? &f : NULL, type, VOLUME_TYPE,
+			(int64_t)MIN(volume_gib, MIB), &cost);
+	if (flavor)
+		cost.carbon = carbon_month(region, f.vcpus);
+	*ret = cost;
+	return 0;
+}
+
+static const struct row_hooks hooks = {
+	.title = "OVH",
+	.network = "Ext-Net",
+	.open = ovh_row_open,
+	.close = ovh_row_close,
+	.access = ovh_row_access,
+	.check_region = ovh_check_region,
+	.check_flavor = ovh_check_flavor,
+	.price = ovh_price,
+};
+
+static int ovh_open(struct cloud *c, struct error *e)
+{
+	return row_open(c, &hooks, e);
+}
+
+const struct provider provider_ovh = {
+	.name = "ovh",
+	.open = ovh_open,
+	ROW_OPERATIONS,
+};
