@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "deb.h"
 #include "error.h"
+#include "fd.h"
 #include "tarball.h"
 
 #include <errno.h>
@@ -137,23 +138,10 @@ static int set_owner_and_mode(const struct job *j, int fd, const struct tar_entr
 
 static int write_block(struct job *j, int fd, const void *data, size_t len, uint64_t offset)
 {
-	const char *p = data;
-
 	if (__builtin_add_overflow(j->written, len, &j->written) ||
 		j->written > (j->x->max ? j->x->max : EXTRACT_MAX) || offset > INT64_MAX - len)
 		return -EFBIG;
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fd_write_at(fd, data, len, offset);
 }
 
 static int write_content(struct job *j, struct tar *t, int fd, uint64_t size, struct error *e)

@@ -4,8 +4,8 @@
 #include "alloc.h"
 #include "buf.h"
 #include "interrupt.h"
+#include "names.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -219,40 +219,20 @@ static int remove_one(int dirfd, const char *name, dev_t dev)
 		return -errno;
 	if ((dev != 0 && st.st_dev != dev) || is_mount_point(fd))
 		return -EXDEV; /* a mount: never ours to empty */
-	r = remove_children(TAKE_FD(fd), st.st_dev);
+	r = remove_children(fd, st.st_dev);
 	if (r < 0)
 		return r;
 	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 static int remove_children(int fd, dev_t dev)
 {
-	_cleanup_(closedirp) DIR *d = fdopendir(fd);
+	_cleanup_(names_free) struct names names = NAMES_INIT;
+	int r = names_read(&names, fd, ".");
 
-	if (!d) {
-		close(fd);
-		return -errno;
-	}
-	for (;;) {
-		struct dirent *ent;
-		int r;
-
-		errno = 0;
-		ent = readdir(d);
-		if (!ent)
-			return -errno;
-		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0)
-			continue;
-		r = remove_one(dirfd(d), ent->d_name, dev);
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = remove_one(fd, names.v[i], dev);
+	return r;
 }
 
 int remove_all(int dirfd, const char *path)

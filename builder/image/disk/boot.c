@@ -11,10 +11,10 @@
 #include "error.h"
 #include "fstab.h"
 #include "grub.h"
+#include "names.h"
 #include "rootfd.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,47 +28,25 @@
 /* Prefix without a disk: the one that the BIOS booted from. */
 #define MKIMAGE_PREFIX "--prefix=(,gpt1)/boot/grub"
 
-struct names {
-	char **v;
-	size_t n, cap;
-};
-
-static void names_free(struct names *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
-}
-
-/* Newest first; for equal trees the order is equal, whatever readdir() says. */
+/* Newest first. */
 static int compare_versions(const void *a, const void *b)
 {
 	return -strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 /* The names in a directory of the tree that keep() wants, sorted. */
 static int list(int root, const char *path, bool (*keep)(const char *), struct names *ret)
 {
-	int fd = rootfd_open(root, path, O_RDONLY | O_DIRECTORY, 0);
-	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *de;
+	_cleanup_(names_free) struct names all = NAMES_INIT;
+	_close_ int dir = rootfd_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	int r = dir < 0 ? dir : names_read(&all, dir, ".");
 
-	if (!d)
-		return fd < 0 ? fd : -errno;
-	while (errno = 0, (de = readdir(d))) {
-		if (!keep(de->d_name))
-			continue;
-		ret->v = grow(ret->v, ret->n, &ret->cap, sizeof *ret->v);
-		ret->v[ret->n++] = xstrdup(de->d_name);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all.n; i++) {
+		if (keep(all.v[i]))
+			names_add(ret, all.v[i]);
 	}
-	if (errno)
-		return -errno;
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof *ret->v, compare_versions);
 	return 0;

@@ -10,8 +10,8 @@
 #include "buf.h"
 #include "error.h"
 #include "interrupt.h"
+#include "names.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -137,57 +137,23 @@ static struct inv_inode *inode_of(struct reader *r, const struct stat *st)
 	return in;
 }
 
-static int compare_names(const void *a, const void *b)
+static bool is_lost_found(const char *name)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp(name, LOST_FOUND) == 0;
 }
 
-struct names {
-	char **v;
-	size_t n, cap;
-};
-
-static void names_free(struct names *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
-}
-
-static void names_add(struct names *s, const char *name)
-{
-	s->v = grow(s->v, s->n, &s->cap, sizeof *s->v);
-	s->v[s->n++] = xstrdup(name);
-}
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
-/* Takes fd. */
+/* The names in a directory, sorted; the top one has a lost+found, whether the tree has or not. */
 static int list(int fd, bool top, struct names *ret)
 {
-	_cleanup_(closedirp) DIR *d = fdopendir(fd);
-	const struct dirent *de;
+	bool found = !top;
+	int r = names_read(ret, fd, ".");
 
-	if (!d) {
-		close(fd);
-		return -errno;
-	}
-	while (errno = 0, (de = readdir(d))) {
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
-			(top && strcmp(de->d_name, LOST_FOUND) == 0))
-			continue;
-		names_add(ret, de->d_name);
-	}
-	if (errno)
-		return -errno;
-	if (top)
-		names_add(ret, LOST_FOUND);
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof *ret->v, compare_names);
+	for (size_t i = 0; i < ret->n && !found; i++)
+		found = is_lost_found(ret->v[i]);
+	if (r < 0 || found)
+		return r;
+	names_add(ret, LOST_FOUND);
+	names_sort(ret);
 	return 0;
 }
 
@@ -239,14 +205,14 @@ static int read_child(struct reader *r, struct inv_node *node, int dirfd)
 
 static int read_dir(struct reader *r, struct inv_node *node, int fd)
 {
-	_cleanup_(names_free) struct names names = {};
+	_cleanup_(names_free) struct names names = NAMES_INIT;
 	bool top = node == &r->inv->root;
-	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
 	size_t len = r->path.len;
+	int err;
 
 	if (interrupted())
 		return fail(r, ECANCELED);
-	err = again < 0 ? -errno : list(again, top, &names);
+	err = list(fd, top, &names);
 	if (err < 0)
 		return fail(r, err);
 	node->n = names.n;
@@ -256,8 +222,8 @@ static int read_dir(struct reader *r, struct inv_node *node, int fd)
 
 		child->name = arena_strdup(r->a, names.v[i]);
 		buf_printf(&r->path, "/%s", child->name);
-		err = top && strcmp(child->name, LOST_FOUND) == 0 ? lost_found(r, child)
-								  : read_child(r, child, fd);
+		err = top && is_lost_found(child->name) ? lost_found(r, child)
+							: read_child(r, child, fd);
 		if (err < 0)
 			return err;
 		r->path.len = len;

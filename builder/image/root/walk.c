@@ -2,9 +2,9 @@
 #include "walk.h"
 #include "alloc.h"
 #include "interrupt.h"
+#include "names.h"
 #include "rootfd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,12 +15,6 @@ struct walk {
 	void *arg;
 	dev_t dev;
 };
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static int walk_fd(const struct walk *w, int fd, const char *path);
 
@@ -50,29 +44,14 @@ static int walk_entry(const struct walk *w, int dir, const char *parent, const c
 	return w->visit(w->arg, &entry);
 }
 
-/* Takes fd. */
 static int walk_fd(const struct walk *w, int fd, const char *path)
 {
-	_cleanup_(closedirp) DIR *d = fdopendir(fd);
+	_cleanup_(names_free) struct names names = NAMES_INIT;
+	int r = names_read(&names, fd, ".");
 
-	if (!d) {
-		close(fd);
-		return -errno;
-	}
-	for (;;) {
-		struct dirent *ent;
-		int r;
-
-		errno = 0;
-		ent = readdir(d);
-		if (!ent)
-			return -errno;
-		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0)
-			continue;
-		r = walk_entry(w, dirfd(d), path, ent->d_name);
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = walk_entry(w, fd, path, names.v[i]);
+	return r;
 }
 
 int walk_below(

@@ -8,9 +8,9 @@
 #include "error.h"
 #include "fd.h"
 #include "interrupt.h"
+#include "names.h"
 #include "progress.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,12 +23,6 @@
 #define LOCK_NAME ".lock"
 #define WAIT_MS	  100
 #define SAY_AFTER 10 /* polls before somebody who waits is told why */
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 /* Removes one directory if nobody holds its lock. What cannot be removed is left for the next sweep. */
 static void sweep_one(int dirfd, const char *name)
@@ -47,13 +41,12 @@ static void sweep_one(int dirfd, const char *name)
  */
 static void sweep(int dirfd)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
+	_cleanup_(names_free) struct names names = NAMES_INIT;
 
-	while (d && (ent = readdir(d))) {
-		if (strncmp(ent->d_name, PREFIX, strlen(PREFIX)) == 0)
-			sweep_one(dirfd, ent->d_name);
+	(void)names_read(&names, dirfd, ".");
+	for (size_t i = 0; i < names.n; i++) {
+		if (strncmp(names.v[i], PREFIX, strlen(PREFIX)) == 0)
+			sweep_one(dirfd, names.v[i]);
 	}
 }
 

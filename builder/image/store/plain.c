@@ -15,9 +15,9 @@
 #include "error.h"
 #include "fd.h"
 #include "interrupt.h"
+#include "names.h"
 #include "store_parts.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -80,19 +80,16 @@ static int open_temporary(struct store *s, const char *sha256, struct atomic *ou
 /* Removes what killed kbuilds left half-made. */
 static void sweep(struct store *s)
 {
-	int fd = openat(s->fd, TMP_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
+	_close_ int dir = openat(s->fd, TMP_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(names_free) struct names names = NAMES_INIT;
 
-	if (!d)
-		return;
-	while ((ent = readdir(d))) {
-		_close_ int file = openat(fd, ent->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	(void)names_read(&names, dir, ".");
+	for (size_t i = 0; i < names.n; i++) {
+		_close_ int file = openat(dir, names.v[i], O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
 		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(fd, ent->d_name, 0);
+			unlinkat(dir, names.v[i], 0);
 	}
-	closedir(d);
 }
 
 /* The bytes are about to be read anyway: compare them first. */

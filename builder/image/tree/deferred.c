@@ -11,8 +11,8 @@
 #include "error.h"
 #include "fd.h"
 #include "interrupt.h"
+#include "names.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -65,12 +65,6 @@ struct deferred {
 	size_t n_again, cap_again;
 };
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 /* The program of a file named "call.PROGRAM.RANDOM", or NULL. */
 static const struct program *program_of(const char *file)
 {
@@ -105,16 +99,15 @@ static void put_back(struct deferred *d, struct call *c)
 /* Takes one call off the directory; false when there is none. Under the mutex. */
 static bool take(struct deferred *d, struct call *ret)
 {
-	int fd = openat(d->calls, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
+	_cleanup_(names_free) struct names names = NAMES_INIT;
 
-	while (dir && (ent = readdir(dir))) {
-		struct call c = { .program = program_of(ent->d_name) };
+	(void)names_read(&names, d->calls, ".");
+	for (size_t i = 0; i < names.n; i++) {
+		struct call c = { .program = program_of(names.v[i]) };
 
-		if (!c.program || file_read(d->calls, ent->d_name, CALL_MAX, &c.args) < 0)
+		if (!c.program || file_read(d->calls, names.v[i], CALL_MAX, &c.args) < 0)
 			continue;
-		unlinkat(d->calls, ent->d_name, 0);
+		unlinkat(d->calls, names.v[i], 0);
 		if (c.program->once) {
 			put_back(d, &c);
 			continue;

@@ -7,11 +7,12 @@
 #include "alloc.h"
 #include "error.h"
 #include "fd.h"
+#include "names.h"
 #include "work.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,12 +22,6 @@ struct entry {
 	char name[NAME_MAX + 1];
 	struct timespec used;
 };
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static char *entry_path(const char *cache_dir, const char *digest)
 {
@@ -101,19 +96,20 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static struct entry *list_entries(DIR *d, size_t *ret_n)
+static struct entry *list_entries(int dir, size_t *ret_n)
 {
+	_cleanup_(names_free) struct names names = NAMES_INIT;
 	struct entry *v = NULL;
 	size_t n = 0, cap = 0;
-	struct dirent *ent;
 	struct stat st;
 
-	while ((ent = readdir(d))) {
-		if (ent->d_name[0] == '.' || fstatat(dirfd(d), ent->d_name, &st, 0) < 0 ||
+	(void)names_read(&names, dir, ".");
+	for (size_t i = 0; i < names.n; i++) {
+		if (names.v[i][0] == '.' || fstatat(dir, names.v[i], &st, 0) < 0 ||
 			!S_ISDIR(st.st_mode))
 			continue;
 		v = grow(v, n, &cap, sizeof *v);
-		snprintf(v[n].name, sizeof v[n].name, "%s", ent->d_name);
+		snprintf(v[n].name, sizeof v[n].name, "%s", names.v[i]);
 		v[n++].used = st.st_mtim;
 	}
 	*ret_n = n;
@@ -133,18 +129,18 @@ void treecache_sweep(const char *cache_dir)
 {
 	_free_ char *path = xasprintf("%s/trees", cache_dir);
 	_free_ char *work_dir = xasprintf("%s/work", cache_dir);
-	_cleanup_(closedirp) DIR *d = opendir(path);
+	_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(work_close) struct work grave = WORK_INIT;
 	_free_ struct entry *v = NULL;
 	struct error ignored;
 	size_t n = 0;
 
-	if (!d)
+	if (dir < 0)
 		return;
-	v = list_entries(d, &n);
+	v = list_entries(dir, &n);
 	if (n <= TREECACHE_KEEP || work_open(&grave, work_dir, &ignored) < 0)
 		return;
 	qsort(v, n, sizeof *v, newest_first);
 	for (size_t i = TREECACHE_KEEP; i < n; i++)
-		sweep_one(dirfd(d), v[i].name, &grave);
+		sweep_one(dir, v[i].name, &grave);
 }

@@ -9,10 +9,10 @@
 #include "error.h"
 #include "fd.h"
 #include "lock.h"
+#include "names.h"
 #include "progress.h"
 #include "tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,12 +23,6 @@ struct finish {
 	const char *root;
 	int root_fd;
 };
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static bool exists(const struct finish *f, const char *path)
 {
@@ -96,21 +90,16 @@ static int make_initrd(const struct finish *f, const char *version, struct error
 
 static int make_initrds(const struct finish *f, struct error *e)
 {
-	int fd = openat(f->root_fd, "boot", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
+	_cleanup_(names_free) struct names names = NAMES_INIT;
+	int r = 0;
 
-	if (!d || !exists(f, "usr/sbin/update-initramfs"))
+	if (names_read(&names, f->root_fd, "boot") < 0 || !exists(f, "usr/sbin/update-initramfs"))
 		return 0;
-	while ((ent = readdir(d))) {
-		int r = 0;
-
-		if (strncmp(ent->d_name, "vmlinuz-", 8) == 0)
-			r = make_initrd(f, ent->d_name + 8, e);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		if (strncmp(names.v[i], "vmlinuz-", 8) == 0)
+			r = make_initrd(f, names.v[i] + 8, e);
 	}
-	return 0;
+	return r;
 }
 
 /* Traces of the making: of when and how, never of what. The same list as other builders have. */
