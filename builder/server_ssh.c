@@ -6,10 +6,8 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
-#include "ctx.h"
 #include "error.h"
 #include "fd.h"
-#include "launch.h"
 #include "provider.h"
 #include "readiness.h"
 #include "servers.h"
@@ -20,16 +18,15 @@
 
 /* All of the console; keys are printed at first boot only. */
 static int read_console(
-	struct ctx *c, const struct provider *p, const char *name, struct buf *out, struct error *e)
+	const struct cloud *cloud, const char *name, struct buf *out, struct error *e)
 {
-	struct cloud cloud = ctx_cloud(c);
 	uint64_t offset = 0, before;
 
 	do {
 		int r;
 
 		before = offset;
-		r = p->console(&cloud, name, offset, out, &offset, e);
+		r = cloud->provider->console(cloud, name, offset, out, &offset, e);
 		if (r == CLOUD_ABSENT)
 			return servers_gone(name, e);
 		if (r < 0)
@@ -39,13 +36,13 @@ static int read_console(
 }
 
 /* Writes the known_hosts of printed keys. *ret: whether there were any. */
-static int write_known_hosts(struct ctx *c, const struct provider *p, const struct server *s,
-	const char *path, bool *ret, struct error *e)
+static int write_known_hosts(const struct cloud *cloud, const struct server *s, const char *path,
+	bool *ret, struct error *e)
 {
 	_free_ char *alias = xasprintf("kbuild-%s", s->name);
 	_buf_ text = BUF_INIT;
 	_buf_ keys = BUF_INIT;
-	int r = read_console(c, p, s->name, &text, e);
+	int r = read_console(cloud, s->name, &text, e);
 
 	*ret = false;
 	if (r < 0)
@@ -59,14 +56,14 @@ static int write_known_hosts(struct ctx *c, const struct provider *p, const stru
 	return 0;
 }
 
-int server_ssh(struct ctx *c, const struct provider *p, const struct server *s, struct arena *a,
+int server_ssh(const struct cloud *cloud, const struct server *s, struct arena *a,
 	const char *const *command, const char ***ret, struct error *e)
 {
 	const char *path = arena_printf(a, "%s/known_hosts", s->directory);
 	const char **argv;
 	bool known;
 	size_t n = 0, words = 0;
-	int r = write_known_hosts(c, p, s, path, &known, e);
+	int r = write_known_hosts(cloud, s, path, &known, e);
 
 	if (r < 0)
 		return r;

@@ -17,20 +17,9 @@
 #define ALIVE_MS 2000 /* how often to ask the cloud whether it still runs */
 #define LAST_MS	 1500 /* after a panic: let it finish its last words */
 
-struct cloud ctx_cloud(const struct ctx *c)
-{
-	return (struct cloud){
-		.state_dir = c->state_dir,
-		.cache_dir = c->cache_dir,
-		.clock = c->clock,
-		.progress = c->progress,
-	};
-}
-
 struct wait {
 	struct ctx *c;
-	const struct provider *p;
-	struct cloud cloud;
+	const struct cloud *cloud;
 	const char *name;
 	uint64_t offset;
 	int64_t timeout, deadline, next_alive, dead_since;
@@ -73,7 +62,7 @@ static int check_alive(struct wait *w, struct error *e)
 	if (now < w->next_alive)
 		return 0;
 	w->next_alive = now + ALIVE_MS;
-	r = w->p->find(&w->cloud, w->name, a, &s, e);
+	r = w->cloud->provider->find(w->cloud, w->name, a, &s, e);
 	if (r == CLOUD_ABSENT)
 		return gone(w, e);
 	if (r < 0)
@@ -109,7 +98,7 @@ static void show(struct wait *w)
 static int read_on(struct wait *w, struct error *e)
 {
 	_buf_ text = BUF_INIT;
-	int r = w->p->console(&w->cloud, w->name, w->offset, &text, &w->offset, e);
+	int r = w->cloud->provider->console(w->cloud, w->name, w->offset, &text, &w->offset, e);
 
 	if (r == CLOUD_ABSENT)
 		return gone(w, e);
@@ -182,21 +171,20 @@ static int wait_loop(struct wait *w, struct error *e)
 	}
 }
 
-int server_wait(struct ctx *c, const struct provider *p, const char *name, int64_t timeout_ms,
+int server_wait(struct ctx *c, const struct cloud *cloud, const char *name, int64_t timeout_ms,
 	struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(wait_close) struct wait w = {
 		.c = c,
-		.p = p,
-		.cloud = ctx_cloud(c),
+		.cloud = cloud,
 		.name = name,
 		.timeout = timeout_ms,
 		.deadline = clock_now_ms(c->clock) + timeout_ms,
 		.watch = READINESS_WATCH_INIT,
 	};
 	struct server s;
-	int r = p->find(&w.cloud, name, a, &s, e);
+	int r = cloud->provider->find(cloud, name, a, &s, e);
 
 	if (r == CLOUD_ABSENT)
 		return gone(&w, e);

@@ -19,24 +19,6 @@
 #include <string.h>
 #include <time.h>
 
-int servers_provider(const struct verb_args *a, const struct provider **ret, struct error *e)
-{
-	const char *name = verb_opt(a, "cloud");
-	const char *near;
-
-	*ret = provider_find(name ? name : "local");
-	if (*ret)
-		return 0;
-	near = nearest_word(name, provider_names());
-	error_set(e, ERR_USAGE, "there is no cloud '%s'", name);
-	if (near)
-		return error_append(e, "; did you mean '%s'?", near);
-	error_append(e, "; there is:");
-	for (const char *const *n = provider_names(); *n; n++)
-		error_append(e, " %s", *n);
-	return -e->code;
-}
-
 static const char **names_of(const struct server *v, size_t n, struct arena *a)
 {
 	const char **names = arena_alloc(a, (n + 1) * sizeof *names);
@@ -53,21 +35,20 @@ static int add_names(const char *const *names, struct error *e)
 	return -e->code;
 }
 
-int servers_pick(struct ctx *c, const struct provider *p, const char *name, struct arena *a,
-	struct server *ret, struct error *e)
+int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, struct server *ret,
+	struct error *e)
 {
-	struct cloud cloud = ctx_cloud(c);
 	const char **names, *near;
 	struct server *v;
 	size_t n;
 	int r;
 
 	if (name) {
-		r = p->find(&cloud, name, a, ret, e);
+		r = cloud->provider->find(cloud, name, a, ret, e);
 		if (r != CLOUD_ABSENT)
 			return r;
 	}
-	r = p->list(&cloud, a, &v, &n, e);
+	r = cloud->provider->list(cloud, a, &v, &n, e);
 	if (r < 0)
 		return r;
 	names = names_of(v, n, a);

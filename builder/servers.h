@@ -5,27 +5,49 @@
 
 struct arena;
 struct buf;
+struct cloud;
 struct ctx;
+struct definition;
 struct error;
 struct provider;
 struct server;
 struct verb_args;
 
-/* --cloud, as every verb about servers takes it. */
-#define OPTION_CLOUD                                                                               \
-	{                                                                                          \
-		"cloud", "CLOUD", "local (the default)", 0                                         \
+/* --cloud and --region, as every verb about servers takes them. */
+#define OPTION_CLOUD                                                                                               \
+	{ "cloud", "CLOUD",                                                                                        \
+		"local, ovh, openstack, or openstack:NAME of clouds.yaml (default: the definition's, else local)", \
+		0 },                                                                                               \
+	{                                                                                                          \
+		"region", "REGION",                                                                                \
+			"of the cloud (default: the definition's, else what its configuration says)",              \
+			0                                                                                          \
 	}
 
-/* The cloud of --cloud. ERR_USAGE with a suggestion when there is none of this name. */
-int servers_provider(const struct verb_args *a, const struct provider **ret, struct error *e);
+/* All clouds, in the order of help. NULL-terminated. */
+const struct provider *const *clouds(void);
+
+/*
+ * Opens the cloud of --cloud; without it, that of kbuild.server of the definition (NULL: there is none),
+ * else local. The region likewise. Asks nothing of the network. ERR_USAGE with a suggestion when there
+ * is no cloud of this name; else as provider.open(). What is in it borrows from all three.
+ */
+int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definition *def,
+	struct cloud *ret, struct error *e);
+void servers_cloud_close(struct cloud *c); /* the form for _cleanup_; accepts {} */
+
+/* A definition that a verb about servers reads for what it says of them. Returns new. */
+int servers_definition(struct ctx *c, const char *path, struct definition **ret, struct error *e);
 
 /*
  * The server NAME, or the only one when name is NULL. ERR_USAGE: there are several; ERR_FAILED:
  * there is none, or none of this name ("did you mean"; else the names that there are).
  */
-int servers_pick(struct ctx *c, const struct provider *p, const char *name, struct arena *a,
-	struct server *ret, struct error *e);
+int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, struct server *ret,
+	struct error *e);
+/* The same on the cloud of the verb's options: what most verbs begin with. */
+int servers_open(struct ctx *c, const struct verb_args *a, const char *name, struct cloud *ret,
+	struct arena *arena, struct server *ret_server, struct error *e);
 
 /* provider_x() returned CLOUD_ABSENT: it was destroyed in between. Returns negative. */
 int servers_gone(const char *name, struct error *e);
@@ -37,7 +59,7 @@ void server_describe(const struct server *s, struct buf *out);
 void server_status_text(const struct server *s, struct buf *out);
 
 /* The ssh command line for it, in the arena, NULL-terminated; makes its known_hosts. */
-int server_ssh(struct ctx *c, const struct provider *p, const struct server *s, struct arena *a,
+int server_ssh(const struct cloud *cloud, const struct server *s, struct arena *a,
 	const char *const *command, const char ***ret, struct error *e);
 
 /* Prints one server as JSON, or as server_describe(). */

@@ -6,7 +6,6 @@
 #include "error.h"
 #include "fd.h"
 #include "json.h"
-#include "launch.h"
 #include "provider.h"
 #include "servers.h"
 #include "verbs.h"
@@ -18,8 +17,7 @@
 
 struct follow {
 	struct ctx *c;
-	const struct provider *p;
-	struct cloud cloud;
+	const struct cloud *cloud;
 	const char *name;
 	uint64_t offset;
 };
@@ -46,7 +44,7 @@ static int print_new(struct follow *f, bool *ret, struct error *e)
 	for (;;) {
 		_buf_ text = BUF_INIT;
 		uint64_t next = f->offset;
-		int r = f->p->console(&f->cloud, f->name, f->offset, &text, &next, e);
+		int r = f->cloud->provider->console(f->cloud, f->name, f->offset, &text, &next, e);
 
 		if (r == CLOUD_ABSENT)
 			return servers_gone(f->name, e);
@@ -67,7 +65,7 @@ static int follow(struct follow *f, struct error *e)
 		_cleanup_(arena_freep) struct arena *a = arena_new();
 		struct server s;
 		bool some;
-		int r = f->p->find(&f->cloud, f->name, a, &s, e);
+		int r = f->cloud->provider->find(f->cloud, f->name, a, &s, e);
 
 		if (r == CLOUD_ABSENT)
 			return 0;
@@ -84,13 +82,12 @@ static int follow(struct follow *f, struct error *e)
 static int run_console(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct follow f = { .c = c, .cloud = ctx_cloud(c) };
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
+	struct follow f = { .c = c, .cloud = &cloud };
 	struct server s = {};
 	bool some;
-	int r = servers_provider(a, &f.p, e);
+	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
-	if (r == 0)
-		r = servers_pick(c, f.p, verb_arg(a, 0), arena, &s, e);
 	if (r < 0)
 		return r;
 	f.name = s.name;

@@ -4,74 +4,146 @@
 #include "ctx.h"
 #include "error.h"
 #include "json.h"
-#include "launch.h"
 #include "progress.h"
 #include "provider.h"
 #include "servers.h"
 #include "verbs.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What goes with it. */
-static void losses(const struct server *s, struct buf *out)
+struct destroy {
+	const struct cloud *cloud;
+	const char *name;
+	struct plan there; /* all that there is of it */
+	bool with_data;
+};
+
+/* "the server 'web' (running), its root disk, its data volume (64 MiB)". */
+static void losses(const struct destroy *d, struct buf *out)
 {
-	buf_printf(
-		out, "the server '%s' (%s), its root disk", s->name, server_state_name(s->state));
-	if (s->volume_size)
-		buf_printf(out, ", its data volume (%" PRIu64 " MiB)", s->volume_size / MIB);
-	buf_adds(out, " and its console log");
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->there.n; i++) {
+		const struct plan_item *t = &d->there.items[i];
+
+		if (t->state == PLAN_NOTE && !d->with_data)
+			continue;
+		buf_printf(out, "%s%s %s", n++ ? ", " : "", t->name ? "the" : "its", t->what);
+		if (t->name)
+			buf_printf(out, " '%s'", t->name);
+		if (t->detail)
+			buf_printf(out, " (%s)", t->detail);
+	}
+}
+
+static void remains(const struct destroy *d, struct buf *out)
+{
+	for (size_t i = 0; i < d->there.n; i++) {
+		const struct plan_item *t = &d->there.items[i];
+
+		if (t->state == PLAN_NOTE && !d->with_data)
+			buf_printf(out,
+				"its %s%s%s%s is kept: the next launch of '%s' uses it again, "
+				"'kbuild destroy %s --with-data' removes it",
+				t->what, t->detail ? " (" : "", t->detail ? t->detail : "",
+				t->detail ? ")" : "", d->name, d->name);
+	}
 }
 
 /* Asks on a terminal; elsewhere --yes is the only way. */
-static int confirm(const struct server *s, struct error *e)
+static int confirm(const struct destroy *d, struct error *e)
 {
 	_buf_ what = BUF_INIT;
+	_buf_ kept = BUF_INIT;
 	char answer[16] = "";
 
-	losses(s, &what);
+	losses(d, &what);
+	remains(d, &kept);
+	if (kept.len)
+		buf_printf(&what, "; %s", buf_str(&kept));
 	if (!isatty(0))
 		return error_set(e, ERR_CONFIRM,
-			"this would remove %s, with all data on it, for good: say so with --yes",
-			buf_str(&what));
-	fprintf(stderr, "This removes %s, with all data on it, for good.\nGo on? [y/N] ",
-		buf_str(&what));
+			"this would remove for good: %s. Say so with --yes", buf_str(&what));
+	fprintf(stderr, "This removes for good: %s.\nGo on? [y/N] ", buf_str(&what));
 	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;
 	return error_set(e, ERR_CONFIRM, "not confirmed: nothing was removed");
 }
 
+/* Also what a launch that was cut off has left, where there is no server yet. */
+static int look(struct destroy *d, const char *name, struct arena *a, struct error *e)
+{
+	struct server s = {};
+	int r = name ? d->cloud->provider->inventory(d->cloud, name, a, &d->there, e)
+		     : CLOUD_ABSENT;
+
+	d->name = name;
+	if (r != CLOUD_ABSENT)
+		return r;
+	r = servers_pick(d->cloud, name, a, &s, e);
+	if (r < 0)
+		return r;
+	d->name = s.name;
+	r = d->cloud->provider->inventory(d->cloud, s.name, a, &d->there, e);
+	return r == CLOUD_ABSENT ? servers_gone(s.name, e) : r;
+}
+
+/* Only a volume that was kept is left, and it stays: then there is nothing to do. */
+static int need_something(const struct destroy *d, struct error *e)
+{
+	_buf_ what = BUF_INIT;
+	_buf_ kept = BUF_INIT;
+
+	losses(d, &what);
+	if (what.len)
+		return 0;
+	remains(d, &kept);
+	return error_set(e, ERR_FAILED, "there is no server '%s'; %s", d->name, buf_str(&kept));
+}
+
+static void print_done(const struct ctx *c, const struct destroy *d)
+{
+	_buf_ out = BUF_INIT;
+	_buf_ kept = BUF_INIT;
+
+	remains(d, &kept);
+	if (!c->json) {
+		printf("server '%s' is gone%s%s\n", d->name, kept.len ? "; " : "", buf_str(&kept));
+		return;
+	}
+	json_write_string(&out, d->name, strlen(d->name));
+	printf("{\"name\":%s,\"destroyed\":true%s}\n", buf_str(&out),
+		kept.len ? ",\"volume_kept\":true" : "");
+}
+
 static int run_destroy(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct cloud cloud = ctx_cloud(c);
-	const struct provider *p;
-	_buf_ out = BUF_INIT;
-	struct server s = {};
-	int r = servers_provider(a, &p, e);
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
+	struct destroy d = { .cloud = &cloud, .with_data = verb_opt(a, "with-data") };
+	int r = servers_cloud(c, a, NULL, &cloud, e);
 
 	if (r == 0)
-		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
+		r = look(&d, verb_arg(a, 0), arena, e);
+	if (r == 0)
+		r = need_something(&d, e);
 	if (r == 0 && !verb_opt(a, "yes"))
-		r = confirm(&s, e);
+		r = confirm(&d, e);
 	if (r < 0)
 		return r;
 	progress_begin(c->progress, "removing the server", NULL, 0);
-	r = p->destroy(&cloud, s.name, e);
+	r = cloud.provider->destroy(&cloud, d.name, d.with_data, e);
 	if (r < 0)
 		return r;
 	progress_end(c->progress, NULL);
-	json_write_string(&out, s.name, strlen(s.name));
-	if (c->json)
-		printf("{\"name\":%s,\"destroyed\":true}\n", buf_str(&out));
-	else
-		printf("server '%s' is gone\n", s.name);
+	print_done(c, &d);
 	return 0;
 }
 
 static const struct verb_option options[] = {
 	{ "yes", NULL, "do not ask", 'y' },
+	{ "with-data", NULL, "its data volume, too", 0 },
 	OPTION_CLOUD,
 	{},
 };
@@ -79,9 +151,11 @@ static const struct verb_option options[] = {
 const struct verb verb_destroy = {
 	.name = "destroy",
 	.args = "[NAME]",
-	.summary = "remove a server with its disks, for good",
+	.summary = "remove a server with its root disk, for good; its data volume with --with-data",
 	.max = 1,
 	.options = options,
-	.examples = "  kbuild destroy web\n  kbuild destroy web --yes\n",
+	.examples =
+		"  kbuild destroy web\n  kbuild destroy web --yes\n"
+		"  kbuild destroy web --with-data\n",
 	.run = run_destroy,
 };

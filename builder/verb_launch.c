@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "ctx.h"
+#include "definition.h"
 #include "error.h"
 #include "fd.h"
 #include "launch.h"
@@ -213,9 +214,11 @@ static int read_request(
 static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	_cleanup_(definition_freep) struct definition *def = NULL;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	struct launch_request q = { .memory = MEMORY_DEFAULT, .cpus = CPUS_DEFAULT };
 	struct launch_options o = {
-		.definition = verb_arg(a, 0),
+		.cloud = &cloud,
 		.secrets = verb_opt(a, "secrets"),
 		.request = &q,
 		.wait = !verb_opt(a, "no-wait"),
@@ -230,9 +233,12 @@ static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
 		return error_set(
 			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 10m", text);
 	o.timeout_ms = (int64_t)timeout * 1000;
-	r = servers_provider(a, &o.provider, e);
+	r = read_request(a, arena, &q, e);
+	if (r == 0 && verb_arg(a, 0))
+		r = servers_definition(c, verb_arg(a, 0), &def, e);
+	o.def = def;
 	if (r == 0)
-		r = read_request(a, arena, &q, e);
+		r = servers_cloud(c, a, def, &cloud, e);
 	if (r == 0)
 		r = launch_run(c, &o, arena, &s, e);
 	if (r == 0)

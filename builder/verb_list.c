@@ -3,7 +3,6 @@
 #include "buf.h"
 #include "ctx.h"
 #include "error.h"
-#include "launch.h"
 #include "provider.h"
 #include "servers.h"
 #include "verbs.h"
@@ -63,15 +62,14 @@ static void print_table(const struct server *v, size_t n)
 static int run_list(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct cloud cloud = ctx_cloud(c);
-	const struct provider *p;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	_buf_ out = BUF_INIT;
 	struct server *v = NULL;
 	size_t n = 0;
-	int r = servers_provider(a, &p, e);
+	int r = servers_cloud(c, a, NULL, &cloud, e);
 
 	if (r == 0)
-		r = p->list(&cloud, arena, &v, &n, e);
+		r = cloud.provider->list(&cloud, arena, &v, &n, e);
 	if (r < 0)
 		return r;
 	if (c->json) {

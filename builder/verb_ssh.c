@@ -29,13 +29,11 @@ static int run_ssh(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	const char **command = arena_alloc(arena, (verb_arg_count(a) + 1) * sizeof *command);
-	const struct provider *p;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	const char **argv;
 	struct server s = {};
-	int r = servers_provider(a, &p, e);
+	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
-	if (r == 0)
-		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 1; i < verb_arg_count(a); i++)
@@ -46,7 +44,7 @@ static int run_ssh(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (!program_exists("ssh"))
 		return error_set(e, ERR_FAILED,
 			"the program 'ssh' is not installed: install the package openssh-client");
-	r = server_ssh(c, p, &s, arena, command, &argv, e);
+	r = server_ssh(&cloud, &s, arena, command, &argv, e);
 	if (r < 0)
 		return r;
 	if (c->json) {

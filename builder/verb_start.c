@@ -9,10 +9,9 @@
 #include "servers.h"
 #include "verbs.h"
 
-static int do_start(struct ctx *c, const struct provider *p, const char *name,
+static int do_start(struct ctx *c, const struct cloud *cloud, const char *name,
 	const struct verb_args *a, struct error *e)
 {
-	struct cloud cloud = ctx_cloud(c);
 	const char *text = verb_opt(a, "timeout");
 	uint64_t timeout = WAIT_DEFAULT_S;
 	int r;
@@ -21,7 +20,7 @@ static int do_start(struct ctx *c, const struct provider *p, const char *name,
 		return error_set(
 			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 10m", text);
 	progress_begin(c->progress, "starting the server", NULL, 0);
-	r = p->start(&cloud, name, e);
+	r = cloud->provider->start(cloud, name, e);
 	if (r == CLOUD_ABSENT)
 		return servers_gone(name, e);
 	if (r < 0)
@@ -29,22 +28,20 @@ static int do_start(struct ctx *c, const struct provider *p, const char *name,
 	progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was running already" : NULL);
 	if (verb_opt(a, "no-wait"))
 		return 0;
-	return server_wait(c, p, name, (int64_t)timeout * 1000, e);
+	return server_wait(c, cloud, name, (int64_t)timeout * 1000, e);
 }
 
 static int run_start(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct provider *p;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	struct server s = {};
-	int r = servers_provider(a, &p, e);
+	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
 	if (r == 0)
-		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
+		r = do_start(c, &cloud, s.name, a, e);
 	if (r == 0)
-		r = do_start(c, p, s.name, a, e);
-	if (r == 0)
-		r = servers_pick(c, p, s.name, arena, &s, e);
+		r = servers_pick(&cloud, s.name, arena, &s, e);
 	if (r == 0)
 		server_print(c, &s);
 	return r;

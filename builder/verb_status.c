@@ -9,12 +9,10 @@
 static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct provider *p;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	struct server s = {};
-	int r = servers_provider(a, &p, e);
+	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
-	if (r == 0)
-		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
 	if (r == 0)
 		server_print(c, &s);
 	return r;

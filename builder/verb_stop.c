@@ -13,10 +13,9 @@
 
 #define STOP_S 60 /* a server shuts down in 5 to 20 s; twice that when emulated */
 
-static int do_stop(struct ctx *c, const struct provider *p, const char *name,
+static int do_stop(struct ctx *c, const struct cloud *cloud, const char *name,
 	const struct verb_args *a, struct error *e)
 {
-	struct cloud cloud = ctx_cloud(c);
 	bool force = verb_opt(a, "force");
 	const char *text = verb_opt(a, "timeout");
 	uint64_t timeout = STOP_S;
@@ -26,7 +25,7 @@ static int do_stop(struct ctx *c, const struct provider *p, const char *name,
 		return error_set(
 			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 2m", text);
 	progress_begin(c->progress, force ? "ending the server" : "shutting down", NULL, 0);
-	r = p->stop(&cloud, name, force, (int64_t)timeout * 1000, e);
+	r = cloud->provider->stop(cloud, name, force, (int64_t)timeout * 1000, e);
 	if (r == CLOUD_ABSENT)
 		return servers_gone(name, e);
 	if (r == CLOUD_TIMEOUT)
@@ -43,16 +42,14 @@ static int do_stop(struct ctx *c, const struct provider *p, const char *name,
 static int run_stop(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct provider *p;
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	struct server s = {};
-	int r = servers_provider(a, &p, e);
+	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
 	if (r == 0)
-		r = servers_pick(c, p, verb_arg(a, 0), arena, &s, e);
+		r = do_stop(c, &cloud, s.name, a, e);
 	if (r == 0)
-		r = do_stop(c, p, s.name, a, e);
-	if (r == 0)
-		r = servers_pick(c, p, s.name, arena, &s, e);
+		r = servers_pick(&cloud, s.name, arena, &s, e);
 	if (r == 0)
 		server_print(c, &s);
 	return r;

@@ -8,8 +8,10 @@
 #include "error.h"
 #include "fd.h"
 #include "local_launch.h"
+#include "local_plan.h"
 #include "local_qemu.h"
 #include "local_state.h"
+#include "local_volume.h"
 #include "preflight.h"
 #include "progress.h"
 #include "provider.h"
@@ -198,6 +200,7 @@ static int settle(const struct cloud *c, const char *name, struct error *e)
 static int launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	struct server *ret, struct error *e)
 {
+	bool old = local_volume_kept(c, q->name) > 0;
 	int r = local_launch(c, q, a, e), f;
 
 	if (r < 0)
@@ -205,6 +208,7 @@ static int launch(const struct cloud *c, const struct launch_request *q, struct 
 	f = find(c, q->name, a, ret, e);
 	if (f == CLOUD_ABSENT)
 		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", q->name);
+	ret->volume_made = r == 0 && ret->volume_size > 0 && !old;
 	return f < 0 ? f : r;
 }
 
@@ -270,14 +274,21 @@ static int stop(
 	return r < 0 ? error_prefix(e, "stopping '%s'", name) : 0;
 }
 
-static int destroy(const struct cloud *c, const char *name, struct error *e)
+static int destroy(const struct cloud *c, const char *name, bool with_data, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
 	struct local_record rec = {};
 	struct error broken = {};
+	bool kept = local_volume_kept(c, name) > 0;
 	int r = local_dir_open(&d, c, name, true, e);
 
+	if (r >= 0 && kept && with_data) {
+		int f = local_volume_remove(c, name, e);
+
+		if (f < 0 || r == CLOUD_ABSENT)
+			return f;
+	}
 	if (r != 0)
 		return r;
 	if (local_record_read(&d, a, &rec, &broken) < 0)
@@ -285,7 +296,8 @@ static int destroy(const struct cloud *c, const char *name, struct error *e)
 	r = qemu_kill(&d, rec.uuid, e);
 	if (r < 0)
 		return error_prefix(e, "destroying '%s'", name);
-	return local_dir_remove(&d, c, name, e);
+	r = with_data ? 0 : local_volume_keep(&d, c, name, e);
+	return r < 0 ? r : local_dir_remove(&d, c, name, e);
 }
 
 static int console(const struct cloud *c, const char *name, uint64_t offset, struct buf *ret,
@@ -304,10 +316,12 @@ static int console(const struct cloud *c, const char *name, uint64_t offset, str
 const struct provider provider_local = {
 	.name = "local",
 	.check = local_check,
+	.plan = local_plan,
 	.launch = launch,
 	.settle = settle,
 	.list = list,
 	.find = find,
+	.inventory = local_inventory,
 	.start = start,
 	.stop = stop,
 	.destroy = destroy,

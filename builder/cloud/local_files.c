@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "local_launch.h"
 #include "local_qemu.h"
+#include "local_volume.h"
 #include "process.h"
 #include "progress.h"
 #include "provider.h"
@@ -42,7 +43,26 @@ static int pin_image(const struct launch *l, const struct local_dir *d, struct e
 	return 0;
 }
 
-static int make_disks(const struct launch *l, const struct local_dir *d, struct error *e)
+/* The one that an earlier server of this name has left, else a new one. */
+static int make_volume(struct launch *l, const struct local_dir *d, struct error *e)
+{
+	_close_ int volume = -1;
+	uint64_t old;
+	int r = local_volume_take(d, l->c, l->q->name, l->q->volume_size, &old, e);
+
+	if (r < 0)
+		return r;
+	if (old) {
+		l->rec.volume_size = old;
+		return 0;
+	}
+	volume = openat(d->fd, "volume.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (volume < 0 || ftruncate(volume, (off_t)l->q->volume_size) < 0)
+		return error_errno(e, errno, "writing '%s/volume.raw'", d->path);
+	return 0;
+}
+
+static int make_disks(struct launch *l, const struct local_dir *d, struct error *e)
 {
 	const char *size = arena_printf(l->a, "%" PRIu64, l->disk_size);
 	struct process p = {
@@ -51,15 +71,9 @@ static int make_disks(const struct launch *l, const struct local_dir *d, struct 
 		.cwd = d->path,
 		.timeout_ms = 60000,
 	};
-	_close_ int volume = -1;
 	int r = process_check(&p, e);
 
-	if (r < 0 || !l->q->volume_size)
-		return r;
-	volume = openat(d->fd, "volume.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (volume < 0 || ftruncate(volume, (off_t)l->q->volume_size) < 0)
-		return error_errno(e, errno, "writing '%s/volume.raw'", d->path);
-	return 0;
+	return r < 0 || !l->q->volume_size ? r : make_volume(l, d, e);
 }
 
 static int make_key(

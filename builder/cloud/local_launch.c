@@ -12,6 +12,7 @@
 #include "kvm_probe.h"
 #include "local_qemu.h"
 #include "local_state.h"
+#include "local_volume.h"
 #include "preflight.h"
 #include "progress.h"
 #include "provider.h"
@@ -120,6 +121,8 @@ static int check_existing(
 	progress_note(
 		l->c->progress, "replacing '%s', which an earlier launch left unfinished", name);
 	r = qemu_kill(d, old.uuid, e);
+	if (r == 0)
+		r = local_volume_keep(d, l->c, name, e);
 	if (r < 0)
 		return r;
 	r = local_dir_remove(d, l->c, name, e);
@@ -272,6 +275,7 @@ static int take_back(const struct launch *l, struct local_dir *d, struct error *
 	struct error ignored = {};
 
 	if (qemu_kill(d, l->rec.uuid, &ignored) < 0 ||
+		local_volume_keep(d, l->c, l->q->name, &ignored) < 0 ||
 		local_dir_remove(d, l->c, l->q->name, &ignored) < 0)
 		return error_append(
 			e, "; what was made of it is left: 'kbuild destroy %s'", l->q->name);

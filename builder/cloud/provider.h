@@ -1,61 +1,33 @@
 /*
- * Clouds as one table of operations. Today one row, "local" (QEMU on this machine); openstack and
- * ovh follow. Knows nothing of how images are made: it is given a disk file and user-data.
+ * Clouds as one table of operations: "local" (QEMU on this machine), "openstack", "ovh". Knows nothing
+ * of how images are made: it is given a disk file and user-data.
  *
  * The cloud is the state: what a launch has made is found again by its name, so a launch that was
  * cut off is continued or replaced by the next one of the same name, never made twice.
  */
 #pragma once
 
-#include "base.h"
+#include "server.h"
 
 struct arena;
 struct buf;
 struct clock;
 struct error;
+struct http;
 struct progress;
+struct provider;
 
-enum server_state {
-	SERVER_CREATING, /* a launch is making it, or was killed while it did */
-	SERVER_BOOTING,	 /* runs, but its launch has not yet seen it answer */
-	SERVER_RUNNING,
-	SERVER_STOPPED,
-	SERVER_BROKEN, /* what is known of it cannot be read; can only be destroyed */
-};
-
-struct port_forward {
-	unsigned host, guest;
-	bool udp;
-	const char *address; /* IPv4 on the host, never NULL ("127.0.0.1") */
-};
-
-struct server {
-	const char *name;
-	enum server_state state;
-	bool stuck;		/* runs, and gets nowhere until somebody helps: note says why */
-	const char *note;	/* why it is in this state, where that needs a word; or NULL */
-	const char *image;	/* digest of the disk it was made from, or NULL */
-	const char *definition; /* name, or NULL */
-	const char *address;	/* to reach it by */
-	unsigned ssh_port;
-	const char *user;     /* who may log in, or NULL */
-	const char *identity; /* private key file for ssh, or NULL: ssh's own choice */
-	int64_t created;      /* unix seconds */
-	const char *accel;    /* "kvm" or "tcg" */
-	uint64_t memory;      /* bytes */
-	unsigned cpus;
-	uint64_t volume_size; /* of the data volume, bytes; 0: none */
-	const char *status;   /* its last kbuild-status (one JSON object), or NULL */
-	struct port_forward *forwards;
-	size_t n_forwards;
-	const char *directory;	 /* where its files are */
-	uint64_t console_offset; /* where the console of the present boot begins */
+/* What may reach a server from outside: kbuild.firewall.allow, for the cloud's own firewall. */
+struct port_allow {
+	const char *protocol; /* "tcp" or "udp" */
+	unsigned first, last;
+	const char *from; /* CIDR, or NULL: anywhere */
 };
 
 struct launch_request {
 	const char *name;	/* of the server */
 	const char *definition; /* name of the definition, or NULL */
-	const char *disk;	/* raw image file */
+	const char *disk;	/* raw image file; NULL: not known yet (check, plan) */
 	bool disk_immutable; /* nobody writes to it any more: it may be linked instead of copied */
 	const char *image_digest; /* or NULL: not known */
 	const char *user_data;	  /* or NULL */
@@ -72,13 +44,87 @@ struct launch_request {
 	const char *accel;    /* "kvm", "tcg", or NULL: whichever works */
 	const struct port_forward *forwards;
 	size_t n_forwards;
+
+	/* Of clouds; local has no use for them. */
+	const char *region;  /* NULL: the cloud's */
+	const char *flavor;  /* name or id */
+	const char *network; /* name or id; NULL: the public one, else the only one */
+	const char *key;     /* name of a key pair that is there already; NULL: ssh_keys */
+	const struct port_allow *allow;
+	size_t n_allow;
 };
 
+/* What something costs a month (730 hours), before tax. */
+struct cloud_cost {
+	const char *currency;	/* "EUR"; NULL: no price is known */
+	int64_t server, volume; /* in 1e-8 of the currency */
+	int64_t carbon;		/* grams of CO2e a month; negative: not known */
+};
+
+enum plan_state {
+	PLAN_THERE, /* it exists and will be used */
+	PLAN_MAKE,  /* it would be made */
+	PLAN_NOTE,  /* worth knowing, stops nothing */
+	PLAN_WRONG, /* stops the launch */
+};
+
+struct plan_item {
+	const char *what, *name; /* "security group", "kbuild-web" */
+	enum plan_state state;
+	const char *detail; /* one line, or NULL */
+	int64_t price;	    /* a month, in 1e-8 of the plan's currency; 0: nothing, or not known */
+};
+
+/* Items in the order in which a launch makes them. Lives in an arena. */
+struct plan {
+	const char *region; /* NULL: none */
+	const char *currency;
+	int64_t carbon; /* as in struct cloud_cost */
+	struct plan_item *items;
+	size_t n;
+};
+
+/* An image in the cloud, made by "kbuild upload". Lives in an arena. */
+struct cloud_image {
+	const char *id, *name, *region;
+	const char *digest;	/* of the image, as launch_request.image_digest; NULL: not said */
+	const char *sha512;	/* of the stored bytes, as Glance says it; NULL: not said */
+	const char *format;	/* "qcow2" */
+	const char *definition; /* name, or NULL */
+	const char *status;	/* as the cloud says it: "active" */
+	const char *user;	/* who may log in, or NULL */
+	int64_t created;	/* unix seconds */
+	uint64_t size;		/* bytes that are stored */
+	uint64_t min_disk, min_ram; /* bytes */
+	size_t in_use;		    /* servers made from it */
+	const char *used_by;	    /* their names, "a, b"; NULL: none */
+	bool uploaded;		    /* upload: by this call; false: it was there already */
+};
+
+struct upload_request {
+	const char *disk;	/* file, raw or qcow2 */
+	const char *format;	/* "raw", "qcow2"; NULL: the file says it */
+	const char *sha512;	/* of its bytes, where known; NULL: taken while they are sent */
+	const char *digest;	/* of the image; the same is never uploaded twice */
+	const char *definition; /* name, or NULL */
+	const char *distribution, *release; /* "debian", "trixie"; or NULL */
+	const char *architecture;	    /* "amd64", or NULL */
+	const char *user;		    /* login name the image makes, or NULL */
+	uint64_t min_disk;		    /* bytes; 0: the size of the disk */
+	const char *const *regions;	    /* NULL-terminated; NULL: the cloud's one */
+};
+
+/* A cloud, opened: made by servers_cloud(), closed by servers_cloud_close(). */
 struct cloud {
+	const struct provider *provider;
+	void *session;	     /* the provider's own; NULL on local */
+	const char *account; /* entry of clouds.yaml, or NULL: what the environment says */
+	const char *region;  /* that the user chose, or NULL */
 	const char *state_dir;
 	const char *cache_dir;
 	const struct clock *clock;
 	struct progress *progress;
+	const struct http *http; /* NULL: libcurl */
 };
 
 #define CLOUD_ABSENT 1 /* there is no server of this name */
@@ -87,18 +133,36 @@ struct cloud {
 #define CLOUD_TIMEOUT	3 /* stop: the system did not end in time and still runs */
 #define CLOUD_UNCHANGED 4 /* start, stop: it was so already */
 
-/* All strings in a struct server live in the arena. Times are milliseconds. */
+/* All strings in what is returned live in the arena. Times are milliseconds. */
 struct provider {
 	const char *name;
 	/*
+	 * An interrupted launch is left as it is, because the next one goes on with it and removing
+	 * takes calls that an interrupted program does not make.
+	 */
+	bool keeps_interrupted;
+	/*
+	 * Reads what says how to get in, asks nothing of the network. session is set; close() frees it,
+	 * and accepts one that was never opened. NULL on local.
+	 */
+	int (*open)(struct cloud *c, struct error *e);
+	void (*close)(struct cloud *c);
+	/*
 	 * What would stop this launch anyway and can be known before there is an image: the name,
-	 * ports, memory, programs. Of q->disk nothing is asked.
+	 * ports, memory, programs, flavor, network, quota. Of q->disk nothing is asked.
 	 */
 	int (*check)(const struct cloud *c, const struct launch_request *q, struct error *e);
 	/*
+	 * What a launch would find and make, with all that is wrong as items. Changes nothing.
+	 * q->image_digest NULL: the image is not built yet.
+	 */
+	int (*plan)(const struct cloud *c, const struct launch_request *q, struct arena *a,
+		struct plan *ret, struct error *e);
+	/*
 	 * Makes and starts a server; it is SERVER_BOOTING when this returns. Everything that can be
-	 * known before (ports, memory, space, programs) is checked before anything is made; what
-	 * was made is removed when it fails. 0 or CLOUD_CONTINUED.
+	 * known before (ports, memory, space, programs) is checked before anything is made. local
+	 * removes what was made when it fails; clouds leave it to the next launch, and say what it is,
+	 * what it costs and how to remove it. 0 or CLOUD_CONTINUED.
 	 */
 	int (*launch)(const struct cloud *c, const struct launch_request *q, struct arena *a,
 		struct server *ret, struct error *e);
@@ -109,6 +173,12 @@ struct provider {
 		struct error *e);
 	int (*find)(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
 		struct error *e);
+	/*
+	 * All that there is under this name, of a whole server or a half-made one, for who asks before
+	 * destroying: PLAN_THERE, and PLAN_NOTE for a data volume. 0 or CLOUD_ABSENT: nothing at all.
+	 */
+	int (*inventory)(const struct cloud *c, const char *name, struct arena *a, struct plan *ret,
+		struct error *e);
 	/* Same disks, same ports. 0, CLOUD_ABSENT, CLOUD_UNCHANGED. */
 	int (*start)(const struct cloud *c, const char *name, struct error *e);
 	/*
@@ -117,29 +187,32 @@ struct provider {
 	 */
 	int (*stop)(const struct cloud *c, const char *name, bool force, int64_t timeout,
 		struct error *e);
-	/* Leaves nothing. Works on half-made and broken ones, and when interrupted. 0, CLOUD_ABSENT. */
-	int (*destroy)(const struct cloud *c, const char *name, struct error *e);
+	/*
+	 * Leaves nothing but the data volume, and that neither when with_data. A volume that was kept is
+	 * used again by the next launch of this name. Works on half-made and broken servers; on local when
+	 * interrupted, too. 0, CLOUD_ABSENT.
+	 */
+	int (*destroy)(const struct cloud *c, const char *name, bool with_data, struct error *e);
 	/*
 	 * Appends what the console holds from offset on, at most some MiB; ret_offset: where to go
 	 * on (smaller than offset when it began anew). 0, CLOUD_ABSENT.
 	 */
 	int (*console)(const struct cloud *c, const char *name, uint64_t offset, struct buf *ret,
 		uint64_t *ret_offset, struct error *e);
+
+	/* Images of kbuild's in the cloud. NULL on local, which boots the file itself. */
+	/* One per region, in the order asked for. */
+	int (*upload)(const struct cloud *c, const struct upload_request *q, struct arena *a,
+		struct cloud_image **ret, size_t *ret_n, struct error *e);
+	/* Newest first; with who uses them. */
+	int (*images)(const struct cloud *c, struct arena *a, struct cloud_image **ret,
+		size_t *ret_n, struct error *e);
+	/* 0 or CLOUD_ABSENT. Never asks whether it is in use: who calls has. */
+	int (*image_delete)(const struct cloud *c, const struct cloud_image *i, struct error *e);
 };
 
 extern const struct provider provider_local;
 
-/* By name, or NULL. provider_names() is NULL-terminated. */
-const struct provider *provider_find(const char *name);
-const char *const *provider_names(void);
-
-/* "running"; for people and for --json alike. */
-const char *server_state_name(enum server_state s);
-/* [a-z0-9] first, then [a-z0-9-], at most SERVER_NAME_MAX: a directory, a host name, a word. */
-#define SERVER_NAME_MAX 48
-bool server_name_valid(const char *name);
-/* One JSON object, without newline. */
-void server_json(const struct server *s, struct buf *out);
 /* "[ADDRESS:]HOST:GUEST[/tcp|/udp]"; the address lives in the arena. ERR_USAGE. */
 int port_forward_parse(
 	const char *text, struct arena *a, struct port_forward *ret, struct error *e);

@@ -239,6 +239,27 @@ def destroy_leaves_nothing(p):
 
 
 @case
+def a_data_volume_outlives_its_server(p):
+    kept = p.state / "volumes" / "web.raw"
+    p.launch("--volume", "64M")
+    p.run("stop", "--force")
+    with open(p.dir() / "volume.raw", "r+b") as f:
+        f.write(b"precious")
+    has(p.run("destroy", status=7).err, "data volume (64 MiB) is kept", "--with-data")
+    has(p.run("destroy", "--yes").out, "'web' is gone", "data volume (64 MiB) is kept")
+    assert kept.read_bytes()[:8] == b"precious" and not p.dir().exists()
+    has(p.run("destroy", "web", "--yes", status=1).err, "there is no server 'web'", "--with-data")
+    has(p.launch("--volume", "64M").err, "gets its data volume back")
+    assert (p.dir() / "volume.raw").read_bytes()[:8] == b"precious" and not kept.exists()
+    p.run("stop", "--force")
+    has(p.run("destroy", "--with-data", status=7).err, "its data volume (64 MiB)")
+    p.run("destroy", "--yes")
+    assert p.run("destroy", "web", "--yes", "--with-data", "--json").json()["destroyed"]
+    assert not kept.exists()
+    p.nothing_left()
+
+
+@case
 def building_anew_does_not_pull_the_image_away(p):
     disk = p.disk()
     p.launch(disk=disk)

@@ -72,7 +72,7 @@ static int play(const struct script *s, struct error *e)
 
 	now_playing = s;
 	now = 1;
-	return server_wait(&c, &fake, "web", 10 * MINUTE, e);
+	return server_wait(&c, &(struct cloud){ .provider = &fake }, "web", 10 * MINUTE, e);
 }
 
 static void an_answer_ends_the_wait(void)

@@ -1,4 +1,4 @@
-/* The table of clouds, and what is the same for all of them: words, names, the JSON of a server. */
+/* What is the same for the servers of all clouds: words, names, their JSON. */
 #include "provider.h"
 
 #include "arena.h"
@@ -9,24 +9,6 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
-
-static const struct provider *const providers[] = { &provider_local };
-
-const struct provider *provider_find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
-		if (strcmp(providers[i]->name, name) == 0)
-			return providers[i];
-	}
-	return NULL;
-}
-
-const char *const *provider_names(void)
-{
-	static const char *const names[] = { "local", NULL };
-
-	return names;
-}
 
 const char *server_state_name(enum server_state s)
 {
@@ -81,7 +63,12 @@ void server_json(const struct server *s, struct buf *out)
 	add_string(out, "note", s->note);
 	add_string(out, "definition", s->definition);
 	add_string(out, "image", s->image);
+	add_string(out, "id", s->id);
+	add_string(out, "region", s->region);
+	add_string(out, "flavor", s->flavor);
 	add_string(out, "address", s->address);
+	add_string(out, "ipv4", s->v4);
+	add_string(out, "ipv6", s->v6);
 	if (s->ssh_port)
 		buf_printf(out, ",\"ssh_port\":%u", s->ssh_port);
 	add_string(out, "user", s->user);
@@ -93,10 +80,14 @@ void server_json(const struct server *s, struct buf *out)
 		buf_printf(out, ",\"memory\":%" PRIu64 ",\"cpus\":%u", s->memory, s->cpus);
 	if (s->volume_size)
 		buf_printf(out, ",\"volume\":%" PRIu64, s->volume_size);
+	add_string(out, "volume_id", s->volume_id);
+	add_string(out, "cost", s->cost);
 	add_forwards(out, s);
 	add_string(out, "directory", s->directory);
 	if (s->status)
 		buf_printf(out, ",\"status\":%s", s->status);
+	if (s->agent)
+		buf_printf(out, ",\"agent\":%s", s->agent);
 	buf_addc(out, '}');
 }
 
