@@ -30,9 +30,10 @@ struct os_access {
 	const char *user_id, *user_name, *user_domain_id, *user_domain_name, *password;
 	const char *credential_id, *credential_name, *credential_secret;
 	const char *token;
-	/* OIDC: an id_token for client credentials, then Keystone's federation. */
-	const char *oidc_provider, *oidc_protocol, *oidc_discovery, *oidc_client, *oidc_secret,
-		*oidc_scope;
+	/* OIDC: a token for client credentials, then Keystone's federation. */
+	const char *oidc_provider, *oidc_protocol, *oidc_client, *oidc_secret, *oidc_scope;
+	const char *oidc_discovery; /* URL that tells the token server's */
+	const char *oidc_token; /* "id_token" or "access_token"; NULL: the first that there is */
 	const char *project_id, *project_name, *project_domain_id, *project_domain_name;
 };
 
@@ -107,7 +108,10 @@ int os_must(struct os *o, const struct os_query *q, struct arena *a, struct node
 int os_list(struct os *o, const struct os_query *q, const char *key, struct arena *a,
 	struct node **ret, struct error *e);
 
-/* For exchanges that are not calls (the bytes of an image): a token that lives for at least life_s more. */
+/*
+ * For exchanges that are not calls (the bytes of an image): a token that lives for at least life_s more, or
+ * a new one where tokens do not live that long. Borrowed until the next call of os_*.
+ */
 int os_token(struct os *o, int64_t life_s, const char **ret, struct error *e);
 /* The next os_token() makes a new one: a service has refused this one. */
 void os_token_forget(struct os *o);
@@ -121,5 +125,13 @@ int os_regions(struct os *o, enum os_service service, struct arena *a, const cha
 	struct error *e);
 /* The project of the token, in the arena. Signs in. */
 int os_project(struct os *o, struct arena *a, const char **ret, struct error *e);
+/*
+ * The highest microversion that both the server and kbuild know (2.72 of compute: what the oldest of
+ * OVH's regions have), for who can do with less; in the arena. "" where the service has none.
+ */
+int os_microversion(struct os *o, enum os_service service, const char *region, struct arena *a,
+	const char **ret, struct error *e);
+/* The file of certificates to trust, or NULL: for exchanges that are not calls. */
+const char *os_cacert(const struct os *o);
 /* Calls sent since os_new(), attempts counted each; for figures and tests. */
 unsigned os_calls(const struct os *o);

@@ -1,0 +1,114 @@
+/* What the files of the OpenStack client share. For builder/cloud/openstack/os_*.c only. */
+#pragma once
+
+#include "os.h"
+
+#include "api.h"
+#include "node.h"
+
+struct http_response;
+
+static inline bool os_given(const char *text)
+{
+	return text && *text;
+}
+
+/* How access says to sign in. */
+enum os_way {
+	OS_BY_PASSWORD,
+	OS_BY_CREDENTIAL,
+	OS_BY_TOKEN,
+	OS_BY_OIDC,
+};
+/* Of an access that os_access_check() has passed. */
+enum os_way os_access_way(const struct os_access *k);
+
+/*
+ * Keystone takes 60 calls a minute from a user (OVH); more are refused for longer than it takes to wait.
+ * The times of the last so many, round and round.
+ */
+#define OS_IDENTITY_MAX	    60
+#define OS_IDENTITY_SPAN_MS 60000
+
+struct os {
+	const struct os_access *k;
+	const struct clock *clock;
+	const char *cache_dir;
+	char *base; /* Keystone's URL, with /v3 */
+	struct api api;
+	int64_t identity_ms[OS_IDENTITY_MAX];
+	size_t identity_n; /* calls of Keystone so far */
+
+	/* The session; token NULL: not signed in. */
+	char *token;	       /* wiped when it goes */
+	struct arena *arena;   /* of what follows */
+	struct node *body;     /* "token" of Keystone's answer: project, catalog */
+	struct node *versions; /* URL -> {"min", "max"}: microversions that were asked for */
+	int64_t life_s;	       /* of the token, in all */
+	int64_t end_ms;	       /* monotonic */
+	bool refused; /* a service did not take it: what the cache holds is no use either */
+};
+
+/* A way to speak to a service: what catalogue and versions come to. In the arena given. */
+struct os_place {
+	const char *url;    /* with its version, without '/' at its end */
+	const char *region; /* as the catalogue has it */
+	const char *who;    /* for messages: "compute in GRA11" */
+};
+
+/* ------------------------------------------------------------------ os_session.c */
+/* Sees to a token that lives for at least life_s (or a new one); signs in when there is none. */
+int os_session(struct os *o, int64_t life_s, struct error *e);
+/* Takes over what signing in or the cache gave: token (taken), arena (taken), body in it. */
+void os_session_take(struct os *o, char *token, struct arena *a, struct node *body, int64_t life_s,
+	int64_t left_s);
+/* Calls without a token, and calls with it. */
+extern const struct api_style os_plain_style, os_token_style;
+/* The own of an api_call: which service it is for. */
+struct os_own {
+	enum os_service service;
+	const char *microversion;  /* or NULL */
+	const char *authorization; /* that header; NULL: none */
+	bool foreign;		   /* not Keystone's: the token server of OIDC */
+	bool list;		   /* 300 is an answer: a list of versions */
+};
+
+/* ------------------------------------------------------------------ os_signin.c */
+/* Signs in anew, whatever there is, and takes over what comes. */
+int os_sign_in(struct os *o, struct error *e);
+/*
+ * The answer to signing in: token (of its header), body (of its JSON). Checks what is needed of it. In the
+ * arena; ERR_NETWORK names the member that is missing or wrong.
+ */
+int os_read_token(const struct http_response *res, const struct node *answer, struct arena *a,
+	const char **ret_token, struct node **ret_body, int64_t *ret_life_s, struct error *e);
+
+/* ------------------------------------------------------------------ os_cache.c */
+/* Takes over what the cache holds; false: nothing, or nothing that can be used. */
+bool os_cache_load(struct os *o);
+/* What cannot be kept is got again by the next run: no errors. */
+void os_cache_store(const struct os *o);
+void os_cache_forget(const struct os *o);
+
+/* ------------------------------------------------------------------ os_catalog.c */
+/* "compute", for people and for headers. */
+const char *os_service_name(enum os_service service);
+/* Where the service is. region NULL: the default one. Signs in. */
+int os_place(struct os *o, enum os_service service, const char *region, struct arena *a,
+	struct os_place *ret, struct error *e);
+/* The endpoint with the version that kbuild speaks. project: for block storage. Without '/' at its end. */
+const char *os_versioned(
+	enum os_service service, const char *url, const char *project, struct arena *a);
+
+/* ------------------------------------------------------------------ os_version.c */
+/* Whether the place has that microversion, asking it when it is not known yet. ERR_FAILED when not. */
+int os_version_check(struct os *o, enum os_service service, const struct os_place *p,
+	const char *microversion, const char *what_for, struct error *e);
+
+/* ------------------------------------------------------------------ os_reply.c */
+enum api_verdict os_judge(const struct http_response *res, bool with_token);
+/* As of struct api_style: status, the service's words, the request's id. */
+void os_complain(
+	const struct api_call *c, const struct http_response *res, bool transient, struct error *e);
+/* The text of a page of HTML, in one line. In the arena. */
+const char *os_page_text(const char *html, struct arena *a);
