@@ -78,6 +78,12 @@ static void add_space(struct buf *out)
 		buf_addc(out, ' ');
 }
 
+static void trim(struct buf *out)
+{
+	while (out->len > 0 && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+}
+
 static void strip(const char *html, bool headings, struct buf *out)
 {
 	for (const char *p = html, *end; *p;) {
@@ -97,8 +103,7 @@ static void strip(const char *html, bool headings, struct buf *out)
 			buf_addc(out, *p++);
 		}
 	}
-	while (out->len > 0 && out->data[out->len - 1] == ' ')
-		out->data[--out->len] = '\0';
+	trim(out);
 }
 
 const char *os_page_text(const char *html, struct arena *a)
@@ -147,6 +152,26 @@ static const char *request_id(const struct http_response *res)
 	return id;
 }
 
+/* Glance's messages in JSON are those of its pages; others quote what stands in angles. */
+static bool is_page(const char *text)
+{
+	return strcasestr(text, "<br") || strstr(text, "</");
+}
+
+/* Paragraphs as one line. */
+static const char *one_line(const char *text, struct arena *a)
+{
+	_buf_ out = BUF_INIT;
+
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ')
+			add_space(&out);
+		else
+			buf_addc(&out, *text);
+	trim(&out);
+	return arena_strdup(a, buf_str(&out));
+}
+
 /* The server's words, cleaned; NULL: none that a person could read. */
 static const char *words(const struct http_response *res, struct arena *a)
 {
@@ -156,10 +181,11 @@ static const char *words(const struct http_response *res, struct arena *a)
 
 	if (res->body.len == 0 || strlen(text) != res->body.len)
 		return NULL;
+	said = text;
 	if (json_parse(&body, a, "", text, res->body.len, &ignored) == 0)
 		said = json_message(body);
-	else
-		said = os_page_text(text, a);
+	if (said)
+		said = !body || is_page(said) ? os_page_text(said, a) : one_line(said, a);
 	return said && *said ? api_clean(a, said) : NULL;
 }
 
