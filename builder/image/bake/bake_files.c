@@ -7,6 +7,7 @@
 #include "bake_topic.h"
 #include "base64.h"
 #include "buf.h"
+#include "encoding.h"
 #include "error.h"
 #include "gunzip.h"
 #include "node.h"
@@ -28,36 +29,11 @@ struct owner {
 	gid_t gid;
 };
 
-/* Which decodings an "encoding" means; base64 comes first. */
-static const struct encoding {
-	const char *name;
-	bool base64, gzip;
-} encodings[] = {
-	{ "", false, false },
-	{ "text/plain", false, false },
-	{ "b64", true, false },
-	{ "base64", true, false },
-	{ "gz", false, true },
-	{ "gzip", false, true },
-	{ "gz+b64", true, true },
-	{ "gz+base64", true, true },
-	{ "gzip+b64", true, true },
-	{ "gzip+base64", true, true },
-};
-
-static const struct encoding *find_encoding(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(encodings); i++)
-		if (strcasecmp(encodings[i].name, name) == 0)
-			return &encodings[i];
-	return NULL;
-}
-
 static int decode(const struct node *file, struct buf *ret, struct error *e)
 {
 	const struct node *content = node_get(file, "content");
 	const char *name = node_str(node_get(file, "encoding"));
-	const struct encoding *enc = find_encoding(name ? name : "");
+	const struct encoding *enc = encoding_find(name ? name : "text/plain");
 	_buf_ plain = BUF_INIT, packed = BUF_INIT;
 	int r;
 

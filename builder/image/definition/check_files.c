@@ -5,6 +5,7 @@
 #include "base64.h"
 #include "buf.h"
 #include "definition.h"
+#include "encoding.h"
 #include "mark.h"
 #include "node.h"
 #include "schema.h"
@@ -13,25 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-/* What cloud-init takes for an encoding. */
-static const struct {
-	const char *name;
-	bool base64, gzip;
-} encodings[] = {
-	{ "text/plain", false, false },
-	{ "b64", true, false },
-	{ "base64", true, false },
-	{ "gz", false, true },
-	{ "gzip", false, true },
-	{ "gz+b64", true, true },
-	{ "gz+base64", true, true },
-	{ "gzip+b64", true, true },
-	{ "gzip+base64", true, true },
-};
-
-static const char *const encoding_names[] = { "text/plain", "b64", "base64", "gz", "gzip", "gz+b64",
-	"gz+base64", "gzip+b64", "gzip+base64", NULL };
 
 /*
  * "0644" is what is meant. 0644 without quotes is the same, because YAML reads it as octal; but 644
@@ -99,6 +81,7 @@ static void check_content(const struct schema *s, const struct node *file)
 {
 	const struct node *content = node_get(file, "content");
 	const char *name = node_str(node_get(file, "encoding"));
+	const struct encoding *enc = name ? encoding_find(name) : NULL;
 	_buf_ bytes = BUF_INIT;
 
 	if (node_is_null(content))
@@ -109,24 +92,18 @@ static void check_content(const struct schema *s, const struct node *file)
 			"'%s.content' must be text, not %s", s->where, node_what(content));
 		return;
 	}
-	for (size_t i = 0; name && i < ARRAY_SIZE(encodings); i++) {
-		bool decoded = true;
-
-		if (strcmp(encodings[i].name, name) != 0)
-			continue;
-		if (encodings[i].base64)
-			decoded = base64_decode(content->str, content->len, &bytes);
-		else
-			buf_add(&bytes, content->str, content->len);
-		if (!decoded)
-			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-base64", NULL,
-				"'%s.content' is not base64, as 'encoding: %s' says", s->where,
-				name);
-		else if (encodings[i].gzip &&
-			 (bytes.len < 18 || memcmp(bytes.data, "\x1f\x8b", 2) != 0))
-			diag_add(s->diags, DIAG_ERROR, &content->at, "bad-gzip", NULL,
-				"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
+	if (!enc)
+		return;
+	if (!enc->base64)
+		buf_add(&bytes, content->str, content->len);
+	else if (!base64_decode(content->str, content->len, &bytes)) {
+		diag_add(s->diags, DIAG_ERROR, &content->at, "bad-base64", NULL,
+			"'%s.content' is not base64, as 'encoding: %s' says", s->where, name);
+		return;
 	}
+	if (enc->gzip && (bytes.len < 18 || memcmp(bytes.data, "\x1f\x8b", 2) != 0))
+		diag_add(s->diags, DIAG_ERROR, &content->at, "bad-gzip", NULL,
+			"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
 }
 
 CLOUD_CHECK(check_write_files)
