@@ -133,6 +133,33 @@ void md5_end(struct md5 *h, char ret_hex[MD5_HEX])
 	hex_encode(md, sizeof md, ret_hex);
 }
 
+struct sha512 *sha512_new(void)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+	must(c != NULL);
+	must(EVP_DigestInit_ex(c, EVP_sha512(), NULL));
+	return (struct sha512 *)c;
+}
+
+void sha512_free(struct sha512 *h)
+{
+	EVP_MD_CTX_free((EVP_MD_CTX *)h);
+}
+
+void sha512_add(struct sha512 *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate((EVP_MD_CTX *)h, data, len));
+}
+
+void sha512_end(struct sha512 *h, char ret_hex[SHA512_HEX])
+{
+	unsigned char md[SHA512_SIZE];
+
+	must(EVP_DigestFinal_ex((EVP_MD_CTX *)h, md, NULL));
+	hex_encode(md, sizeof md, ret_hex);
+}
+
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char ret[SHA256_SIZE])
 {

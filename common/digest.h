@@ -28,8 +28,18 @@ bool sha256_valid(const char *hex);
 /* SHA-1 is broken as a hash; OVH's signatures are made with it. For nothing else. */
 void sha1_bytes(const void *data, size_t len, char ret_hex[SHA1_HEX]);
 
-/* As bytes, for signatures and hashed names that are made of them. */
+/* What Glance names the bytes of an image by. */
 #define SHA512_SIZE 64
+#define SHA512_HEX  129
+struct sha512;
+struct sha512 *sha512_new(void);
+void sha512_free(struct sha512 *h);
+DEFINE_CLEANUP(struct sha512 *, sha512_free);
+void sha512_add(struct sha512 *h, const void *data, size_t len);
+/* Ends it; h can only be freed afterwards. */
+void sha512_end(struct sha512 *h, char ret_hex[SHA512_HEX]);
+
+/* As bytes, for signatures and hashed names that are made of them. */
 #define SHA1_SIZE   20
 void sha256_raw(const void *data, size_t len, unsigned char ret[SHA256_SIZE]);
 void sha512_raw(const void *data, size_t len, unsigned char ret[SHA512_SIZE]);

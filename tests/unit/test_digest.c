@@ -115,6 +115,19 @@ static void hmac_gives_the_published_codes(void)
 	}
 }
 
+static void sha512_gives_the_published_digest(void)
+{
+	_cleanup_(sha512_freep) struct sha512 *h = sha512_new();
+	char hex[SHA512_HEX];
+
+	sha512_add(h, "a", 1);
+	sha512_add(h, "bc", 2);
+	sha512_end(h, hex);
+	check_str(hex,
+		"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+		"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
 int main(void)
 {
 	run(bytes_give_the_published_digests);
@@ -122,6 +135,7 @@ int main(void)
 	run(strings_are_told_apart_by_their_ends);
 	run(a_file_is_read_from_where_it_stands);
 	run(sha1_gives_the_published_digests);
+	run(sha512_gives_the_published_digest);
 	run(hmac_gives_the_published_codes);
 	run(only_64_lower_case_hex_digits_are_valid);
 	return done();

@@ -133,5 +133,7 @@ int os_microversion(struct os *o, enum os_service service, const char *region, s
 	const char **ret, struct error *e);
 /* The file of certificates to trust, or NULL: for exchanges that are not calls. */
 const char *os_cacert(const struct os *o);
+/* The text of a page of HTML, in one line: what a service says of an error. In the arena. */
+const char *os_page_text(const char *html, struct arena *a);
 /* Calls sent since os_new(), attempts counted each; for figures and tests. */
 unsigned os_calls(const struct os *o);

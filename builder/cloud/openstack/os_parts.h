@@ -110,5 +110,3 @@ enum api_verdict os_judge(const struct http_response *res, bool with_token);
 /* As of struct api_style: status, the service's words, the request's id. */
 void os_complain(
 	const struct api_call *c, const struct http_response *res, bool transient, struct error *e);
-/* The text of a page of HTML, in one line. In the arena. */
-const char *os_page_text(const char *html, struct arena *a);
