@@ -11,9 +11,12 @@ What tests see and turn, beside the API: /_double/… with JSON in and out.
     POST /_double/world                  {"skew": s, "loose": "%", "truncate": bool, "mute": bool}
     POST /_double/credential             {"rules": [{method, path}…]}: of the tests' consumer key
     POST /_double/client                 {"actions": […], "token_life": s}
+
+What concerns servers, images and the like is in control_cloud.py.
 """
 import json
 
+from . import control_cloud
 from .errors import no_such_url
 from .world import CLIENT, CONSUMER
 from .zone import Zone
@@ -72,4 +75,6 @@ def control(world, method, path, body):
         return world.log
     if method == "POST" and path in posts:
         return posts[path](world, data)
+    if (method, path.partition("/")[0]) in control_cloud.calls:
+        return control_cloud.calls[method, path.partition("/")[0]](world, path.partition("/")[2], data)
     raise no_such_url()

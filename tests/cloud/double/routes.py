@@ -33,9 +33,9 @@ class Route:
         names = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
         self.regex = re.compile(names + "/?$")  # a slash at the end is forgiven, as there
 
-    def read(self, call):
-        """The body, by the schema of this call."""
-        known = {name.rstrip("*") for name in self.fields}
+    def read(self, call, parts):
+        """The body, by the schema of this call. What the path names may be named once more."""
+        known = {name.rstrip("*") for name in self.fields} | set(parts)
         if call.raw_body.strip():
             try:
                 call.fields = json.loads(call.raw_body)
@@ -43,6 +43,9 @@ class Route:
                 raise bad("Invalid JSON received") from None
             if not isinstance(call.fields, dict):
                 raise bad("Invalid JSON received, an object was expected")
+        if call.method == "GET":  # some clients send the query so
+            call.query.update({k: str(v) for k, v in call.fields.items() if k in self.query})
+            known |= set(self.query)
         for name in call.fields:
             if name not in known:
                 raise bad(f"Received unknown parameter(s) : {name}")
@@ -50,7 +53,7 @@ class Route:
             if name.endswith("*") and call.fields.get(name[:-1]) is None:
                 raise bad(f"Missing parameter(s): {name[:-1]}")
         for name in call.query:
-            if name not in self.query:
+            if name not in self.query and name not in parts:
                 raise bad(f"Received unknown parameter(s) : {name}")
 
 
@@ -61,10 +64,17 @@ def route(method, pattern, action=None, auth=True, query=(), fields=()):
     return add
 
 
+def dump(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
 def find(method, path):
     """The route of a call and the parts of its path; no_such_url when there is none."""
+    best = None
     for r in routes:
         match = r.regex.match(path)
-        if match and r.method == method:
-            return r, {name: unquote(text) for name, text in match.groupdict().items()}
+        if match and r.method == method and (best is None or len(match.groups()) < len(best[1].groups())):
+            best = r, match  # the more literal one: /volume/snapshot before /volume/{volumeId}
+    if best:
+        return best[0], {name: unquote(text) for name, text in best[1].groupdict().items()}
     raise no_such_url()

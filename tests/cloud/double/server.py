@@ -1,20 +1,27 @@
 """
-The HTTP side: raw requests in, faults, authentication, the table of routes, answers as OVH gives
-them (void answers are `null`, every answer has a query id).
+The HTTP side: which API a request is for, faults, the log, and answers as they are sent. Names of
+services stand in the Host header or, where clients reach all by one address, first in the path.
 """
-import json
+import shutil
 import socket
 import struct
+import sys
 import time
-import uuid
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import auth, control, routes
-from . import zone as _zone  # noqa: F401 (its routes)
+from . import control
 from .errors import ApiError
+from .faults import carried_out, kill
+from .native import gate as native
+from .openstack import catalog
+from .openstack import gate as openstack
+from .request import Answer, Body, CutShort, Request
+from .routes import dump
 
-HTML = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>\n"
-TOKEN_PATH = "/auth/oauth2/token"
+HTML = "<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>\n"
+TOKEN_PATH = native.TOKEN_PATH
+LOGGED_MAX = 1 << 16  # of a body
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,25 +32,55 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
-    def read_body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    # --- answers --------------------------------------------------------------------------------
 
-    def answer(self, status, body, headers=()):
-        if not isinstance(body, bytes):
-            body = json.dumps(body, separators=(",", ":")).encode()
-        self.send_response(status)
-        html = body.startswith(b"<")
-        self.send_header("Content-Type",
-                         "text/html" if html else "application/json; charset=utf-8")
-        self.send_header("X-Ovh-QueryID", f"EU.ext-3.{uuid.uuid4().hex[:8]}.1.{uuid.uuid4()}")
-        self.send_header("Cache-Control", "no-cache, no-store")
-        for name, value in headers:
+    def send(self, answer, cut=False):
+        """cut: as many bytes are promised, half of them come."""
+        data = answer.data()
+        size = answer.file.stat().st_size if answer.file else len(data)
+        self.send_response(answer.status)
+        if size or answer.status != 204:
+            self.send_header("Content-Type", answer.kind)
+        for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if self.unread():
+            # What is left of the body would be taken for the next request.
+            self.close_connection = self.lingers = True
+            self.send_header("Connection", "close")
+        if answer.status != 204:
+            self.send_header("Content-Length", str(size + (20 if cut else 0)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        if answer.file:
+            with answer.file.open("rb") as file:
+                shutil.copyfileobj(file, self.wfile, 1 << 20)
+        self.wfile.write(data[:len(data) // 2] if cut else data)
 
-    # --- faults ---------------------------------------------------------------------------------
+    def unread(self):
+        """Whether there is more of the body than is worth reading for nothing."""
+        if not self.body.done and not self.body.begun and not self.body.expects and \
+                not self.body.chunked and self.body.length <= 1 << 20:
+            try:
+                self.body.whole()
+            except CutShort:
+                self.close_connection = True
+        return not self.body.done
+
+    def linger(self):
+        """A close with bytes unread would be an RST, and that may overtake the answer."""
+        try:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(2)
+            left = 256 << 20
+            while left > 0 and (piece := self.rfile.read1(1 << 20)):
+                left -= len(piece)
+        except OSError:
+            pass
+
+    def handle_expect_100(self):
+        return True  # said when the body is wanted
 
     def reset(self):
         """Closes with RST, so that the client sees neither an answer nor an orderly end."""
@@ -51,33 +88,50 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
-    def misbehave(self, fault, status, body):
+    # --- faults ---------------------------------------------------------------------------------
+
+    def misbehave(self, fault, answer):
         kind = fault["kind"]
         if kind == "status":
             text = fault.get("body", {"class": "Server::InternalServerError",
                                       "message": "Internal server error"})
-            self.answer(fault["status"], text, list(fault.get("headers", {}).items()))
+            self.send(Answer(fault["status"], text, fault.get("headers", {}).items()))
         elif kind == "html":
-            self.answer(503, HTML)
+            self.send(Answer(fault.get("status", 503), HTML, kind="text/html"))
         elif kind == "body":
-            self.answer(200, fault["body"].encode())
+            self.send(Answer(200, fault["body"]))
         elif kind == "half":
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Content-Length", str(len(text) + 20))
-            self.end_headers()
-            self.wfile.write(text[:len(text) // 2])
+            self.send(answer, cut=True)
             self.close_connection = True
         elif kind == "reset":
             self.reset()
         elif kind == "silence":
             time.sleep(fault.get("seconds", 30))
             self.reset()
-        else:
-            raise ValueError(kind)
+        elif kind == "delay":
+            time.sleep(fault.get("seconds", 1))
+            self.send(answer)
+        elif kind == "kill":
+            self.kill(fault, answer)
 
-    # --- the API --------------------------------------------------------------------------------
+    def kill(self, fault, answer):
+        if fault["way"] == "after":
+            self.send(answer)
+            self.wfile.flush()
+            time.sleep(fault.get("pause", 0.01))  # for the client to read it
+        kill(fault["pid"])
+        self.close_connection = True
+
+    # --- a call ---------------------------------------------------------------------------------
+
+    def target(self):
+        """(host, path, query): the host name by which a service is meant, or ""."""
+        path, _, query = self.path.partition("?")
+        first, _, rest = path[1:].partition("/")
+        if catalog.which(first):
+            return first, "/" + rest if "/" in path[1:] else "", query
+        host = self.headers.get("Host", "").partition(":")[0]
+        return (host if catalog.which(host) else ""), path, query
 
     def urls(self):
         """What the client may have signed: some leave the port out."""
@@ -85,53 +139,47 @@ class Handler(BaseHTTPRequestHandler):
         hosts = {host, host.rpartition(":")[0] if ":" in host else host}
         return [f"{scheme}://{h}{self.path}" for scheme in ("https", "http") for h in hosts]
 
-    def carry_out(self, raw_path, query, body):
-        """Status and body of the answer."""
-        world = self.server.world
-        for prefix in ("/1.0", "/v1"):
-            if raw_path.startswith(prefix + "/"):
-                path = raw_path[len(prefix):]
-                break
-        else:
-            path = raw_path if raw_path.startswith("/v2/") else ""
-        with world.lock:
-            try:
-                if raw_path == TOKEN_PATH and self.command == "POST":
-                    return 200, auth.token_request(world, self.headers, body)
-                route, parts = routes.find(self.command, path)
-                call = routes.Call(self.command, path, query, body, self.headers)
-                if route.auth:
-                    auth.authenticate(world, call, self.urls(), route.action)
-                route.read(call)
-                return 200, route.function(world, call, **parts)
-            except ApiError as e:
-                return e.status, e.body
-
     def handle_call(self):
         world = self.server.world
-        body = self.read_body()
-        path, _, query = self.path.partition("?")
+        self.body, self.lingers = Body(self), False
+        host, path, query = self.target()
         if path.startswith("/_double/"):
-            with world.lock:
-                try:
-                    self.answer(200, control.control(world, self.command, path[9:], body))
-                except ApiError as e:
-                    self.answer(e.status, e.body)
+            self.send(self.turn(path[9:]))
             return
-        what = f"{self.command} {self.path}"
+        request = Request(self.command, host, path, query, self.headers, self.body, self.urls())
+        service, region = catalog.which(host) or ("native", None)
+        what = f"{self.command} {'/' + host if host else ''}{path}{'?' + query if query else ''}"
         with world.lock:
             fault = world.faults.take(what)
-        status, answer = (0, None) if fault and not fault.get("after") and fault["kind"] != "half" \
-            else self.carry_out(path, query, body)
-        with world.lock:
-            world.log.append({"call": what, "status": status, "body": body.decode("utf-8", "replace"),
-                              "fault": fault["kind"] if fault else None, "at": time.time()})
+            world.number += 1
+            entry = {"n": world.number, "call": what, "service": service, "region": region, "status": 0,
+                     "body": "", "fault": fault["kind"] if fault else None, "at": time.time(), "took": 0.0}
+            world.log.append(entry)
+        answer = None
+        if carried_out(fault):
+            answer = native.carry_out(world, request) if service == "native" else \
+                openstack.carry_out(world, request, service, region)
+        elif self.body.length < 1 << 20 and not self.body.expects and fault["kind"] != "kill":
+            request.body = self.body.whole()  # so that the connection can go on
+        entry.update({"status": answer.status if answer else 0, "took": time.time() - entry["at"],
+                      "body": request.body[:LOGGED_MAX].decode("utf-8", "replace")})
         if fault:
-            self.misbehave(fault, status, answer)
+            self.misbehave(fault, answer)
         else:
-            self.answer(status, answer)
+            self.send(answer)
+        if self.lingers:
+            self.linger()
 
-    do_GET = do_POST = do_PUT = do_DELETE = handle_call
+    def turn(self, path):
+        world = self.server.world
+        data = self.body.whole()
+        with world.lock:
+            try:
+                return Answer(200, dump(control.control(world, self.command, path, data)))
+            except ApiError as e:
+                return Answer(e.status, e.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = handle_call
 
 
 class Server(ThreadingHTTPServer):
@@ -148,4 +196,6 @@ class Server(ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request, client_address):
-        pass  # clients that go away are part of the game
+        """Clients that go away are part of the game; all else is an error of ours."""
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            traceback.print_exc()

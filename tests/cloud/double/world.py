@@ -1,43 +1,27 @@
-"""Everything the double knows, faults on demand, and the log of calls."""
-import re
+"""Everything the double knows: zones, projects, accounts, faults, the log of calls, and what tests turn."""
 import threading
 import time
 
 from .auth import Accounts
+from .cloud.paper import Paper
+from .cloud.project import Project
+from .faults import Faults
+from .limits import Limits
+from .openstack.tokens import Tokens
 from .zone import Zone
 
 # What the tests sign in with. Made up; nobody's.
 APPLICATION, SECRET, CONSUMER = "double-ak-7Rk2", "double-as-uQ9xTfW3", "double-ck-Zp4bLm8N"
 CLIENT, CLIENT_SECRET = "double-client-3f", "double-client-secret-8dHq"
+PROJECT, PASSWORD = "5f1c1d3c4e0b4c7f9a2d6b8e7f001122", "double-pw-Kq4nXz81"
+USER, USER_ID = "user-Hq7Zr2Wd9Xkb", "c0ffee00c0ffee00c0ffee00c0ffee00"
 
+REGIONS = ("GRA11", "SBG5", "EU-WEST-PAR", "EU-WEST-LZ-BRU-A")
+INACTIVE = ("DE1", "BHS5")
 
-class Faults:
-    """
-    A fault is {"match": regex of "METHOD /path", "kind": …, "times": n, "skip": n, "after": bool}.
-    after: the call is carried out first, so that only its answer is lost. Kinds: status (status,
-    body, headers), html (503), half (the answer cut in its middle), reset, silence (seconds), body
-    (any text with status 200).
-    """
-
-    def __init__(self):
-        self.queue = []
-
-    def add(self, fault):
-        fault.setdefault("times", 1)
-        fault.setdefault("skip", 0)
-        re.compile(fault["match"])
-        self.queue.append(fault)
-
-    def take(self, what):
-        for fault in self.queue:
-            if not re.search(fault["match"], what) or fault["times"] == 0:
-                continue
-            if fault["skip"] > 0:
-                fault["skip"] -= 1
-                continue
-            fault["times"] -= 1
-            return fault
-        return None
+# Seconds that things take.
+DELAYS = {"server": 0.4, "action": 0.1, "delete": 0.1, "image": 0.0, "import": 0.2, "volume": 0.1,
+          "attach": 0.1, "detach": 0.1, "user": 0.2, "list": 0.0}
 
 
 class World:
@@ -46,22 +30,70 @@ class World:
         self.skew = 0.0        # of the server's clock
         self.loose = ""        # "%": filters also give what only begins so
         self.base_url = ""
+        self.root = ""         # scheme://address:port, for the services' endpoints
+        self.by_name = False   # endpoints by OVH's names instead of paths
         self.zones = {}
+        self.projects = {}
         self.accounts = Accounts()
+        self.tokens = Tokens()
         self.faults = Faults()
+        self.limits = Limits()
         self.log = []
+        self.number = 0        # of calls
         self.truncate = False  # the name servers answer by TCP only
         self.mute = False      # the name servers say nothing
+        self.scsi = True
+        self.delays = dict(DELAYS)
+        self.outcomes = []     # of the next servers: {"message", "code"}, or {"vm_state": "active"}
+        self.machines = Paper()
+        self.store = None      # a directory for the bytes of images; None: they are counted and forgotten
+        self.inactive = ()
+        self.user_polls = 0    # so many questions find a new user still being created
 
     def now(self):
         return time.time() + self.skew
 
-    def furnish(self, zones):
-        """The accounts that tests use, and their zones."""
+    def furnish(self, zones, regions=REGIONS, inactive=INACTIVE):
+        """The accounts that tests use, their zones, and their project."""
+        self.inactive = tuple(inactive)
         self.accounts.applications[APPLICATION] = SECRET
         rules = [{"method": m, "path": p} for m in ("GET", "POST", "PUT", "DELETE")
-                 for p in ("/domain/zone", "/domain/zone/*")]
+                 for p in ("/domain/zone", "/domain/zone/*", "/cloud/*", "/order/*")]
+        rules += [{"method": "GET", "path": "/cloud/project"}]
         self.accounts.credential(APPLICATION, rules, "validated", CONSUMER)
         self.accounts.clients[CLIENT] = {"secret": CLIENT_SECRET, "actions": ["*"]}
         for name in zones:
             self.zones[name] = Zone(name)
+        self.found_project(regions, inactive)
+
+    def found_project(self, regions=REGIONS, inactive=INACTIVE):
+        """The project, with nothing in it, and the user of the tests; the same ids each time."""
+        project = Project(self, "kbuild-double", regions, inactive, PROJECT)
+        self.projects[project.id] = project
+        user = project.add_user("for tests", ("administrator",), PASSWORD)
+        user.name, user.openstack_id = USER, USER_ID
+
+    def reset(self):
+        """All that was made in the cloud is forgotten; who may sign in, and tokens, are not."""
+        old = self.project()
+        self.machines.close()
+        self.found_project([n for n in old.regions if n not in self.inactive], self.inactive)
+        for token in self.tokens.known.values():
+            if token.project is old:
+                token.project = self.project()
+                token.user = next(iter(self.project().users.values()))
+        self.outcomes.clear()
+        self.faults.queue.clear()
+        self.log.clear()
+
+    def project(self):
+        return next(iter(self.projects.values()))
+
+    def next_outcome(self, server):
+        return self.outcomes.pop(0) if self.outcomes else None
+
+    def endpoint(self, host):
+        """How clients reach one of OVH's host names."""
+        if self.by_name:
+            return f"https://{host}"
+        return f"{self.root}/{host}"

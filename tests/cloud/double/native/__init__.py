@@ -1,0 +1,1 @@
+"""OVH's own calls on a Public Cloud project."""

@@ -1,0 +1,1 @@
+"""The services of OpenStack, each with its own forms, errors and habits."""
