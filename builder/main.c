@@ -39,6 +39,8 @@ static const struct verb *const verbs[] = {
 	&verb_show,
 	&verb_lock,
 	&verb_build,
+	&verb_login,
+	&verb_doctor,
 	&verb_launch,
 	&verb_list,
 	&verb_status,

@@ -31,6 +31,9 @@ struct ovh_keys {
 /* ERR_INVALID when no way, half a way or two ways to sign in are given, or an unknown endpoint. */
 int ovh_keys_check(const struct ovh_keys *k, struct error *e);
 
+/* The API's URL of an endpoint, "https://eu.api.ovh.com/1.0"; NULL: there is none of this name. */
+const char *ovh_api_url(const char *endpoint);
+
 struct ovh;
 
 /* Returns new. Nothing is asked of the network before the first call. http and clock: borrowed. */

@@ -51,6 +51,11 @@ const char *ovh_endpoint_url(const struct ovh_keys *k)
 	return i < ARRAY_SIZE(endpoints) ? endpoints[i].url : NULL;
 }
 
+const char *ovh_api_url(const char *endpoint)
+{
+	return ovh_endpoint_url(&(struct ovh_keys){ .endpoint = endpoint });
+}
+
 const char *ovh_token_url(const struct ovh_keys *k)
 {
 	size_t i;

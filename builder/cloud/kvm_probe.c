@@ -80,6 +80,33 @@ static int trial(const char *disk, bool *ret, struct error *e)
 	return 0;
 }
 
+/* The verdict of this boot, when there is one. */
+static bool read_verdict(const struct cloud *c, const char *key, bool *ret)
+{
+	_free_ char *path = xasprintf("%s/kvm", c->cache_dir);
+	_buf_ known = BUF_INIT;
+
+	if (!key || file_read(AT_FDCWD, path, 256, &known) < 0 ||
+		strncmp(buf_str(&known), key, strlen(key)) != 0)
+		return false;
+	*ret = strcmp(known.data + strlen(key), "works\n") == 0;
+	return true;
+}
+
+enum kvm_known kvm_known(const struct cloud *c)
+{
+	_close_ int dev = open_kvm();
+	_free_ char *key = NULL;
+	bool works;
+
+	if (dev < 0)
+		return errno == EACCES || errno == EPERM ? KVM_FORBIDDEN : KVM_ABSENT;
+	key = verdict_key();
+	if (!read_verdict(c, key, &works))
+		return KVM_UNTRIED;
+	return works ? KVM_WORKS : KVM_BROKEN;
+}
+
 int kvm_works(const struct cloud *c, const char *disk, bool *ret, struct error *e)
 {
 	_close_ int dev = open_kvm();
@@ -97,18 +124,14 @@ int kvm_works(const struct cloud *c, const char *disk, bool *ret, struct error *
 	if (dev < 0)
 		return 0;
 	key = verdict_key();
-	if (key && file_read(AT_FDCWD, path, 256, &known) == 0 &&
-		strncmp(buf_str(&known), key, strlen(key)) == 0) {
-		*ret = strcmp(known.data + strlen(key), "works\n") == 0;
+	if (read_verdict(c, key, ret))
 		return 0;
-	}
 	progress_begin(c->progress, "trying hardware virtualisation (KVM)", NULL, 0);
 	r = trial(disk, &works, e);
 	if (r < 0)
 		return r;
 	progress_end(c->progress, works ? "works" : "does not work here, emulating instead");
 	if (key && mkdir_all(AT_FDCWD, c->cache_dir, 0755) == 0) {
-		buf_reset(&known);
 		buf_printf(&known, "%s%s\n", key, works ? "works" : "fails");
 		/* Not kept: the next launch tries again. */
 		(void)file_replace(AT_FDCWD, path, known.data, known.len, 0644);

@@ -15,3 +15,13 @@ struct error;
  * "no": software emulation always works. Negative only when interrupted.
  */
 int kvm_works(const struct cloud *c, const char *disk, bool *ret, struct error *e);
+
+/* What is known without running a guest. */
+enum kvm_known {
+	KVM_ABSENT,    /* there is no /dev/kvm */
+	KVM_FORBIDDEN, /* there is, but not for this user */
+	KVM_UNTRIED,
+	KVM_WORKS,  /* tried since this machine was started, and it did */
+	KVM_BROKEN, /* tried, and it did not */
+};
+enum kvm_known kvm_known(const struct cloud *c);

@@ -23,7 +23,8 @@ const struct ovh_right ovh_rights[] = {
 	{ "activate a region", "POST", P "/region", P "/region", NATIVE "region/create",
 		RIGHT_PROJECT, false },
 	{ "see flavors", "GET", P "/flavor", P "/*", NATIVE "flavor/get", RIGHT_PROJECT, true },
-	{ "see quotas", "GET", P "/quota", P "/*", NATIVE "quota/get", RIGHT_PROJECT, true },
+	{ "see quotas", "GET", P "/region/GRA11/quota", P "/*", NATIVE "region/quota/get",
+		RIGHT_PROJECT, true },
 	{ "see private images", "GET", P "/snapshot", P "/*", NATIVE "snapshot/get", RIGHT_PROJECT,
 		true },
 	/* A service account signs in to OpenStack itself. */
@@ -129,6 +130,13 @@ void ovh_rights_page(
 			out, "%c%s=%s", mark, r->method, ovh_right_path(r->rule, project, zone, a));
 		mark = '&';
 	}
+}
+
+const char *ovh_iam_place(const char *endpoint)
+{
+	return strcmp(endpoint, "ovh-us") == 0	 ? "us"
+	       : strcmp(endpoint, "ovh-ca") == 0 ? "ca"
+						 : "eu";
 }
 
 static void add_urn(struct buf *out, const char *where, const char *type, const char *name)

@@ -38,6 +38,8 @@ void ovh_rights_rules(const char *project, const char *zone, struct buf *out);
 /* The page where a person makes all three keys at once. endpoint_url: "https://eu.api.ovh.com/1.0". */
 void ovh_rights_page(
 	const char *endpoint_url, const char *project, const char *zone, struct buf *out);
+/* Where IAM's names of an endpoint's account begin: "eu", "ca", "us". */
+const char *ovh_iam_place(const char *endpoint);
 /*
  * The body of POST /v2/iam/policy for a service account, indented. where: "eu", "ca", "us". identity: its
  * URN, or NULL: a word in its place.

@@ -1,5 +1,5 @@
 /* Asking for a key, and waiting for it. */
-#include "login.h"
+#include "consumer_key.h"
 
 #include "arena.h"
 #include "buf.h"

@@ -1,0 +1,102 @@
+/* Walking tables of checks, and showing what they found. */
+#include "doctor.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "ctx.h"
+#include "error.h"
+#include "json.h"
+#include "progress.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const words[] = { "ok", "warn", "fail" };
+
+void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, const char *mend,
+	const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	d->v = grow(d->v, d->n, &d->cap, sizeof *d->v);
+	d->v[d->n++] = (struct doctor_finding){
+		.verdict = v,
+		.area = d->area,
+		.check = check,
+		.text = arena_strdup(d->arena, text),
+		.mend = mend,
+	};
+	d->count[v]++;
+	free(text);
+}
+
+int doctor_walk(
+	struct doctor *d, const char *area, const struct doctor_check *checks, struct error *e)
+{
+	d->area = area;
+	for (; checks->name; checks++) {
+		struct error own = {};
+
+		if (checks->applies && !checks->applies(d))
+			continue;
+		progress_begin(d->c->progress, checks->name, NULL, 0);
+		if (checks->run(d, &own) < 0) {
+			if (own.code == ERR_INTERRUPTED) {
+				*e = own;
+				return -e->code;
+			}
+			doctor_say(d, DOCTOR_FAIL, checks->name, checks->mend, "%s", own.msg);
+		}
+		progress_end(d->c->progress, NULL);
+	}
+	return 0;
+}
+
+static void add_member(struct buf *out, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	buf_printf(out, ",\"%s\":", key);
+	json_write_string(out, value, strlen(value));
+}
+
+void doctor_json(const struct doctor *d, struct buf *out)
+{
+	buf_adds(out, "{\"checks\":[");
+	for (size_t i = 0; i < d->n; i++) {
+		const struct doctor_finding *f = &d->v[i];
+
+		buf_printf(out, "%s{\"verdict\":\"%s\"", i ? "," : "", words[f->verdict]);
+		add_member(out, "area", f->area);
+		add_member(out, "check", f->check);
+		add_member(out, "text", f->text);
+		add_member(out, "mend", f->mend);
+		buf_addc(out, '}');
+	}
+	buf_printf(out, "],\"ok\":%zu,\"warn\":%zu,\"fail\":%zu}\n", d->count[DOCTOR_OK],
+		d->count[DOCTOR_WARN], d->count[DOCTOR_FAIL]);
+}
+
+void doctor_print(const struct doctor *d, struct buf *out)
+{
+	const char *area = NULL;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct doctor_finding *f = &d->v[i];
+
+		if (!area || strcmp(area, f->area) != 0)
+			buf_printf(out, "%s%s\n", area ? "\n" : "", f->area);
+		area = f->area;
+		buf_printf(out, "  %-5s %-26s %s\n", words[f->verdict], f->check, f->text);
+		if (f->mend && f->verdict != DOCTOR_OK)
+			buf_printf(out, "  %-5s %-26s -> %s\n", "", "", f->mend);
+	}
+	buf_printf(out, "\n%zu ok, %zu warnings, %zu failures\n", d->count[DOCTOR_OK],
+		d->count[DOCTOR_WARN], d->count[DOCTOR_FAIL]);
+}

@@ -1,0 +1,76 @@
+/*
+ * What `kbuild doctor` looks at. A check is a row of a table: it says one thing or several, each ok, a warning
+ * or a failure, with the command that mends it. A check that cannot be made is a failure too; none of them
+ * changes anything.
+ */
+#pragma once
+
+#include "base.h"
+
+struct arena;
+struct buf;
+struct cloud;
+struct ctx;
+struct definition;
+struct error;
+struct http;
+struct node;
+struct os;
+struct ovh_session;
+
+enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
+
+struct doctor_finding {
+	enum doctor_verdict verdict;
+	const char *area;  /* "machine", "ovh", "openstack", "dns" */
+	const char *check; /* "clock" */
+	const char *text;  /* one line */
+	const char *mend;  /* a command, or what to do; NULL where nothing is to mend */
+};
+
+struct doctor {
+	struct ctx *c;
+	struct arena *arena;
+	const struct http *http;
+	const struct definition *def; /* or NULL */
+	const char *file;	      /* its path, or NULL */
+	const char *cloud;	      /* "local", "ovh", "openstack" */
+	const char *project;	      /* --project, or NULL */
+	const char *region;	      /* that is meant, or NULL: not known (yet) */
+	const char *zone;	      /* of kbuild.dns, or NULL */
+
+	int64_t volume_gib; /* of the definition; 0: none */
+
+	const char **zone_servers; /* as OVH has them; NULL: not known */
+	const struct node *rules;  /* of the consumer key; NULL: not read */
+	struct ovh_session *ovh;   /* set by the first check of OVH; owned by the verb */
+	bool project_known;	   /* the project was found and is in use */
+	struct cloud *opened;	   /* the cloud, once it could be opened; owned by the verb */
+	struct os *os;		   /* signed in to OpenStack; NULL: not (yet) */
+
+	const char *area; /* of the table at work */
+	struct doctor_finding *v;
+	size_t n, cap, count[3]; /* count: by verdict */
+};
+
+struct doctor_check {
+	const char *name; /* of what it says where it fails as a whole */
+	/* Negative: it could not be made, which is told as a failure of that name. */
+	int (*run)(struct doctor *d, struct error *e);
+	bool (*applies)(const struct doctor *d); /* NULL: always */
+	const char *mend; /* where it fails as a whole; NULL: nothing is known */
+};
+
+/* Adds a finding. mend is borrowed for the life of the arena; NULL: nothing. */
+void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, const char *mend,
+	const char *fmt, ...) _printf_(5, 6);
+/* Walks a table, ended by {}. Negative only when interrupted. */
+int doctor_walk(
+	struct doctor *d, const char *area, const struct doctor_check *checks, struct error *e);
+
+/* The tables. */
+extern const struct doctor_check doctor_machine[], doctor_ovh[], doctor_openstack[], doctor_dns[];
+
+/* All findings for people, or as one object of JSON. */
+void doctor_print(const struct doctor *d, struct buf *out);
+void doctor_json(const struct doctor *d, struct buf *out);

@@ -1,0 +1,364 @@
+/*
+ * What `kbuild doctor` asks of OVH: the clock, the keys, each right by its name, the project, its regions,
+ * flavors and quotas. Rights of a consumer key are read from its rules; others are tried where trying is
+ * only looking.
+ */
+#include "arena.h"
+#include "ctx.h"
+#include "definition.h"
+#include "doctor.h"
+#include "error.h"
+#include "node.h"
+#include "ovh.h"
+#include "ovh_session.h"
+#include "project.h"
+#include "reply.h"
+#include "rights.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define SKEW_MAX                                                                                   \
+	30 /* seconds; OVH refuses minutes, and so do certificates' ends and backups' dates */
+#define EXPIRES_SOON (14 * INT64_C(86400))
+
+static bool has_session(const struct doctor *d)
+{
+	return d->ovh != NULL;
+}
+
+static bool signed_in(const struct doctor *d)
+{
+	return d->ovh && d->ovh->signed_in;
+}
+
+static bool has_project(const struct doctor *d)
+{
+	return d->project_known;
+}
+
+static bool has_region(const struct doctor *d)
+{
+	return d->project_known && d->region;
+}
+
+static bool has_flavor(const struct doctor *d)
+{
+	return has_region(d) && d->def && node_str(node_get(d->def->server, "flavor"));
+}
+
+/* --- configuration, clock, keys ----------------------------------------------------------------- */
+
+static int check_configuration(struct doctor *d, struct error *e)
+{
+	const struct ovh_conf_ask ask = { .project = d->project };
+	const struct ovh_conf *conf;
+	struct error keys = {};
+	int r = ovh_session_new(&d->ovh, &ask, false, d->http, d->c->clock, e);
+
+	if (r < 0)
+		return r;
+	conf = &d->ovh->conf;
+	for (size_t i = 0; conf->open_files[i]; i++)
+		doctor_say(d, DOCTOR_WARN, "configuration",
+			arena_printf(d->arena, "chmod 600 %s", conf->open_files[i]),
+			"others may read %s, which holds secrets", conf->open_files[i]);
+	if (!d->ovh->signed_in) {
+		ovh_conf_check(conf, &keys);
+		doctor_say(d, DOCTOR_FAIL, "configuration", "kbuild login ovh", "%s", keys.msg);
+		return 0;
+	}
+	doctor_say(d, DOCTOR_OK, "configuration", NULL, "%s, signing in with %s", conf->section,
+		conf->keys.consumer_key ? "a consumer key"
+		: conf->keys.client_id	? "a service account"
+					: "an access token");
+	return 0;
+}
+
+/* Calls are signed with OVH's time, so that a wrong clock stops nothing here; elsewhere it does. */
+static int check_clock(struct doctor *d, struct error *e)
+{
+	struct node *answer;
+	int64_t theirs, ahead;
+	int r = ovh_must(d->ovh->api,
+		&(struct ovh_query){ .method = "GET", .path = "/auth/time", .open = true },
+		d->arena, &answer, e);
+
+	if (r < 0)
+		return r;
+	if (!node_is_int(answer, &theirs))
+		return error_set(e, ERR_FAILED, "OVH's time must be a whole number, not %s",
+			node_what(answer));
+	ahead = (int64_t)time(NULL) - theirs;
+	doctor_say(d, ahead > SKEW_MAX || ahead < -SKEW_MAX ? DOCTOR_WARN : DOCTOR_OK, "clock",
+		"timedatectl set-ntp true", "%" PRId64 " s %s OVH's", ahead < 0 ? -ahead : ahead,
+		ahead < 0 ? "behind" : "ahead of");
+	return 0;
+}
+
+struct credential {
+	const char *status;
+	int64_t expiration; /* 0: never */
+	const struct node *rules;
+};
+
+static const struct field credential_fields[] = {
+	{ "status", field_string, offsetof(struct credential, status), FIELD_REQUIRED },
+	{ "expiration", reply_time, offsetof(struct credential, expiration) },
+	{ "rules", field_node, offsetof(struct credential, rules) },
+	{},
+};
+
+static int check_key(struct doctor *d, struct error *e)
+{
+	struct credential key = {};
+	struct node *answer;
+	int64_t left;
+	int r = ovh_must(d->ovh->api,
+		&(struct ovh_query){ .method = "GET", .path = "/auth/currentCredential" }, d->arena,
+		&answer, e);
+
+	if (r == 0)
+		r = reply_read(answer, "credential", credential_fields, &key, d->arena, e);
+	if (r < 0)
+		return r;
+	d->rules = key.rules;
+	left = key.expiration - (int64_t)time(NULL);
+	if (key.expiration == 0)
+		doctor_say(d, DOCTOR_OK, "consumer key", NULL, "is %s, without an end", key.status);
+	else
+		doctor_say(d, left < EXPIRES_SOON ? DOCTOR_WARN : DOCTOR_OK, "consumer key",
+			"kbuild login ovh", "is %s, and ends in %" PRId64 " days", key.status,
+			left / 86400);
+	return 0;
+}
+
+static int check_token(struct doctor *d, struct error *e)
+{
+	struct node *answer;
+	const char *account;
+	int r = ovh_must(d->ovh->api,
+		&(struct ovh_query){ .method = "GET", .path = "/auth/details" }, d->arena, &answer,
+		e);
+
+	if (r < 0)
+		return r;
+	account = node_str(node_get(answer, "account"));
+	doctor_say(d, DOCTOR_OK, "signing in", NULL, "works, as %s", account ? account : "…");
+	return 0;
+}
+
+static int check_credential(struct doctor *d, struct error *e)
+{
+	return d->ovh->conf.keys.consumer_key ? check_key(d, e) : check_token(d, e);
+}
+
+/* --- project, rights ------------------------------------------------------------------------------ */
+
+static int check_project(struct doctor *d, struct error *e)
+{
+	const struct native *n;
+	struct ovh_project p;
+	int r = ovh_session_project(d->ovh, &n, e);
+
+	if (r == 0)
+		r = project_read(n, d->arena, &p, e);
+	if (r < 0)
+		return r;
+	d->project_known = true;
+	doctor_say(d, DOCTOR_OK, "project", NULL, "%s (%s), %s", p.id, p.name ? p.name : "no name",
+		p.status);
+	return 0;
+}
+
+/* 0: allowed; 1: denied; 2: cannot be known without doing it. */
+static int try_right(
+	struct doctor *d, const struct ovh_right *right, const char *path, struct error *e)
+{
+	int r;
+
+	if (d->ovh->conf.keys.consumer_key)
+		return ovh_rules_allow(d->rules, right->method, path) ? 0 : 1;
+	if (!right->action)
+		return 0; /* a service account has no use for it */
+	if (!right->probe)
+		return 2;
+	r = ovh_call(d->ovh->api,
+		&(struct ovh_query){ .method = "GET", .path = path, .may_be_denied = true },
+		d->arena, NULL, e);
+	if (r == OVH_DENIED)
+		return 1;
+	return r < 0 ? r : 0; /* absent is not denied: another check tells */
+}
+
+static const char *mend_right(const struct doctor *d)
+{
+	const char *project = d->ovh->native.project;
+	const char *zone = d->zone ? arena_printf(d->arena, " --zone %s", d->zone) : "";
+	bool key = d->ovh->conf.keys.consumer_key != NULL;
+
+	return arena_printf(d->arena, "kbuild login ovh%s%s%s%s", key ? "" : " --iam",
+		project ? " --project " : "", project ? project : "", zone);
+}
+
+static int check_rights(struct doctor *d, struct error *e)
+{
+	size_t untried = 0;
+
+	for (const struct ovh_right *right = ovh_rights; right->what; right++) {
+		const char *path, *check;
+		int r;
+
+		if (right->scope == RIGHT_ZONE && !d->zone)
+			continue;
+		path = ovh_right_path(right->path, d->ovh->native.project, d->zone, d->arena);
+		check = arena_printf(d->arena, "right: %s", right->what);
+		r = try_right(d, right, path, e);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			doctor_say(d, DOCTOR_OK, check, NULL, "%s %s", right->method, path);
+		else if (r == 1)
+			doctor_say(d, DOCTOR_FAIL, check, mend_right(d), "%s %s is not allowed",
+				right->method, path);
+		untried += r == 2;
+	}
+	if (untried)
+		doctor_say(d, DOCTOR_OK, "rights to change", NULL,
+			"%zu cannot be seen without using them; the first use tells", untried);
+	return 0;
+}
+
+/* --- regions, flavors, quotas ---------------------------------------------------------------------- */
+
+static const char *join(const char *const *names, struct arena *a)
+{
+	const char *all = "";
+
+	for (size_t i = 0; names[i]; i++)
+		all = arena_printf(a, "%s%s%s", all, i ? ", " : "", names[i]);
+	return all;
+}
+
+static int check_regions(struct doctor *d, struct error *e)
+{
+	const struct native *n = &d->ovh->native;
+	const char **active, **more;
+	int r = project_regions(n, d->arena, &active, e);
+
+	if (r == 0)
+		r = project_regions_available(n, d->arena, &more, e);
+	if (r < 0)
+		return r;
+	doctor_say(d, active[0] ? DOCTOR_OK : DOCTOR_FAIL, "regions",
+		"kbuild doctor --cloud ovh --activate REGION", "active: %s%s%s",
+		active[0] ? join(active, d->arena) : "none", more[0] ? "; could be: " : "",
+		join(more, d->arena));
+	if (!d->region && active[0] && !active[1])
+		d->region = active[0];
+	if (!d->region)
+		doctor_say(d, DOCTOR_WARN, "region",
+			"--region REGION, or kbuild.server.region in the definition",
+			"none is chosen, so none was looked at");
+	return 0;
+}
+
+static int check_region(struct doctor *d, struct error *e)
+{
+	struct ovh_region *region = &d->ovh->region;
+	int r = project_region(&d->ovh->native, d->region, REGION_SERVERS | REGION_IMAGES,
+		d->ovh->arena, region, e);
+
+	if (r < 0)
+		return r;
+	doctor_say(d, DOCTOR_OK, "region", NULL, "%s is %s, and takes images of one's own",
+		region->name, region->status);
+	return 0;
+}
+
+static int check_flavor(struct doctor *d, struct error *e)
+{
+	const char *name = node_str(node_get(d->def->server, "flavor"));
+	const struct ovh_flavors *all;
+	const struct ovh_flavor *f;
+	int r = ovh_session_flavors(d->ovh, d->region, &all, e);
+
+	if (r == 0)
+		r = flavor_pick(all, name, &f, e);
+	if (r < 0)
+		return r;
+	doctor_say(d, DOCTOR_OK, "flavor", NULL,
+		"%s is there: %" PRId64 " CPUs, %" PRId64 " MB, %" PRId64 " GB of disk", f->name,
+		f->vcpus, f->ram, f->disk);
+	return 0;
+}
+
+static void say_limit(struct doctor *d, const char *what, const struct ovh_limit *l, int64_t wanted)
+{
+	const int64_t left = limit_left(l);
+
+	if (l->max < 0) {
+		doctor_say(d, DOCTOR_OK, what, NULL, "no limit is known");
+		return;
+	}
+	doctor_say(d,
+		left < wanted	    ? DOCTOR_FAIL
+		: left < 2 * wanted ? DOCTOR_WARN
+				    : DOCTOR_OK,
+		what,
+		"raise it in the web console (Public Cloud, 'Quota and Regions'), or remove something",
+		"%" PRId64 " of %" PRId64 " used, %" PRId64 " wanted", l->used, l->max, wanted);
+}
+
+/* What one server of the definition would take. */
+static int check_quotas(struct doctor *d, struct error *e)
+{
+	const struct ovh_flavors *all = &d->ovh->flavors;
+	const struct ovh_flavor *f = NULL;
+	struct ovh_quota q;
+	int r = project_quota(&d->ovh->native, d->region, d->arena, &q, e);
+
+	if (r < 0)
+		return r;
+	if (has_flavor(d) && all->region && strcmp(all->region, d->region) == 0)
+		f = flavor_find(all, node_str(node_get(d->def->server, "flavor")));
+	say_limit(d, "quota: servers", &q.instances, 1);
+	say_limit(d, "quota: CPUs", &q.cores, f ? f->vcpus : 1);
+	say_limit(d, "quota: memory (MB)", &q.ram, f ? f->ram : 2000);
+	say_limit(d, "quota: volumes", &q.volumes, d->volume_gib ? 1 : 0);
+	say_limit(d, "quota: volumes (GB)", &q.gigabytes, d->volume_gib);
+	say_limit(d, "quota: key pairs", &q.key_pairs, 1);
+	return 0;
+}
+
+static int check_images(struct doctor *d, struct error *e)
+{
+	struct ovh_image *v;
+	int64_t mib = 0;
+	size_t n;
+	int r = project_images(&d->ovh->native, d->region, d->arena, &v, &n, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		mib += v[i].mib;
+	doctor_say(d, DOCTOR_OK, "private images", NULL,
+		"%zu in %s, %" PRId64 " MiB; OVH publishes no limit of their size", n, d->region,
+		mib);
+	return 0;
+}
+
+const struct doctor_check doctor_ovh[] = {
+	{ "configuration", check_configuration, NULL, "kbuild login ovh --help" },
+	{ "clock", check_clock, has_session, "is the network there?" },
+	{ "credential", check_credential, signed_in, "kbuild login ovh" },
+	{ "project", check_project, signed_in, "OVH_CLOUD_PROJECT_SERVICE=ID" },
+	{ "rights", check_rights, signed_in, NULL },
+	{ "regions", check_regions, has_project, NULL },
+	{ "region", check_region, has_region, NULL },
+	{ "flavor", check_flavor, has_flavor, NULL },
+	{ "quotas", check_quotas, has_region, NULL },
+	{ "private images", check_images, has_region, NULL },
+	{},
+};
