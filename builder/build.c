@@ -5,6 +5,7 @@
  */
 #include "build.h"
 #include "build_identity.h"
+#include "build_output.h"
 
 #include "agent.h"
 #include "alloc.h"
@@ -219,30 +220,22 @@ static int step_disk(struct build *b, struct error *e)
 	return disk_qcow2(raw, qcow2, true, b->c->progress, e);
 }
 
-/* Puts the new output directory in place of the old one, by one rename. */
-static int publish(struct build *b, const char *directory, struct error *e)
+static struct build_output output_of(const struct build *b)
 {
-	if (renameat2(AT_FDCWD, b->image, AT_FDCWD, directory, RENAME_EXCHANGE) < 0 &&
-		(errno != ENOENT || rename(b->image, directory) < 0))
-		return error_errno(e, errno, "moving the image to %s", directory);
-	return fsync_parent(AT_FDCWD, directory) < 0
-		       ? error_errno(e, errno, "syncing %s", directory)
-		       : 0;
+	return (struct build_output){
+		.def = b->def,
+		.lock = b->lock,
+		.self = &b->self,
+		.progress = b->c->progress,
+	};
 }
 
 static int step_record(struct build *b, struct error *e)
 {
 	_free_ char *directory = xasprintf("%s/%s", b->o->output, b->def->name);
-	struct record rec = {
-		.def = b->def,
-		.lock = b->lock,
-		.id = b->self.id,
-		.recipient = b->self.recipient,
-		.directory = b->image,
-	};
-	int r = record_write(&rec, e);
+	struct build_output o = output_of(b);
 
-	return r < 0 ? r : publish(b, directory, e);
+	return build_publish(&o, b->image, directory, e);
 }
 
 static const struct {
@@ -356,9 +349,12 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 		return r;
 	fill_result(b, ret);
 	if (!b->o->force && b->o->until == BUILD_RECORD && !b->o->tree &&
-		record_matches(ret->directory, b->self.id, b->o->qcow2)) {
-		ret->unchanged = true;
-		return 0;
+		record_matches(ret->directory, b->self.id, false)) {
+		struct build_output o = output_of(b);
+
+		/* Only the other format may be missing. */
+		ret->unchanged = !b->o->qcow2 || record_matches(ret->directory, b->self.id, true);
+		return ret->unchanged ? 0 : build_add_qcow2(&o, ret->directory, e);
 	}
 	r = chroot_possible(e);
 	if (r < 0)

@@ -67,12 +67,12 @@ void sha256_bytes(const void *data, size_t len, char ret_hex[SHA256_HEX])
 	sha256_end(h, ret_hex);
 }
 
-int sha256_fd(int fd, char ret_hex[SHA256_HEX], uint64_t *ret_size)
+/* Adds all that fd holds from where it stands. 0 or -errno. */
+static int add_file(EVP_MD_CTX *c, int fd, uint64_t *ret_size)
 {
-	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
 	_free_ char *block = xmalloc(256 * KIB);
-	uint64_t size = 0;
 
+	*ret_size = 0;
 	for (;;) {
 		ssize_t n = read(fd, block, 256 * KIB);
 
@@ -80,13 +80,21 @@ int sha256_fd(int fd, char ret_hex[SHA256_HEX], uint64_t *ret_size)
 			return -ECANCELED;
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		sha256_add(h, block, (size_t)n);
-		size += (uint64_t)n;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		must(EVP_DigestUpdate(c, block, (size_t)n));
+		*ret_size += (uint64_t)n;
 	}
+}
+
+int sha256_fd(int fd, char ret_hex[SHA256_HEX], uint64_t *ret_size)
+{
+	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+	uint64_t size;
+	int r = add_file((EVP_MD_CTX *)h, fd, &size);
+
+	if (r < 0)
+		return r;
 	sha256_end(h, ret_hex);
 	if (ret_size)
 		*ret_size = size;
@@ -158,6 +166,17 @@ void sha512_end(struct sha512 *h, char ret_hex[SHA512_HEX])
 
 	must(EVP_DigestFinal_ex((EVP_MD_CTX *)h, md, NULL));
 	hex_encode(md, sizeof md, ret_hex);
+}
+
+int sha512_fd(int fd, char ret_hex[SHA512_HEX])
+{
+	_cleanup_(sha512_freep) struct sha512 *h = sha512_new();
+	uint64_t size;
+	int r = add_file((EVP_MD_CTX *)h, fd, &size);
+
+	if (r == 0)
+		sha512_end(h, ret_hex);
+	return r;
 }
 
 void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,

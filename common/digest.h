@@ -38,9 +38,11 @@ DEFINE_CLEANUP(struct sha512 *, sha512_free);
 void sha512_add(struct sha512 *h, const void *data, size_t len);
 /* Ends it; h can only be freed afterwards. */
 void sha512_end(struct sha512 *h, char ret_hex[SHA512_HEX]);
+/* As sha256_fd(). */
+int sha512_fd(int fd, char ret_hex[SHA512_HEX]);
 
 /* As bytes, for signatures and hashed names that are made of them. */
-#define SHA1_SIZE   20
+#define SHA1_SIZE 20
 void sha256_raw(const void *data, size_t len, unsigned char ret[SHA256_SIZE]);
 void sha512_raw(const void *data, size_t len, unsigned char ret[SHA512_SIZE]);
 /* For the hashed names in known_hosts files. */

@@ -26,7 +26,9 @@
 #define MANIFEST_MAX   (16 * MIB)
 #define DEFINITION_MAX (16 * MIB) /* far more than the reader of definitions takes */
 
-static const char *const outputs[] = { "disk.raw", "disk.qcow2", "user-data" };
+#define QCOW2 "disk.qcow2"
+
+static const char *const outputs[] = { "disk.raw", QCOW2, "user-data" };
 
 int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
 	char ret_hex[65], struct error *e)
@@ -80,6 +82,19 @@ static void file_time(const struct stat *st, char ret[32])
 	snprintf(ret, 32, "%lld.%09ld", (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
+/* What is uploaded is hashed here, once, so that no upload has to. */
+static int add_hash(struct buf *out, int dirfd, const char *name, struct error *e)
+{
+	_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	char hex[SHA512_HEX];
+	int r = fd < 0 ? -errno : sha512_fd(fd, hex);
+
+	if (r < 0)
+		return error_errno(e, r, "reading %s", name);
+	buf_printf(out, ", \"sha512\": \"%s\"", hex);
+	return 0;
+}
+
 static int add_files(struct buf *out, int dirfd, struct error *e)
 {
 	bool first = true;
@@ -95,9 +110,12 @@ static int add_files(struct buf *out, int dirfd, struct error *e)
 			return error_errno(e, errno, "reading %s", outputs[i]);
 		}
 		file_time(&st, time);
-		buf_printf(out, "%s\n    \"%s\": {\"size\": %lld, \"modified\": \"%s\"}",
+		buf_printf(out, "%s\n    \"%s\": {\"size\": %lld, \"modified\": \"%s\"",
 			first ? "" : ",", outputs[i], (long long)st.st_size, time);
 		first = false;
+		if (strcmp(outputs[i], QCOW2) == 0 && add_hash(out, dirfd, QCOW2, e) < 0)
+			return -e->code;
+		buf_addc(out, '}');
 	}
 	buf_adds(out, "\n  }\n");
 	return 0;
@@ -133,6 +151,8 @@ int record_write(const struct record *r, struct error *e)
 	add(&out, "distribution", r->lock->distribution);
 	add(&out, "release", r->lock->release);
 	add(&out, "architecture", r->lock->architecture);
+	if (r->user)
+		add(&out, "user", r->user);
 	add(&out, "lock", r->lock->digest);
 	add_packages(&out, r->lock);
 	n = add_files(&out, dirfd, e);
@@ -156,26 +176,60 @@ static bool file_matches(int dirfd, const char *name, const struct node *want)
 	return st.st_size == size && modified && strcmp(modified, time) == 0;
 }
 
+static struct node *read_manifest(int dirfd, struct arena *a)
+{
+	struct node *manifest = NULL;
+	struct error ignored = { 0 };
+	_buf_ text = BUF_INIT;
+
+	if (file_read(dirfd, MANIFEST, MANIFEST_MAX, &text) < 0 ||
+		json_parse(&manifest, a, MANIFEST, buf_str(&text), text.len, &ignored) < 0)
+		return NULL;
+	return manifest;
+}
+
 bool record_matches(const char *directory, const char *id, bool want_qcow2)
 {
 	_close_ int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct node *manifest = NULL, *files;
-	struct error ignored = { 0 };
+	struct node *manifest, *files;
 	const char *image;
-	_buf_ text = BUF_INIT;
 
-	if (dirfd < 0 || file_read(dirfd, MANIFEST, MANIFEST_MAX, &text) < 0 ||
-		json_parse(&manifest, a, MANIFEST, buf_str(&text), text.len, &ignored) < 0)
-		return false;
+	manifest = dirfd < 0 ? NULL : read_manifest(dirfd, a);
 	image = node_str(node_get(manifest, "image"));
 	files = node_get(manifest, "files");
 	if (!image || strcmp(image, id) != 0 || !node_get(files, "disk.raw") ||
-		(want_qcow2 && !node_get(files, "disk.qcow2")))
+		(want_qcow2 && !node_get(files, QCOW2)))
 		return false;
 	for (size_t i = 0; files && i < files->n; i++) {
 		if (!file_matches(dirfd, files->keys[i]->str, files->items[i]))
 			return false;
 	}
 	return true;
+}
+
+int record_read(const char *directory, const char *file, struct arena *a, struct record_facts *ret,
+	struct error *e)
+{
+	_close_ int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct node *manifest, *files, *found;
+	struct record_facts f = {};
+
+	if (dirfd < 0)
+		return error_errno(e, errno, "reading %s", directory);
+	manifest = read_manifest(dirfd, a);
+	files = node_get(manifest, "files");
+	found = node_get(files, file);
+	f.name = node_str(node_get(manifest, "name"));
+	f.image = node_str(node_get(manifest, "image"));
+	if (!found || !f.name || !f.image || !sha256_valid(f.image) ||
+		!file_matches(dirfd, file, found))
+		return RECORD_NONE;
+	f.distribution = node_str(node_get(manifest, "distribution"));
+	f.release = node_str(node_get(manifest, "release"));
+	f.architecture = node_str(node_get(manifest, "architecture"));
+	f.user = node_str(node_get(manifest, "user"));
+	f.sha512 = node_str(node_get(found, "sha512"));
+	*ret = f;
+	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base.h"
 
+struct arena;
 struct definition;
 struct error;
 struct lock;
@@ -12,6 +13,7 @@ struct record {
 	const struct lock *lock;
 	const char *id;	       /* names the image */
 	const char *recipient; /* "age1…": the public half of its key; "": it has none */
+	const char *user;      /* who may log in, or NULL */
 	const char *directory; /* where disk.raw already is */
 };
 
@@ -22,7 +24,7 @@ struct record {
 int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
 	char ret_hex[65], struct error *e);
 
-/* Writes manifest.json, user-data and packages.txt into the directory and syncs it. */
+/* Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded), user-data and packages.txt into the directory and syncs it. */
 int record_write(const struct record *r, struct error *e);
 
 /*
@@ -30,3 +32,19 @@ int record_write(const struct record *r, struct error *e);
  * files that it lists have the sizes and times it lists.
  */
 bool record_matches(const char *directory, const char *id, bool want_qcow2);
+
+/* What the manifest beside a disk says of it; in the arena, NULL: it does not say. */
+struct record_facts {
+	const char *name, *image;	    /* never NULL */
+	const char *distribution, *release; /* "debian", "trixie" */
+	const char *architecture, *user;
+	const char *sha512; /* of the file */
+};
+
+/*
+ * Of the file (disk.raw, disk.qcow2) in a directory. 0, or RECORD_NONE: there is no manifest, or it is
+ * not about this file as it is now.
+ */
+#define RECORD_NONE 1
+int record_read(const char *directory, const char *file, struct arena *a, struct record_facts *ret,
+	struct error *e);

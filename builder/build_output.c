@@ -1,0 +1,53 @@
+/* The output directory; see build_output.h. */
+#include "build_output.h"
+
+#include "alloc.h"
+#include "build_identity.h"
+#include "disk.h"
+#include "error.h"
+#include "fd.h"
+#include "login.h"
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+static int record(const struct build_output *o, const char *directory, struct error *e)
+{
+	_free_ char *user = login_user(o->def);
+	struct record rec = {
+		.def = o->def,
+		.lock = o->lock,
+		.id = o->self->id,
+		.recipient = o->self->recipient,
+		.user = user,
+		.directory = directory,
+	};
+
+	return record_write(&rec, e);
+}
+
+int build_publish(
+	const struct build_output *o, const char *staged, const char *directory, struct error *e)
+{
+	int r = record(o, staged, e);
+
+	if (r < 0)
+		return r;
+	if (renameat2(AT_FDCWD, staged, AT_FDCWD, directory, RENAME_EXCHANGE) < 0 &&
+		(errno != ENOENT || rename(staged, directory) < 0))
+		return error_errno(e, errno, "moving the image to %s", directory);
+	return fsync_parent(AT_FDCWD, directory) < 0
+		       ? error_errno(e, errno, "syncing %s", directory)
+		       : 0;
+}
+
+int build_add_qcow2(const struct build_output *o, const char *directory, struct error *e)
+{
+	_free_ char *raw = xasprintf("%s/disk.raw", directory);
+	_free_ char *qcow2 = xasprintf("%s/disk.qcow2", directory);
+	int r = disk_qcow2(raw, qcow2, true, o->progress, e);
+
+	return r < 0 ? r : record(o, directory, e);
+}

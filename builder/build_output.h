@@ -1,0 +1,24 @@
+/* What a build leaves: the directory OUTPUT/NAME with the disks and their record. */
+#pragma once
+
+#include "base.h"
+
+struct build_identity;
+struct definition;
+struct error;
+struct lock;
+struct progress;
+
+struct build_output {
+	const struct definition *def;
+	const struct lock *lock;
+	const struct build_identity *self;
+	struct progress *progress;
+};
+
+/* Writes the record of the disks in staged, and puts that in place of directory, by one rename. */
+int build_publish(
+	const struct build_output *o, const char *staged, const char *directory, struct error *e);
+
+/* Adds disk.qcow2 to an image that is there, and is what would be built. */
+int build_add_qcow2(const struct build_output *o, const char *directory, struct error *e);
