@@ -1,6 +1,7 @@
 /* kbuild destroy: removes a server and all it holds, once that was said clearly. */
 #include "arena.h"
 #include "buf.h"
+#include "confirm.h"
 #include "ctx.h"
 #include "error.h"
 #include "json.h"
@@ -51,24 +52,16 @@ static void remains(const struct destroy *d, struct buf *out)
 	}
 }
 
-/* Asks on a terminal; elsewhere --yes is the only way. */
 static int confirm(const struct destroy *d, struct error *e)
 {
 	_buf_ what = BUF_INIT;
 	_buf_ kept = BUF_INIT;
-	char answer[16] = "";
 
 	losses(d, &what);
 	remains(d, &kept);
 	if (kept.len)
 		buf_printf(&what, "; %s", buf_str(&kept));
-	if (!isatty(0))
-		return error_set(e, ERR_CONFIRM,
-			"this would remove for good: %s. Say so with --yes", buf_str(&what));
-	fprintf(stderr, "This removes for good: %s.\nGo on? [y/N] ", buf_str(&what));
-	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-		return 0;
-	return error_set(e, ERR_CONFIRM, "not confirmed: nothing was removed");
+	return confirm_removal(buf_str(&what), e);
 }
 
 /* Also what a launch that was cut off has left, where there is no server yet. */

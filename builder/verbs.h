@@ -9,3 +9,4 @@ extern const struct verb verb_lock, verb_build;
 extern const struct verb verb_launch, verb_list, verb_status, verb_console, verb_ssh, verb_stop,
 	verb_start, verb_destroy;
 extern const struct verb verb_login, verb_doctor;
+extern const struct verb verb_upload, verb_images, verb_prune;

@@ -29,6 +29,6 @@ int disk_write(const struct disk *d, const char *path, struct error *e);
  */
 int boot_prepare(const char *path, int root, const char *distribution, struct error *e);
 
-/* qcow2 from raw, by qemu-img; compressed with zstd when compress. */
+/* qcow2 from raw, by qemu-img; compressed, so that any release of QEMU reads it, when compress. */
 int disk_qcow2(
 	const char *raw, const char *path, bool compress, struct progress *p, struct error *e);

@@ -46,10 +46,15 @@ static int convert(
 	*a++ = "raw";
 	*a++ = "-O";
 	*a++ = "qcow2";
+	/*
+	 * zlib, although zstd takes a sixth of the time (21 s against 3.6 s of processor for the demo image,
+	 * 340 against 332 MB): clouds read it by their own QEMU, and one from before 5.1 learns only when
+	 * the first server is to start that it cannot. No cloud says which it has.
+	 */
 	if (compress) {
 		*a++ = "-c";
 		*a++ = "-o";
-		*a++ = "compression_type=zstd";
+		*a++ = "compression_type=zlib";
 	}
 	*a++ = raw;
 	*a++ = tmp;

@@ -1,0 +1,79 @@
+/* From a file's name to what can be uploaded; see disk_source.h. */
+#include "disk_source.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "build.h"
+#include "definition.h"
+#include "error.h"
+#include "provider.h"
+#include "record.h"
+
+#include <string.h>
+
+bool disk_source_is_definition(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* What stands in the manifest beside the disk. RECORD_NONE: nothing, or nothing of this file. */
+static int take_record(const char *path, struct arena *a, struct upload_request *q, struct error *e)
+{
+	const char *slash = strrchr(path, '/');
+	const char *directory =
+		slash ? arena_strndup(a, path, MAX((size_t)(slash - path), 1)) : ".";
+	struct record_facts f;
+	int r = record_read(directory, slash ? slash + 1 : path, a, &f, e);
+
+	if (r != 0)
+		return r;
+	q->digest = f.image;
+	q->sha512 = f.sha512;
+	q->definition = f.name;
+	q->distribution = f.distribution;
+	q->release = f.release;
+	q->architecture = f.architecture;
+	q->user = f.user;
+	return 0;
+}
+
+/* "disk.qcow2" of "/srv/disk.qcow2", for the name of an image that nobody has named. */
+static void name_by_file(const char *path, struct arena *a, struct upload_request *q)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	q->definition = arena_strndup(a, name, strcspn(name, "."));
+	if (!*q->definition)
+		q->definition = NULL;
+}
+
+int disk_source_find(struct ctx *c, const char *file, const struct definition *def, struct arena *a,
+	struct upload_request *q, struct error *e)
+{
+	_cleanup_(build_result_free) struct build_result b = BUILD_RESULT_INIT;
+	struct build_options o = BUILD_OPTIONS_INIT;
+	bool raw = q->format && strcmp(q->format, "raw") == 0;
+	int r;
+
+	if (!def) {
+		q->disk = file;
+		r = take_record(file, a, q, e);
+		if (r == RECORD_NONE)
+			name_by_file(file, a, q);
+		return r < 0 ? r : 0;
+	}
+	o.definition = file;
+	o.qcow2 = !raw;
+	r = build_run(c, &o, &b, e);
+	if (r < 0)
+		return r;
+	q->disk = arena_printf(a, "%s/disk.%s", b.directory, raw ? "raw" : "qcow2");
+	q->format = raw ? "raw" : "qcow2";
+	r = take_record(q->disk, a, q, e);
+	if (r == RECORD_NONE)
+		return error_set(e, ERR_FAILED, "%s changed since it was built; again", q->disk);
+	return r;
+}

@@ -1,0 +1,43 @@
+/* The rule of "kbuild prune"; see image_prune.h. */
+#include "image_prune.h"
+
+#include "provider.h"
+
+#include <string.h>
+
+#define UPLOAD_MAX_S (24 * 3600)
+
+static bool equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_active(const struct cloud_image *i)
+{
+	return equal(i->status, "active");
+}
+
+/* How many newer active ones there are of its definition in its region. */
+static size_t newer(const struct cloud_image *v, size_t i)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < i; k++) {
+		n += is_active(&v[k]) && equal(v[k].definition, v[i].definition) &&
+		     equal(v[k].region, v[i].region);
+	}
+	return n;
+}
+
+void image_prune(
+	const struct cloud_image *v, size_t n, size_t keep, int64_t now, enum prune_verdict *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].in_use)
+			ret[i] = PRUNE_IN_USE;
+		else if (!is_active(&v[i]))
+			ret[i] = now - v[i].created > UPLOAD_MAX_S ? PRUNE_DELETE : PRUNE_BUSY;
+		else
+			ret[i] = newer(v, i) < keep ? PRUNE_KEEP : PRUNE_DELETE;
+	}
+}
