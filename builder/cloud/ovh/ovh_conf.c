@@ -207,10 +207,27 @@ static void begin_file(const struct ovh_conf *c, struct buf *text)
 	ini_set("", 0, "default", "endpoint", c->section, text);
 }
 
+/*
+ * The file to write to: where that key stands already, because it hides others; else where its
+ * application_key is; else at home. Through links, which people keep such files behind.
+ */
+static const char *choose_file(const struct ovh_conf *c, const char *key, struct arena *a)
+{
+	const char *file = c->application.file ? c->application.file : ovh_conf_home_file(a);
+	_free_ char *real = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (c->places[i].file && strcmp(keys[i].key, key) == 0)
+			file = c->places[i].file;
+	}
+	real = realpath(file, NULL);
+	return real ? arena_strdup(a, real) : file;
+}
+
 int ovh_conf_store(const struct ovh_conf *c, const char *key, const char *value, struct arena *a,
 	const char **ret_file, struct error *e)
 {
-	const char *file = c->application.file ? c->application.file : ovh_conf_home_file(a);
+	const char *file = choose_file(c, key, a);
 	_buf_ old = BUF_INIT;
 	_buf_ new = BUF_INIT;
 	int r = file_read(AT_FDCWD, file, INI_SIZE_MAX, &old);

@@ -64,8 +64,8 @@ int ovh_conf_check(const struct ovh_conf *c, struct error *e);
 const char *ovh_conf_home_file(struct arena *a);
 
 /*
- * Keeps a value in the section of c: in the file that its application_key came from, else in ~/.ovh.conf,
- * which is made with [default] when it is not there. Mode 0600, replaced as a whole, all else of it stays
+ * Keeps a value in the section of c: in the file where that key stands, else in that of its application_key,
+ * else in ~/.ovh.conf, which is made with [default] when it is not there. Mode 0600, replaced as a whole, all else of it stays
  * byte for byte. *ret_file: which one it was.
  */
 int ovh_conf_store(const struct ovh_conf *c, const char *key, const char *value, struct arena *a,
