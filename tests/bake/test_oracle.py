@@ -97,6 +97,19 @@ def ask(tap, judge, ours):
         tap.equal('the same answer: ' + what, ours.run('sh', '-c', argv, stdout=subprocess.PIPE).stdout, want)
 
 
+def refuse(tap, tool, ours, tmp):
+    """What is left for first boot is judged while building, by the cloud-init that will read it."""
+    for value, right in (('auto', True), ('sometimes', False)):
+        with open(tmp + '/left.yaml', 'w') as f:
+            f.write('#cloud-config\ngrowpart: {mode: %s}\nruncmd: ["true"]\n' % value +
+                    'kbuild: {name: left, base: {distribution: debian, release: trixie, bootable: false}}\n')
+        r = subprocess.run([tool, ours.root, tmp + '/left.yaml'], text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        tap.check('growpart.mode: %s is %s' % (value, 'taken' if right else 'refused'),
+                  (r.returncode == 0) == right and ('bake_tool: user-data: ' in r.stdout and 'growpart.mode' in r.stdout) != right,
+                  r.stdout)
+
+
 def main():
     private_mounts()
     tool = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build'), 'tests/bake/bake_tool')
@@ -122,6 +135,7 @@ def main():
         tap.equal('kbuild takes it', (r.returncode, r.returncode and r.stdout), (0, 0))
         compare(tap, judge, ours)
         ask(tap, judge, ours)
+        refuse(tap, tool, ours, tmp)
     tap.done()
 
 

@@ -185,6 +185,7 @@ static const struct bake_topic *const topics[] = {
 	&bake_timezone,
 	&bake_files_deferred,
 	&bake_docker_check,
+	&bake_residual,
 };
 
 int bake_run(const struct bake *b, struct error *e)

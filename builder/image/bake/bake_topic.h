@@ -30,6 +30,7 @@ extern const struct bake_topic bake_firewall;
 extern const struct bake_topic bake_identity;
 extern const struct bake_topic bake_locale;
 extern const struct bake_topic bake_ntp;
+extern const struct bake_topic bake_residual;
 extern const struct bake_topic bake_ssh;
 extern const struct bake_topic bake_timezone;
 extern const struct bake_topic bake_units;
