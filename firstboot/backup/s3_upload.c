@@ -273,19 +273,20 @@ static int give_up(const struct s3_upload_job *j, struct s3_upload *u, struct er
 	return -e->code;
 }
 
+/* Whether u is of this very file. */
+static bool is_begun(const struct s3_upload_job *j, const struct s3_upload *u)
+{
+	return u->id && strcmp(u->key, j->key) == 0 && strcmp(u->sha256, j->sha256) == 0;
+}
+
 static int put_in_parts(const struct s3_upload_job *j, struct s3_upload *u, struct error *e)
 {
-	int r = 0;
+	int r = is_begun(j, u) ? resume(j, u, e) : S3_ABSENT;
 
-	if (u->id && (strcmp(u->key, j->key) != 0 || strcmp(u->sha256, j->sha256) != 0))
+	if (r == S3_ABSENT) {
 		forget(u);
-	if (u->id)
-		r = resume(j, u, e);
-	if (r == S3_ABSENT)
-		forget(u);
-	else if (r != 0)
-		return r < 0 ? r : -e->code;
-	r = u->id ? 0 : begin(j, u, e);
+		r = begin(j, u, e);
+	}
 	if (r == 0)
 		r = put_parts(j, u, e);
 	if (r == S3_ABSENT) {

@@ -117,7 +117,7 @@ static const char *ago(struct arena *a, int64_t seconds)
 {
 	if (seconds < 7200)
 		return arena_printf(a, "%" PRId64 " minutes", seconds / 60);
-	if (seconds < 2 * 86400)
+	if (seconds < 2 * INT64_C(86400))
 		return arena_printf(a, "%" PRId64 " hours", seconds / 3600);
 	return arena_printf(a, "%" PRId64 " days", seconds / 86400);
 }
