@@ -19,9 +19,10 @@
 #include "http.h"
 
 struct fake_reply {
-	const char *request; /* "METHOD URL" */
-	const char *has;     /* what its body must hold; NULL: anything */
-	const char *header;  /* "name: value" that must be sent; NULL: any */
+	const char *request;	/* "METHOD URL" */
+	const char *has;	/* what its body must hold; NULL: anything */
+	const char *header;	/* "name: value" that must be sent; NULL: any */
+	const char *connection; /* "fresh": must be asked for, "kept": must not; NULL: any */
 	long status;
 	const char *body;		   /* NULL: empty */
 	const struct http_header *headers; /* ended by {}; NULL: none */
@@ -63,6 +64,8 @@ static inline int fake_http_send(void *arg, const struct http_request *q, struct
 			s->has);
 	if (s->header && !fake_http_sends(q, s->header))
 		check_fail("%s came without '%s'", request, s->header);
+	if (s->connection)
+		check_str(q->fresh ? "fresh" : "kept", s->connection);
 	f->next++;
 	if (s->failure) {
 		if (ret_failure)

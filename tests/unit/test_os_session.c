@@ -4,6 +4,7 @@
 #include "buf.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 static const struct fake_reply *one_reply(struct fake_reply *v, const char *has)
 {
@@ -343,6 +344,73 @@ static void wrong_keys_are_no_riddle(void)
 	fake_http_done(&p.fake);
 }
 
+static int new_password(void *arg, struct os_access *k, struct error *e)
+{
+	int *left = arg;
+
+	if (*left < 0)
+		return error_set(e, ERR_NETWORK, "no new password");
+	if (*left == 0)
+		return 1;
+	(*left)--;
+	k->password = "new";
+	return 0;
+}
+
+static void a_refused_password_can_be_made_anew(void)
+{
+	static const struct fake_reply good[] = {
+		{ TOKENS, .has = "\"password\":\"old\"", .status = 401 },
+		{ TOKENS, .has = "\"password\":\"new\"", .status = 201, .body = HOUR,
+			.headers = play_token },
+		{},
+	};
+	static const struct fake_reply bad[] = { { TOKENS, .status = 401, .body = "no" }, {} };
+	static const struct {
+		const struct fake_reply *script;
+		int left, r;
+		const char *message;
+	} cases[] = { { good, 1, 0, NULL }, { bad, 0, -ERR_FAILED, "401 Unauthorized: no" },
+		{ bad, -1, -ERR_NETWORK, "no new password" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int left = cases[i].left;
+		_cleanup_(play_end) struct play p = { .access = { .auth_url = "https://keystone",
+							      .user_name = "user",
+							      .password = "old",
+							      .project_id = "p",
+							      .renew = new_password,
+							      .renew_arg = &left } };
+		const char *token;
+
+		play_begin(&p, cases[i].script);
+		check_int(os_token(p.os, 0, &token, &p.e), cases[i].r);
+		check(!cases[i].message || strstr(p.e.msg, cases[i].message));
+		fake_http_done(&p.fake);
+	}
+}
+
+static void the_clocks_are_compared(void)
+{
+	char body[256], issued[32], expires[32];
+	const struct fake_reply script[] = { SIGN_IN,
+		{ TOKENS, .status = 201, .body = body, .headers = play_token }, {} };
+	const time_t now = time(NULL) + 500, then = now + 3600;
+	_cleanup_(play_end) struct play p = { 0 };
+	const char *token;
+	int64_t behind_s;
+
+	strftime(issued, sizeof issued, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+	strftime(expires, sizeof expires, "%Y-%m-%dT%H:%M:%SZ", gmtime(&then));
+	snprintf(body, sizeof body, "{\"token\":{\"issued_at\":\"%s\",\"expires_at\":\"%s\"}}",
+		issued, expires);
+	play_begin(&p, script);
+	check_int(os_token(p.os, 0, &token, &p.e), 0);
+	check_int(os_clock_behind(p.os, &behind_s, &p.e), 0); /* not the token that there is */
+	check(behind_s >= 498 && behind_s <= 500);
+	fake_http_done(&p.fake);
+}
+
 static void keystone_is_asked_sixty_times_a_minute_at_most(void)
 {
 	struct fake_reply script[132] = { SIGN_IN };
@@ -371,6 +439,8 @@ int main(void)
 	run(short_lives_are_no_reason_to_sign_in_for_each_call);
 	run(a_refused_token_is_made_anew_once);
 	run(wrong_keys_are_no_riddle);
+	run(a_refused_password_can_be_made_anew);
+	run(the_clocks_are_compared);
 	run(keystone_is_asked_sixty_times_a_minute_at_most);
 	return done();
 }

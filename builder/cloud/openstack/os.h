@@ -35,6 +35,12 @@ struct os_access {
 	const char *oidc_discovery; /* URL that tells the token server's */
 	const char *oidc_token; /* "id_token" or "access_token"; NULL: the first that there is */
 	const char *project_id, *project_name, *project_domain_id, *project_domain_name;
+	/*
+	 * Called once, when Keystone refuses to sign in (401), before that is told. 0: *k was changed (a new
+	 * password), it is tried again; > 0: there is nothing to change. NULL: nobody knows better.
+	 */
+	int (*renew)(void *arg, struct os_access *k, struct error *e);
+	void *renew_arg;
 };
 
 /* ERR_INVALID: no way, half a way or two ways to sign in; says which members are missing. */
@@ -61,7 +67,10 @@ enum os_service {
 
 struct os;
 
-/* Returns new. Nothing is asked of the network before the first call. http, clock, cache_dir: borrowed. */
+/*
+ * Returns new. Nothing is asked of the network before the first call. k is copied, its strings and http, clock,
+ * cache_dir are borrowed.
+ */
 int os_new(struct os **ret, const struct os_access *k, const struct http *http,
 	const struct clock *clock, const char *cache_dir, struct error *e);
 void os_free(struct os *o);
@@ -131,6 +140,11 @@ int os_project(struct os *o, struct arena *a, const char **ret, struct error *e)
  */
 int os_microversion(struct os *o, enum os_service service, const char *region, struct arena *a,
 	const char **ret, struct error *e);
+/*
+ * Signs in anew, whatever the cache holds; how far our clock is behind the server's, in seconds (negative:
+ * ahead). What is wrong with a clock shows in certificates and on servers, not in tokens.
+ */
+int os_clock_behind(struct os *o, int64_t *ret_s, struct error *e);
 /* The file of certificates to trust, or NULL: for exchanges that are not calls. */
 const char *os_cacert(const struct os *o);
 /* The text of a page of HTML, in one line: what a service says of an error. In the arena. */

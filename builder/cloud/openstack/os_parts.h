@@ -31,7 +31,8 @@ enum os_way os_access_way(const struct os_access *k);
 #define OS_IDENTITY_SPAN_MS 60000
 
 struct os {
-	const struct os_access *k;
+	struct os_access access;
+	const struct os_access *k; /* that one */
 	const struct clock *clock;
 	const char *cache_dir;
 	char *base; /* Keystone's URL, with /v3 */
@@ -46,6 +47,7 @@ struct os {
 	struct node *versions; /* URL -> {"min", "max"}: microversions that were asked for */
 	int64_t life_s;	       /* of the token, in all */
 	int64_t end_ms;	       /* monotonic */
+	int64_t behind_s;      /* our clock, when we signed in */
 	bool refused; /* a service did not take it: what the cache holds is no use either */
 };
 
@@ -76,12 +78,15 @@ struct os_own {
 /* ------------------------------------------------------------------ os_signin.c */
 /* Signs in anew, whatever there is, and takes over what comes. */
 int os_sign_in(struct os *o, struct error *e);
-/*
- * The answer to signing in: token (of its header), body (of its JSON). Checks what is needed of it. In the
- * arena; ERR_NETWORK names the member that is missing or wrong.
- */
+/* What the answer to signing in brings; all of it borrowed of the answer. */
+struct os_signed_in {
+	const char *token;	/* of its header */
+	struct node *body;	/* of its JSON */
+	int64_t issued, life_s; /* unix seconds of the server; seconds */
+};
+/* Checks what is needed of it; the error names the member that is missing or wrong. */
 int os_read_token(const struct http_response *res, const struct node *answer, struct arena *a,
-	const char **ret_token, struct node **ret_body, int64_t *ret_life_s, struct error *e);
+	struct os_signed_in *ret, struct error *e);
 
 /* ------------------------------------------------------------------ os_cache.c */
 /* Takes over what the cache holds; false: nothing, or nothing that can be used. */

@@ -38,7 +38,8 @@ int os_new(struct os **ret, const struct os_access *k, const struct http *http,
 	if (r < 0)
 		return r;
 	o = xcalloc(1, sizeof *o);
-	*o = (struct os){ .k = k,
+	*o = (struct os){ .access = *k,
+		.k = &o->access,
 		.clock = clock,
 		.cache_dir = cache_dir,
 		.base = identity_base(k->auth_url),
@@ -208,6 +209,15 @@ const struct api_style os_token_style = { .prepare = prepare_token,
 	.judge = judge_token,
 	.complain = os_complain,
 	.renew = renew };
+
+int os_clock_behind(struct os *o, int64_t *ret_s, struct error *e)
+{
+	int r = os_sign_in(o, e);
+
+	if (r == 0)
+		*ret_s = o->behind_s;
+	return r;
+}
 
 unsigned os_calls(const struct os *o)
 {

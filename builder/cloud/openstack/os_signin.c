@@ -11,6 +11,7 @@
 #include "reply.h"
 
 #include <string.h>
+#include <time.h>
 
 #define TOKEN_MAX                                                                                  \
 	16384 /* Fernet's have some 250 characters, those with a signed catalogue thousands */
@@ -151,7 +152,7 @@ static int read_header(const struct http_response *res, const char **ret, struct
 }
 
 int os_read_token(const struct http_response *res, const struct node *answer, struct arena *a,
-	const char **ret_token, struct node **ret_body, int64_t *ret_life_s, struct error *e)
+	struct os_signed_in *ret, struct error *e)
 {
 	struct times {
 		int64_t issued, expires;
@@ -160,13 +161,12 @@ int os_read_token(const struct http_response *res, const struct node *answer, st
 		{ "issued_at", reply_time, offsetof(struct times, issued), FIELD_REQUIRED },
 		{ "expires_at", reply_time, offsetof(struct times, expires), FIELD_REQUIRED }, {}
 	};
-	struct node *body = node_get(answer, "token");
-	const char *token;
-	int r = read_header(res, &token, e);
+	int r = read_header(res, &ret->token, e);
 
 	if (r < 0)
 		return r;
-	r = reply_read(body, "token", fields, &t, a, e);
+	ret->body = node_get(answer, "token");
+	r = reply_read(ret->body, "token", fields, &t, a, e);
 	if (r < 0)
 		return error_prefix(e, "identity: signing in");
 	/* By the server's clock both: what ours says does not matter. */
@@ -174,22 +174,20 @@ int os_read_token(const struct http_response *res, const struct node *answer, st
 		return error_set(e, ERR_FAILED,
 			"identity: signing in: the token ended before it was made "
 			"(the reply's 'token.expires_at')");
-	*ret_life_s = MIN(t.expires - t.issued, 48 * 3600);
-	*ret_token = token;
-	*ret_body = body;
+	ret->issued = t.issued;
+	ret->life_s = MIN(t.expires - t.issued, 48 * 3600);
 	return 0;
 }
 
-/* Signs in with that body and takes the session over. */
-static int tokens_call(struct os *o, const struct buf *body, struct error *e)
+/* Signs in with that body and takes the session over. ret_status: of Keystone's answer, 0: none. */
+static int tokens_call(struct os *o, const struct buf *body, long *ret_status, struct error *e)
 {
 	_cleanup_(http_response_free) struct http_response res = HTTP_RESPONSE_INIT;
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const struct os_own own = { .service = OS_IDENTITY };
-	struct node *answer = NULL, *found = NULL;
+	struct os_signed_in in = { 0 };
+	struct node *answer = NULL;
 	_buf_ url = BUF_INIT;
-	const char *token;
-	int64_t life_s;
 	int r;
 
 	buf_printf(&url, "%s/auth/tokens", o->base);
@@ -201,11 +199,13 @@ static int tokens_call(struct os *o, const struct buf *body, struct error *e)
 			.body = buf_str(body),
 			.answer = &res },
 		&own, a, &answer, e);
+	*ret_status = res.status;
 	if (r == 0)
-		r = os_read_token(&res, answer, a, &token, &found, &life_s, e);
+		r = os_read_token(&res, answer, a, &in, e);
 	if (r < 0)
 		return r;
-	os_session_take(o, xstrdup(token), TAKE(a), found, life_s, life_s);
+	o->behind_s = in.issued - (int64_t)time(NULL);
+	os_session_take(o, xstrdup(in.token), TAKE(a), in.body, in.life_s, in.life_s);
 	os_cache_store(o);
 	return 0;
 }
@@ -308,7 +308,7 @@ static int federate(struct os *o, struct arena *a, const char **ret, struct erro
 	return r;
 }
 
-int os_sign_in(struct os *o, struct error *e)
+static int sign_in_once(struct os *o, long *ret_status, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const char *token = o->k->token;
@@ -331,5 +331,20 @@ int os_sign_in(struct os *o, struct error *e)
 	default:
 		put_password_way(&body, o->k);
 	}
-	return tokens_call(o, &body, e);
+	return tokens_call(o, &body, ret_status, e);
+}
+
+int os_sign_in(struct os *o, struct error *e)
+{
+	struct error other = { 0 };
+	long status = 0;
+	int r = sign_in_once(o, &status, e), renewed;
+
+	if (r == 0 || status != 401 || !o->k->renew)
+		return r;
+	renewed = o->k->renew(o->k->renew_arg, &o->access, &other);
+	if (renewed > 0)
+		return r;
+	*e = other;
+	return renewed < 0 ? renewed : sign_in_once(o, &status, e);
 }

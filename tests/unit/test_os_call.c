@@ -1,0 +1,486 @@
+/* Calls of OpenStack's services: where they go, which are repeated, pages, versions, errors in words. */
+#include "os_play.h"
+
+#include "os_parts.h"
+
+#include "http.h"
+
+static void endpoints_get_the_version_that_is_spoken(void)
+{
+	static const struct {
+		enum os_service service;
+		const char *url, *want;
+	} cases[] = {
+		{ OS_IMAGE, "https://i/", "https://i/v2" },
+		{ OS_IMAGE, "https://i", "https://i/v2" },
+		{ OS_IMAGE, "https://i/v2", "https://i/v2" },
+		{ OS_IMAGE, "https://i/v2/", "https://i/v2" },
+		{ OS_IMAGE, "https://i/v1", "https://i/v2" },
+		{ OS_IMAGE, "https://h/image/v2.9", "https://h/image/v2" },
+		{ OS_IMAGE, "https://v2.example/image", "https://v2.example/image/v2" },
+		{ OS_IMAGE, "https://i/v2beta", "https://i/v2beta/v2" },
+		{ OS_COMPUTE, "https://c/v2.1", "https://c/v2.1" },
+		{ OS_COMPUTE, "https://c/v2.1/PROJECT/", "https://c/v2.1/PROJECT" },
+		{ OS_COMPUTE, "https://c/v2/PROJECT", "https://c/v2/PROJECT" },
+		{ OS_COMPUTE, "https://h/compute", "https://h/compute/v2.1" },
+		{ OS_NETWORK, "https://n:9696/", "https://n:9696/v2.0" },
+		{ OS_NETWORK, "https://n/v2.0", "https://n/v2.0" },
+		{ OS_VOLUME, "https://v/v3/PROJECT", "https://v/v3/PROJECT" },
+		{ OS_VOLUME, "https://v/v3/", "https://v/v3/p" },
+		{ OS_VOLUME, "https://v", "https://v/v3/p" },
+		{ OS_IDENTITY, "https://k", "https://k/v3" },
+		{ OS_IDENTITY, "https://k/identity/v2.0/", "https://k/identity/v3" },
+		{ OS_PLACEMENT, "https://p/placement/", "https://p/placement" },
+		{ OS_IMAGE, "", "/v2" },
+	};
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_str(os_versioned(cases[i].service, cases[i].url, "p", a), cases[i].want);
+}
+
+static void the_catalogue_is_chosen_from(void)
+{
+	static const struct {
+		enum os_service service;
+		const char *region, *own, *interface, *want; /* own: access.region */
+	} cases[] = {
+		{ OS_IMAGE, NULL, "ONE", NULL, "https://glance.one/v2" },
+		{ OS_IMAGE, "TWO", "ONE", NULL, "https://glance.two/v2" },
+		{ OS_IMAGE, NULL, "ONE", "internal", "https://inside/v2" },
+		{ OS_COMPUTE, NULL, NULL, NULL, "https://nova.one/v2.1" }, /* the only one */
+		{ OS_IDENTITY, NULL, NULL, NULL, "https://keystone/v3" },
+		{ OS_IMAGE, NULL, NULL, NULL,
+			"the service 'image' is in several regions: choose one; there are: ONE, TWO" },
+		{ OS_COMPUTE, "TWO", NULL, NULL,
+			"there is no service 'compute' in region 'TWO'; there are: ONE" },
+		{ OS_NETWORK, NULL, "ONE", NULL, "the cloud's catalogue has no service 'network'" },
+		{ OS_COMPUTE, NULL, "ONE", "internal",
+			"the cloud's catalogue has no internal endpoint of the service 'compute'" },
+	};
+	static const struct fake_reply script[] = { SIGN_IN, {} };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(play_end) struct play p = { .access = { .auth_url = "https://keystone",
+							      .user_name = "u",
+							      .password = "w",
+							      .project_id = "p",
+							      .region = cases[i].own,
+							      .interface = cases[i].interface } };
+		const char *url = NULL;
+		int r;
+
+		play_begin(&p, script);
+		r = os_endpoint(p.os, cases[i].service, cases[i].region, p.arena, &url, &p.e);
+		check_str(r == 0 ? url : p.e.msg, cases[i].want);
+	}
+}
+
+static void regions_are_listed(void)
+{
+	static const struct fake_reply script[] = { SIGN_IN, {} };
+	_cleanup_(play_end) struct play p = { 0 };
+	const char *const *regions = NULL, *project = NULL;
+	bool has;
+
+	play_begin(&p, script);
+	check_int(os_regions(p.os, OS_IMAGE, p.arena, &regions, &p.e), 0);
+	check_str(regions[0], "ONE");
+	check_str(regions[1], "TWO");
+	check(!regions[2]);
+	check_int(os_regions(p.os, OS_NETWORK, p.arena, &regions, &p.e), 0);
+	check(!regions[0]);
+	check_int(os_has(p.os, OS_COMPUTE, "TWO", &has, &p.e), 0);
+	check(!has);
+	check_int(os_has(p.os, OS_COMPUTE, NULL, &has, &p.e), 0);
+	check(has);
+	check_int(os_project(p.os, p.arena, &project, &p.e), 0);
+	check_str(project, "p");
+	fake_http_done(&p.fake);
+}
+
+#define URL NOVA "/x"
+
+static void harmless_calls_are_repeated(void)
+{
+	static const struct http_header later[] = { { "Retry-After", "20" }, {} };
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "PUT " URL, .failure = HTTP_NOT_SENT, .connection = "kept" },
+		{ "PUT " URL, .failure = HTTP_MAYBE_SENT },
+		{ "PUT " URL, .status = 503, .body = "<html>busy" },
+		{ "PUT " URL, .status = 429, .headers = later },
+		{ "PUT " URL, .status = 200, .body = "{\"half\":" },
+		{ "PUT " URL, .status = 200, .body = "{\"whole\":1}" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	check_int(play_ask(&p, OS_COMPUTE, "PUT", "/x"), 0);
+	check(node_get(p.answer, "whole"));
+	check(p.slept_ms >= 20000 && p.slept_ms < 20000 + 600 + 500 + 1000 + 2000 + 8000);
+	check_int(os_calls(p.os), 7);
+	fake_http_done(&p.fake);
+}
+
+static void creations_are_repeated_only_when_they_were_not_made(void)
+{
+	static const struct http_header later[] = { { "Retry-After", "1" }, {} };
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "POST " URL, .failure = HTTP_NOT_SENT, .connection = "fresh" },
+		{ "POST " URL, .status = 429, .connection = "fresh" },
+		{ "POST " URL, .status = 413, .headers = later, .connection = "fresh" },
+		{ "POST " URL, .status = 502, .body = "<html>", .connection = "fresh" },
+		{ "POST " URL, .failure = HTTP_MAYBE_SENT },
+		{ "POST " URL, .status = 202, .body = "{\"server\":{\"id\":" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	for (int i = 0; i < 3; i++) {
+		check_int(play_ask(&p, OS_COMPUTE, "POST", "/x"), OS_UNSURE);
+		check_int(p.e.code, ERR_NETWORK);
+	}
+	fake_http_done(&p.fake);
+}
+
+static void a_harmless_creation_may_be_repeated(void)
+{
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "POST " URL, .has = "{}", .failure = HTTP_MAYBE_SENT, .connection = "kept" },
+		{ "POST " URL, .status = 200, .body = "{}" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+	const struct os_query q = { .service = OS_COMPUTE,
+		.method = "POST",
+		.path = "/x",
+		.body = "{}",
+		.harmless = true };
+
+	play_begin(&p, script);
+	check_int(os_call(p.os, &q, p.arena, &p.answer, &p.e), 0);
+	fake_http_done(&p.fake);
+}
+
+static void outcomes_are_named(void)
+{
+	static const struct http_header hour[] = { { "Retry-After", "3600" }, {} };
+	static const struct {
+		long status;
+		int outcome;
+		const struct http_header *headers;
+	} cases[] = {
+		{ 200, 0, NULL },
+		{ 202, 0, NULL },
+		{ 204, 0, NULL },
+		{ 400, OS_REFUSED, NULL },
+		{ 403, OS_REFUSED, NULL },
+		{ 404, OS_ABSENT, NULL },
+		{ 405, -ERR_FAILED, NULL },
+		{ 406, -ERR_FAILED, NULL },
+		{ 409, OS_CONFLICT, NULL },
+		{ 410, OS_ABSENT, NULL },
+		{ 413, OS_REFUSED, NULL },
+		{ 415, -ERR_FAILED, NULL },
+		{ 422, OS_REFUSED, NULL },
+		{ 300, -ERR_FAILED, NULL },
+		{ 302, -ERR_FAILED, NULL },
+		{ 501, -ERR_FAILED, NULL },
+		{ 429, -ERR_NETWORK, hour },
+		{ 503, -ERR_NETWORK, hour },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_reply script[] = { SIGN_IN,
+			{ "GET " URL, .status = cases[i].status, .headers = cases[i].headers },
+			{} };
+		_cleanup_(play_end) struct play p = { 0 };
+
+		play_begin(&p, script);
+		check_int(play_ask(&p, OS_COMPUTE, "GET", "/x"), cases[i].outcome);
+		check(cases[i].outcome == 0 || *p.e.msg);
+		if (cases[i].headers)
+			check(strstr(p.e.msg, "; the server asks to come back in 3600 s"));
+		fake_http_done(&p.fake);
+	}
+}
+
+static void patience_ends(void)
+{
+	static const struct fake_reply script[] = { SIGN_IN, { "GET " URL, .status = 503 },
+		{ "GET " URL, .status = 503 }, { "GET " URL, .status = 503 },
+		{ "GET " URL, .status = 503 }, { "GET " URL, .status = 503 },
+		{ "GET " URL, .status = 503 }, {} };
+	_cleanup_(play_end) struct play p = { 0 };
+	const struct os_query q = { .service = OS_COMPUTE, .method = "GET", .path = "/x" };
+
+	play_begin(&p, script);
+	check_int(os_must(p.os, &q, p.arena, &p.answer, &p.e), -ERR_NETWORK);
+	check_str(p.e.msg, "compute in ONE: GET /x: 503 Service Unavailable");
+	fake_http_done(&p.fake);
+}
+
+static void ten_calls_a_second_and_no_more(void)
+{
+	struct fake_reply script[40] = { SIGN_IN };
+	_cleanup_(play_end) struct play p = { 0 };
+
+	for (size_t i = 1; i < 32; i++)
+		script[i] = (struct fake_reply){ i % 2 ? "GET " URL : "GET " GLANCE "/x",
+			.status = 200 };
+	play_begin(&p, script);
+	for (size_t i = 1; i < 32; i++)
+		check_int(play_ask(&p, i % 2 ? OS_COMPUTE : OS_IMAGE, "GET", "/x"), 0);
+	check_int(p.slept_ms, 3100);
+	fake_http_done(&p.fake);
+}
+
+static void errors_say_what_the_service_said(void)
+{
+	static const struct http_header id[] = { { "X-Openstack-Request-Id", "req-1" },
+		{ "Content-Type", "text/html" }, {} };
+	static const struct {
+		long status;
+		const char *body, *message;
+	} cases[] = {
+		{ 400, "{\"badRequest\":{\"code\":400,\"message\":\"Image is not active.\"}}",
+			"400 Bad Request: Image is not active. (request req-1)" },
+		{ 403,
+			"{\"forbidden\":{\"message\":\"Quota exceeded for instances: Requested 1, but "
+			"already used 10 of 10 instances\"}}",
+			"403 Forbidden: Quota exceeded for instances: Requested 1, but already used 10 "
+			"of 10 instances (request req-1)" },
+		{ 404,
+			"{\"NeutronError\":{\"type\":\"NetworkNotFound\",\"message\":\"Network x could "
+			"not be found.\",\"detail\":\"\"}}",
+			"404 Not Found: Network x could not be found. (request req-1)" },
+		{ 409, "{\"NeutronError\":\"plain text\"}",
+			"409 Conflict: plain text (request req-1)" },
+		{ 403, "{\"error\":{\"code\":403,\"message\":\"You are not authorized\"}}",
+			"403 Forbidden: You are not authorized (request req-1)" },
+		{ 403,
+			"<html>\n <head>\n  <title>403 Forbidden</title>\n </head>\n <body>\n  "
+			"<h1>403 Forbidden</h1>\n  Attribute &#39;size&#39; is read-only.<br />"
+			"<br />\n\n\n </body>\n</html>",
+			"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
+		{ 403,
+			"{\"message\":\"Attribute 'size' is read-only.<br /><br />\\n\\n\\n\","
+			"\"code\":\"403 Forbidden\",\"title\":\"Forbidden\"}",
+			"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
+		{ 404, "<html><head><title>404</title></head><body><h1>Gone fishing</h1></body>",
+			"404 Not Found: Gone fishing (request req-1)" },
+		{ 404, "404 Not Found\n\nThe resource could not be found.\n\n   ",
+			"404 Not Found: 404 Not Found The resource could not be found. (request req-1)" },
+		{ 400,
+			"{\"errors\":[{\"status\":400,\"title\":\"Bad Request\",\"detail\":\"JSON does "
+			"not validate\",\"request_id\":\"r\"}]}",
+			"400 Bad Request: JSON does not validate (request req-1)" },
+		{ 400, "{\"faultcode\":\"Client\",\"faultstring\":\"no such pool\",\"debuginfo\":null}",
+			"400 Bad Request: no such pool (request req-1)" },
+		{ 400, "{\"badRequest\":{\"message\":\"<class 'x'> failed\"}}",
+			"400 Bad Request: <class 'x'> failed (request req-1)" },
+		{ 400, "{\"badRequest\":{\"message\":\"evil\\u001b[2J\\nline\"}}",
+			"400 Bad Request: evil [2J line (request req-1)" },
+		{ 400, "{\"badRequest\":null}",
+			"400 Bad Request (19 bytes that say nothing readable) (request req-1)" },
+		{ 400, "[]",
+			"400 Bad Request (2 bytes that say nothing readable) (request req-1)" },
+		{ 400, "<", "400 Bad Request (1 bytes that say nothing readable) (request req-1)" },
+		{ 400, "<!-- never ends",
+			"400 Bad Request (15 bytes that say nothing readable) (request req-1)" },
+		{ 405, "", "405 Method Not Allowed (request req-1)" },
+	};
+	char want[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_reply script[] = { SIGN_IN,
+			{ "GET " URL, .status = cases[i].status, .body = cases[i].body,
+				.headers = id },
+			{} };
+		_cleanup_(play_end) struct play p = { 0 };
+
+		play_begin(&p, script);
+		check(play_ask(&p, OS_COMPUTE, "GET", "/x") != 0);
+		snprintf(want, sizeof want, "compute in ONE: GET /x: %s", cases[i].message);
+		check_str(p.e.msg, want);
+	}
+}
+
+static void text_where_nothing_is_to_say_is_no_error(void)
+{
+	static const struct http_header text[] = { { "Content-Type", "text/html" }, {} };
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "POST " URL, .status = 202, .body = "202 Accepted", .headers = text },
+		{ "GET " URL, .status = 200, .body = "<html>a portal", .headers = text },
+		{ "GET " URL, .status = 200, .body = "{}" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	check_int(play_ask(&p, OS_COMPUTE, "POST", "/x"), 0);
+	check(node_is_null(p.answer));
+	check_int(play_ask(&p, OS_COMPUTE, "GET", "/x"), 0);
+	fake_http_done(&p.fake);
+}
+
+static int list(struct play *p, enum os_service service, const char *path, const char *key)
+{
+	const struct os_query q = { .service = service, .method = "GET", .path = path };
+
+	p->e = (struct error){};
+	return os_list(p->os, &q, key, p->arena, &p->answer, &p->e);
+}
+
+static void pages_are_followed_on_our_own_host(void)
+{
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "GET " GLANCE "/images?limit=2", .status = 200,
+			.body = "{\"images\":[1,2],\"next\":\"/v2/images?limit=2&marker=b\"}" },
+		{ "GET " GLANCE "/images?limit=2&marker=b", .status = 200,
+			.body = "{\"images\":[3]}" },
+		{ "GET " NOVA "/servers", .status = 200,
+			.body = "{\"servers\":[1],\"servers_links\":[{\"rel\":\"self\",\"href\":\"x\"},"
+				"{\"rel\":\"next\",\"href\":\"http://evil/elsewhere?marker=1\"}]}" },
+		{ "GET " NOVA "/servers?marker=1", .status = 200,
+			/* a link behind an empty page is not followed */
+			.body = "{\"servers\":[],\"servers_links\":[{\"rel\":\"next\",\"href\":"
+				"\"?marker=2\"}]}" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	check_int(list(&p, OS_IMAGE, "/images?limit=2", "images"), 0);
+	check_int(p.answer->n, 3);
+	check_int(list(&p, OS_COMPUTE, "/servers", "servers"), 0);
+	check_int(p.answer->n, 1);
+	fake_http_done(&p.fake);
+}
+
+static void wrong_pages_are_named(void)
+{
+	static const struct {
+		const char *body, *message;
+	} cases[] = {
+		{ "{}", "/servers?m=1: 'servers' of the answer must be a list, not missing" },
+		{ "null", "/servers?m=1: 'servers' of the answer must be a list, not missing" },
+		{ "{\"servers\":{}}",
+			"/servers?m=1: 'servers' of the answer must be a list, not a map" },
+		{ "{\"servers\":[1],\"next\":\"?m=1\"}",
+			"compute /servers?m=1: the next page is this one" },
+		{ "{\"servers\":[1],\"next\":\"x\"}",
+			"compute /servers?m=1: the link to the next page is none" },
+		{ "{\"servers\":[1],\"next\":\"?a\\r\\nb: c\"}",
+			"the link to the next page is none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_reply script[] = { SIGN_IN,
+			{ "GET " NOVA "/servers?m=1", .status = 200, .body = cases[i].body }, {} };
+		_cleanup_(play_end) struct play p = { 0 };
+
+		play_begin(&p, script);
+		check_int(list(&p, OS_COMPUTE, "/servers?m=1", "servers"), -ERR_FAILED);
+		if (!strstr(p.e.msg, cases[i].message))
+			check_fail("'%s' is not '%s'", p.e.msg, cases[i].message);
+	}
+}
+
+static int with_version(struct play *p, const char *version)
+{
+	const struct os_query q = {
+		.service = OS_COMPUTE, .method = "GET", .path = "/x", .microversion = version
+	};
+
+	p->e = (struct error){};
+	return os_call(p->os, &q, p->arena, &p->answer, &p->e);
+}
+
+static void microversions_are_asked_for_once_and_kept(void)
+{
+	static const struct fake_reply first[] = {
+		SIGN_IN,
+		{ "GET " NOVA "/", .status = 200,
+			.body = "{\"version\":{\"id\":\"v2.1\",\"version\":\"2.96\",\"min_version\":"
+				"\"2.1\"}}" },
+		{ "GET " URL, .header = "OpenStack-API-Version: compute 2.67", .status = 200 },
+		{ "GET " URL, .header = "X-OpenStack-Nova-API-Version: 2.9", .status = 200 },
+		{ "GET https://cinder/v3/", .status = 300,
+			.body = "{\"versions\":[{\"id\":\"v2.0\",\"version\":\"\",\"min_version\":\"\"},"
+				"{\"id\":\"v3.0\",\"version\":\"3.50\",\"min_version\":\"3.0\"}]}" },
+		{},
+	};
+	static const struct fake_reply second[] = {
+		{ "GET " URL, .header = "OpenStack-API-Version: compute 2.96", .status = 200 },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+	const char *version = NULL;
+
+	play_begin(&p, first);
+	check_int(with_version(&p, "2.67"), 0);
+	check_int(with_version(&p, "2.9"), 0); /* is less than 2.10 */
+	check_int(os_microversion(p.os, OS_COMPUTE, NULL, p.arena, &version, &p.e), 0);
+	check_str(version, "2.72"); /* more is not what kbuild was written for */
+	check_int(os_microversion(p.os, OS_VOLUME, NULL, p.arena, &version, &p.e), 0);
+	check_str(version, "3.50");
+	check_int(with_version(&p, "2.97"), -ERR_FAILED);
+	check_str(
+		p.e.msg, "compute in ONE: GET /x needs microversion 2.97, and it has 2.1 to 2.96");
+	fake_http_done(&p.fake);
+	play_again(&p, second);
+	check_int(with_version(&p, "2.96"), 0);
+	fake_http_done(&p.fake);
+}
+
+static void old_services_have_no_microversions(void)
+{
+	static const char *const bodies[] = { "{}", "null", "[]",
+		"{\"version\":{\"version\":\"\"}}",
+		"{\"version\":{\"version\":\"2.x\",\"min_version\":\"2.1\"}}",
+		"{\"version\":{\"version\":\"2.99999999999999999\",\"min_version\":\"2.1\"}}",
+		"{\"versions\":[null,17,{\"version\":[]}]}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		const struct fake_reply script[] = { SIGN_IN,
+			{ "GET " NOVA "/", .status = 200, .body = bodies[i] }, {} };
+		_cleanup_(play_end) struct play p = { 0 };
+		const char *version = NULL;
+
+		play_begin(&p, script);
+		check_int(with_version(&p, "2.67"), -ERR_FAILED);
+		check_str(
+			p.e.msg, "compute in ONE: GET /x needs microversion 2.67, and it has none");
+		check_int(os_microversion(p.os, OS_COMPUTE, NULL, p.arena, &version, &p.e), 0);
+		check_str(version, "");
+		fake_http_done(&p.fake);
+	}
+}
+
+int main(void)
+{
+	run(endpoints_get_the_version_that_is_spoken);
+	run(the_catalogue_is_chosen_from);
+	run(regions_are_listed);
+	run(harmless_calls_are_repeated);
+	run(creations_are_repeated_only_when_they_were_not_made);
+	run(a_harmless_creation_may_be_repeated);
+	run(outcomes_are_named);
+	run(patience_ends);
+	run(ten_calls_a_second_and_no_more);
+	run(errors_say_what_the_service_said);
+	run(text_where_nothing_is_to_say_is_no_error);
+	run(pages_are_followed_on_our_own_host);
+	run(wrong_pages_are_named);
+	run(microversions_are_asked_for_once_and_kept);
+	run(old_services_have_no_microversions);
+	return done();
+}
