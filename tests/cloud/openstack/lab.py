@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,19 +32,6 @@ PORTS = ("keystone", "glance", "glance2", "placement", "nova", "metadata", "neut
 PROJECT, OTHER = "1234567890123456", "6543210987654321"
 
 
-def free_base():
-    """The first of forty ports that are likely free: far from those that the kernel gives to clients."""
-    for base in range(16000, 30000, 100):
-        try:
-            for offset in range(40):
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", base + offset))
-            return base
-        except OSError:
-            continue
-    raise RuntimeError("no forty free ports in a row")
-
-
 class Lab:
     """A lab of its own, or with state= the one there, which is started if need be and left as it was found."""
 
@@ -53,10 +39,8 @@ class Lab:
         self.components = components or ("core",)
         self.own = state is None
         self.state = Path(state or tempfile.mkdtemp(prefix="kbuild-lab-"))
-        kept = self.state / "ports"
-        self.base = base or (int(kept.read_text()) if kept.exists() else free_base())
         self.root = Path(os.environ.get("OPENSTACK_ROOT") or SOURCE / "build-ci/openstack/root")
-        self.settings = dict(os.environ, OPENSTACK_ROOT=str(self.root), OPENSTACK_PORT_BASE=str(self.base),
+        self.settings = dict(os.environ, OPENSTACK_ROOT=str(self.root), OPENSTACK_PORT_BASE=str(base or ""),
                              OPENSTACK_TOKEN_TTL=str(ttl), OPENSTACK_HARSH="1" if harsh else "",
                              OPENSTACK_IMAGE_CAP=str(image_cap or ""), OPENSTACK_SHARE=":".join(map(str, share)))
         self.started = 0.0
@@ -88,6 +72,10 @@ class Lab:
         if self.own:
             self.stop()
             shutil.rmtree(self.state, ignore_errors=True)
+
+    @property
+    def base(self):
+        return int((self.state / "ports").read_text())
 
     def port(self, name, tls=False):
         return self.base + PORTS.index(name) + (20 if tls else 0)

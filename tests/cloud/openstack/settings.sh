@@ -6,8 +6,8 @@ set -euo pipefail
 umask 022
 export LC_ALL=C.UTF-8
 
-# Ports are numbered from here; 40 are used.
-base=${OPENSTACK_PORT_BASE:-15000}
+# Ports are numbered from here; 40 are used. Empty: up chooses.
+base=${OPENSTACK_PORT_BASE:-}
 # Seconds that a token lives.
 # shellcheck disable=SC2034
 ttl=${OPENSTACK_TOKEN_TTL:-3600}
