@@ -41,7 +41,7 @@ static bool is_clean(const char *text, size_t len)
 
 void reply_text(const struct schema *s, const struct field *f, const struct node *node, void *out)
 {
-	const char *text = node_str(node);
+	const char *text = node->quoted ? node_str(node) : NULL;
 
 	if (text && is_clean(text, node->len))
 		*(const char **)out = text;

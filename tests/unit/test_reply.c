@@ -84,6 +84,8 @@ static void errors_name_the_member(void)
 			"the reply's 'thing.size' must be a whole number, not text" },
 		{ "{\"id\":\"x\",\"size\":1.5}",
 			"the reply's 'thing.size' must be a whole number, not text" },
+		{ "{\"id\":\"x\",\"name\":7}",
+			"the reply's 'thing.name' must be text without control characters, not a number" },
 		{ "{\"id\":\"x\",\"name\":[]}",
 			"the reply's 'thing.name' must be text without control characters, not a list" },
 		{ "{\"id\":\"x\",\"name\":\"\\u001b[2J\"}",

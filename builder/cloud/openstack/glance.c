@@ -151,6 +151,14 @@ static void add(struct buf *out, const char *key, const char *value)
 	json_write_string(out, value, strlen(value));
 }
 
+/* Nova's words are the kernel's. */
+static const char *architecture(const char *debian)
+{
+	if (debian && strcmp(debian, "amd64") == 0)
+		return "x86_64";
+	return debian && strcmp(debian, "arm64") == 0 ? "aarch64" : debian;
+}
+
 /*
  * What the hypervisor is told: virtio-scsi, so that freed blocks are given back and volumes beyond the
  * 26th have a name; the config drive, which is how cloud-init gets what launch says without any network.
@@ -175,7 +183,7 @@ const char *glance_new_json(const struct glance_new *n, struct arena *a)
 	add(&out, "os_type", "linux");
 	add(&out, "os_distro", n->distribution);
 	add(&out, "os_version", n->release);
-	add(&out, "architecture", n->architecture);
+	add(&out, "architecture", architecture(n->architecture));
 	add(&out, "image_original_user", n->user);
 	add(&out, "hw_disk_bus", "scsi");
 	add(&out, "hw_scsi_model", "virtio-scsi");
