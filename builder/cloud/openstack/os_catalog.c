@@ -32,6 +32,17 @@ const char *os_service_name(enum os_service service)
 	return services[service].name;
 }
 
+/* What goes into URLs, lists and onto terminals: no blanks, no control characters, no end of a URL. */
+static bool plain(const char *text, size_t max)
+{
+	size_t n = strlen(text);
+
+	for (const char *p = text; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '?' || *p == '#')
+			return false;
+	return n > 0 && n <= max;
+}
+
 /* The path of a URL: behind its host. */
 static const char *path_of(const char *url)
 {
@@ -105,7 +116,7 @@ static int catalog_list(const struct os *o, const struct node **ret, struct erro
 	*ret = node_get(o->body, "catalog");
 	if (!*ret)
 		return error_set(e, ERR_FAILED,
-			"identity: the token has no catalogue; is it one of a project?");
+			"identity: the token has no 'catalog'; is it one of a project?");
 	return api_list(*ret, "identity: the token's 'catalog'", e);
 }
 
@@ -163,7 +174,7 @@ static const char **regions_of(
 	for (size_t i = 0; endpoints && i < endpoints->n; i++) {
 		const char *region = region_of(endpoints->items[i]);
 
-		if (region && is_interface(o, endpoints->items[i]))
+		if (region && plain(region, 100) && is_interface(o, endpoints->items[i]))
 			v[n++] = arena_strdup(a, region);
 	}
 	qsort(v, n, sizeof *v, by_name);
@@ -202,6 +213,16 @@ static int no_place(const struct os *o, enum os_service service, const struct no
 	return -e->code;
 }
 
+static int project_id(const struct os *o, const char **ret, struct error *e)
+{
+	static const char what[] = "identity: the token's 'project'";
+	int r = api_text(node_get(o->body, "project"), "id", what, ret, e);
+
+	if (r == 0 && (!plain(*ret, 100) || strchr(*ret, '/')))
+		r = error_set(e, ERR_FAILED, "%s: 'id' is no id", what);
+	return r;
+}
+
 static int take_place(const struct os *o, enum os_service service, const struct node *endpoint,
 	struct arena *a, struct os_place *ret, struct error *e)
 {
@@ -214,13 +235,12 @@ static int take_place(const struct os *o, enum os_service service, const struct 
 	ret->region = region ? arena_strdup(a, api_clean(a, region)) : "";
 	ret->who = region ? arena_printf(a, "%s in %s", services[service].name, ret->region)
 			  : services[service].name;
-	if (http_in_clear(url) || strpbrk(url, "\r\n ?#"))
+	if (http_in_clear(url) || !plain(url, 2000))
 		return error_set(e, ERR_FAILED,
 			"%s: its endpoint in the catalogue is no https:// URL: %s", ret->who,
 			api_clean(a, url));
 	if (service == OS_VOLUME)
-		r = api_text(node_get(o->body, "project"), "id", "identity: the token's project",
-			&project, e);
+		r = project_id(o, &project, e);
 	ret->url = os_versioned(service, url, project, a);
 	return r;
 }
@@ -303,8 +323,7 @@ int os_project(struct os *o, struct arena *a, const char **ret, struct error *e)
 	int r = os_session(o, 0, e);
 
 	if (r == 0)
-		r = api_text(node_get(o->body, "project"), "id", "identity: the token's project",
-			&id, e);
+		r = project_id(o, &id, e);
 	if (r == 0)
 		*ret = arena_strdup(a, id);
 	return r;

@@ -1,0 +1,113 @@
+/*
+ * Answers of Keystone and of a service as anybody could write them: the first byte of each piece
+ * chooses a status, the rest up to a NUL is the body. Whatever comes, each call ends, a failed
+ * one has words, and what of the answer reaches a URL or a header is fit for one.
+ */
+#include "arena.h"
+#include "clock.h"
+#include "error.h"
+#include "http.h"
+#include "node.h"
+#include "os.h"
+
+#include <string.h>
+
+struct script {
+	const uint8_t *data;
+	size_t size;
+	int64_t now_ms;
+};
+
+/* A request is one line each of what we made: nothing of an answer may end it. */
+static void look(const struct http_request *q)
+{
+	if (strpbrk(q->url, "\r\n ") || strncmp(q->url, "https://", 8) != 0)
+		abort();
+	for (const struct http_header *h = q->headers; h && h->name; h++)
+		if (strpbrk(h->value, "\r\n"))
+			abort();
+}
+
+static int say(void *arg, const struct http_request *q, struct http_response *ret,
+	enum http_failure *ret_failure, struct error *e)
+{
+	static const long statuses[] = { 200, 201, 200, 200, 204, 400, 401, 403, 404, 409, 429, 503,
+		300 };
+	struct script *s = arg;
+	const uint8_t *end;
+
+	look(q);
+	*ret_failure = HTTP_IMPOSSIBLE;
+	if (s->size == 0)
+		return error_set(e, ERR_NETWORK, "the end");
+	ret->status = statuses[*s->data % ARRAY_SIZE(statuses)];
+	end = memchr(s->data, 0, s->size);
+	end = end ? end : s->data + s->size;
+	if (end > s->data + 1)
+		buf_add(&ret->body, s->data + 1, (size_t)(end - s->data - 1));
+	http_response_add(ret, "X-Subject-Token", "token");
+	end += end < s->data + s->size; /* the NUL */
+	s->size -= (size_t)(end - s->data);
+	s->data = end;
+	return 0;
+}
+
+static int64_t now(void *arg)
+{
+	return ((struct script *)arg)->now_ms;
+}
+
+static int sleep_on(void *arg, int64_t ms)
+{
+	((struct script *)arg)->now_ms += ms;
+	return 0;
+}
+
+static void words(int r, const struct error *e)
+{
+	if (r != 0 && (!e->code || !*e->msg || (r < 0 && e->code != -r) || strchr(e->msg, '\033')))
+		abort();
+}
+
+static void use(struct os *o, struct arena *a)
+{
+	const struct os_query q = { .service = OS_COMPUTE, .method = "GET", .path = "/servers" };
+	const struct os_query made = {
+		.service = OS_IMAGE, .method = "POST", .path = "/images", .body = "{}"
+	};
+	const char *text = "", *const *regions = NULL;
+	struct node *answer = NULL;
+	struct error e = { 0 };
+	bool has;
+
+	words(os_project(o, a, &text, &e), &e);
+	words(os_regions(o, OS_IMAGE, a, &regions, &e), &e);
+	words(os_has(o, OS_VOLUME, NULL, &has, &e), &e);
+	words(os_endpoint(o, OS_VOLUME, NULL, a, &text, &e), &e);
+	words(os_microversion(o, OS_COMPUTE, NULL, a, &text, &e), &e);
+	words(os_call(o, &made, a, &answer, &e), &e);
+	words(os_list(o, &q, "servers", a, &answer, &e), &e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct os_access k = { .auth_url = "https://keystone",
+		.user_name = "user",
+		.password = "password",
+		.project_id = "p",
+		.region = "ONE" };
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct script s = { data, size, 0 };
+	const struct http http = { say, &s };
+	const struct clock clock = { now, sleep_on, &s };
+	struct error e = { 0 };
+	struct os *o;
+
+	if (os_new(&o, &k, &http, &clock, NULL, &e) < 0)
+		abort();
+	use(o, a);
+	os_free(o);
+	return 0;
+}
