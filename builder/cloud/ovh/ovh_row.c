@@ -73,23 +73,42 @@ static void ovh_row_close(struct row *r)
 	ovh_session_free(r->own);
 }
 
-static int ovh_row_access(struct row *r, struct os_access *ret, struct error *e)
+static struct signin signin_of(struct row *r)
 {
 	struct ovh_session *s = r->own;
-	const struct native *n;
+
+	return (struct signin){ .native = &s->native,
+		.conf = &s->conf,
+		.state_dir = r->cloud.state_dir,
+		.clock = r->cloud.clock,
+		.progress = r->cloud.progress };
+}
+
+/* Keystone has refused the password that was kept: somebody has changed it. */
+static int ovh_row_renew(void *arg, struct os_access *k, struct error *e)
+{
+	struct row *r = arg;
+	const struct signin s = signin_of(r);
+
+	return signin_renew(&s, r->arena, k, e);
+}
+
+static int ovh_row_access(struct row *r, struct os_access *ret, struct error *e)
+{
+	const struct signin s = signin_of(r);
+	const struct native *ignored;
 	int status;
 
 	if (has_openstack(r))
 		return 0;
-	status = ovh_session_project(s, &n, e);
+	status = ovh_session_project(r->own, &ignored, e);
+	if (status == 0)
+		status = signin_complete(&s, r->arena, ret, e);
 	if (status < 0)
 		return status;
-	return signin_complete(&(struct signin){ .native = n,
-				       .conf = &s->conf,
-				       .state_dir = r->cloud.state_dir,
-				       .clock = r->cloud.clock,
-				       .progress = r->cloud.progress },
-		r->arena, ret, e);
+	ret->renew = ovh_row_renew;
+	ret->renew_arg = r;
+	return 0;
 }
 
 static int ovh_check_region(struct row *r, const char *region, bool upload, struct error *e)

@@ -136,9 +136,15 @@ int prices_of_catalogue(struct ovh_prices *ret, const struct node *catalogue,
 		r = read_plans(c.addons, hour, month, a, e);
 	if (r == 0)
 		r = read_plans(c.plans, hour, month, a, e);
-	if (r == 0)
-		*ret = (struct ovh_prices){ c.currency, subsidiary, now, hour, month };
-	return r;
+	if (r < 0)
+		return r;
+	if (hour->n == 0) { /* it would be believed for a day */
+		error_set(e, ERR_NETWORK, "the reply's 'catalogue.addons' holds no price");
+		e->transient = false;
+		return -e->code;
+	}
+	*ret = (struct ovh_prices){ c.currency, subsidiary, now, hour, month };
+	return 0;
 }
 
 /* --- the cache ------------------------------------------------------------------------------- */

@@ -189,10 +189,16 @@ static int wait_for_user(const struct signin *s, struct arena *a, struct user *u
 		struct node *answer;
 		int r;
 
-		if (strcmp(u->status, "creating") != 0 || clock_now_ms(s->clock) >= end)
+		if (strcmp(u->status, "creating") != 0)
+			return error_set(e, ERR_FAILED,
+				"OVH's OpenStack user %s is '%.40s': remove it in the web console, "
+				"then the next run makes another",
+				u->name, u->status);
+		if (clock_now_ms(s->clock) >= end)
 			return error_set(e, ERR_NETWORK,
-				"OVH's OpenStack user %s is still '%s' after %d s: run the same again",
-				u->name, u->status, WAIT_MS / 1000);
+				"OVH's OpenStack user %s is still being created after %d s: run the "
+				"same again",
+				u->name, WAIT_MS / 1000);
 		r = clock_sleep_ms(s->clock, POLL_MS);
 		if (r < 0)
 			return error_set(e, ERR_INTERRUPTED, "interrupted");
