@@ -6,7 +6,6 @@ what the system trusts, so all of this happens in namespaces of its own, where O
 loopback. Needs root, and npm's registry once: the package is kept beside the build (build-ci/npm).
 """
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,35 +13,11 @@ import tempfile
 from pathlib import Path
 
 from lab import HERE, Double, authority, die_with_parent
-from kbtest import SOURCE, Tap
+from clients import NPM, enter, go_inside, inside, npm_package, run
+from kbtest import Tap
 
 NAMES = ["eu.api.ovh.com", "www.ovh.com", "localhost", "127.0.0.1"]
-INSIDE = "KBUILD_TEST_INSIDE"
-NPM = SOURCE / "build-ci/npm"
 tap = Tap()
-
-
-def prepare():
-    """What needs the network, and the namespaces."""
-    if not (NPM / "node_modules/ovh").is_dir():
-        NPM.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--prefix", NPM, "--no-audit", "--no-fund", "--loglevel=error",
-                        "ovh@2.0.3"], check=True, stdout=sys.stderr)
-    os.environ[INSIDE] = "yes"
-    os.execvp("unshare", ["unshare", "--mount", "--net", "--fork", "--kill-child", sys.executable,
-                          *sys.argv])
-
-
-def enter(scratch):
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    hosts = scratch / "hosts"
-    hosts.write_text("127.0.0.1 " + " ".join(NAMES[:3]) + "\n")
-    subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
-
-
-def run(*args, **env):
-    return subprocess.run([str(a) for a in args], env=dict(os.environ, **env), capture_output=True,
-                          text=True, timeout=120, stdin=subprocess.DEVNULL)
 
 
 def kinds_of_writes(d):
@@ -172,10 +147,11 @@ def npm(d, scratch, ca):
 
 
 def main():
-    if os.environ.get(INSIDE) != "yes":
-        prepare()
+    if not inside():
+        npm_package("ovh", "2.0.3")
+        go_inside()
     scratch = Path(tempfile.mkdtemp(prefix="kbuild-clients-"))
-    enter(scratch)
+    enter(scratch, NAMES[:3])
     ca, cert, key = authority(scratch, NAMES)
     d = Double("--port", 443, "--tls", cert, key, "--url", "https://eu.api.ovh.com", trust=ca)
     try:

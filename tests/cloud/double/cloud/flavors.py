@@ -26,8 +26,8 @@ def stable(*words):
 class Flavor:
     def __init__(self, region, row):
         self.name, self.kind, self.vcpus, self.ram, self.disk, self.bandwidth, self.hour, self.month = row
-        self.id = stable("flavor", region, self.name)
-        self.region = region
+        self.id = stable("flavor", region.name, self.name)
+        self.region, self.home = region.name, region
         self.available = True
         self.plan = {"hourly": f"{self.name}.consumption", "monthly": f"{self.name}.monthly.postpaid"}
         if not self.name.startswith("b2"):

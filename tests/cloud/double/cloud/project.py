@@ -67,6 +67,8 @@ class Project:
         self.credentials = {}  # id -> ApplicationCredential
         self.operations = {}
         self.next_user = 412_345
+        # Whom OVH's own calls act as in OpenStack: keys that others made are not seen there.
+        self.native_user = User(self, 0, "ovh", ["administrator"])
 
     def active(self):
         return {name: r for name, r in self.regions.items() if r.active}

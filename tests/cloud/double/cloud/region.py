@@ -26,7 +26,7 @@ class Region:
             name, ("region", name.title(), "EU", "fr"))
         self.status = "UP"
         self.microversion = MICROVERSIONS.get(name, "2.72")
-        self.flavors = {f.id: f for f in (Flavor(name, row) for row in FLAVORS)}
+        self.flavors = {f.id: f for f in (Flavor(self, row) for row in FLAVORS)}
         self.images = {}
         self.keypairs = {}  # (user id, name) -> keypair
         self.servers, self.volumes, self.volume_snapshots = {}, {}, {}

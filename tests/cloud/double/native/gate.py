@@ -5,6 +5,7 @@ from .. import auth, routes
 from .. import zone as _zone  # noqa: F401 (its routes)
 from ..errors import ApiError, gate
 from ..request import Answer, CutShort
+from . import account, images, instance, operation, project, user, volume  # noqa: F401 (their routes)
 
 TOKEN_PATH = "/auth/oauth2/token"
 
