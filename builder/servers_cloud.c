@@ -6,12 +6,13 @@
 #include "mark.h"
 #include "node.h"
 #include "provider.h"
+#include "row.h"
 #include "servers.h"
 #include "verb.h"
 
 #include <string.h>
 
-static const struct provider *const table[] = { &provider_local, NULL };
+static const struct provider *const table[] = { &provider_local, &provider_openstack, NULL };
 
 const struct provider *const *clouds(void)
 {

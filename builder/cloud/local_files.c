@@ -1,6 +1,5 @@
 /* The files of a new server: its disks, its key, its config drive. See local_state.h for their names. */
 #include "arena.h"
-#include "buf.h"
 #include "configdrive.h"
 #include "error.h"
 #include "fd.h"
@@ -10,6 +9,7 @@
 #include "process.h"
 #include "progress.h"
 #include "provider.h"
+#include "ssh_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,29 +76,6 @@ static int make_disks(struct launch *l, const struct local_dir *d, struct error 
 	return r < 0 || !l->q->volume_size ? r : make_volume(l, d, e);
 }
 
-static int make_key(
-	const struct launch *l, const struct local_dir *d, const char **ret, struct error *e)
-{
-	struct process p = {
-		.argv = (const char *[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C",
-			arena_printf(l->a, "kbuild-%s", l->q->name), "-f", "id_ed25519", NULL },
-		.cwd = d->path,
-		.timeout_ms = 60000,
-	};
-	_buf_ text = BUF_INIT;
-	int r = process_check(&p, e);
-
-	if (r < 0)
-		return r;
-	r = file_read(d->fd, "id_ed25519.pub", 64 * KIB, &text);
-	if (r < 0)
-		return error_errno(e, r, "reading '%s/id_ed25519.pub'", d->path);
-	while (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
-	*ret = arena_strdup(l->a, buf_str(&text));
-	return 0;
-}
-
 static int make_config(struct launch *l, const struct local_dir *d, struct error *e)
 {
 	const char *own[2] = { NULL, NULL };
@@ -118,7 +95,8 @@ static int make_config(struct launch *l, const struct local_dir *d, struct error
 	if (fd < 0)
 		return error_errno(e, errno, "writing '%s/config.iso'", d->path);
 	if (!launch_has_keys(l->q)) {
-		r = make_key(l, d, &own[0], e);
+		r = ssh_key_make(d->path, arena_printf(l->a, "kbuild-%s", l->q->name), l->a,
+			&own[0], e);
 		if (r < 0)
 			return r;
 		l->rec.identity = arena_printf(l->a, "%s/id_ed25519", d->path);

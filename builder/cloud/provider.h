@@ -40,14 +40,16 @@ struct launch_request {
 	uint64_t memory;      /* bytes */
 	unsigned cpus;
 	uint64_t disk_size;   /* of the root disk; 0: as the image */
+	uint64_t min_disk;    /* what the image needs at least, bytes; 0: not known yet */
 	uint64_t volume_size; /* data volume; 0: none */
 	const char *accel;    /* "kvm", "tcg", or NULL: whichever works */
 	const struct port_forward *forwards;
 	size_t n_forwards;
 
 	/* Of clouds; local has no use for them. */
-	const char *region;  /* NULL: the cloud's */
-	const char *flavor;  /* name or id */
+	const char *distribution, *release, *architecture; /* of the image; or NULL */
+	const char *region;				   /* NULL: the cloud's */
+	const char *flavor;				   /* name or id */
 	const char *network; /* name or id; NULL: the public one, else the only one */
 	const char *key;     /* name of a key pair that is there already; NULL: ssh_keys */
 	const struct port_allow *allow;

@@ -8,8 +8,10 @@
 #include "os.h"
 #include "provider.h"
 
+#include "buf.h"
 #include "http.h"
 
+struct launching;
 struct row;
 
 /* What a cloud adds. Strings that hooks return live in row.arena, or in the arena given. */
@@ -50,6 +52,22 @@ struct row {
 	struct os_access access;
 	struct os *os; /* owned; made by row_os() */
 	void *own;     /* of the hooks */
+
+	/* What check() has found out, for launch(): of launch_parts.h; owned. */
+	struct arena *survey;
+	struct launching *launching; /* lives in it */
+
+	const char *const *regions[2]; /* what row_regions() found, of servers and of images */
+	/* The server that was looked up last, so that its console takes one call. Owned. */
+	struct {
+		char *name, *id, *region;
+	} known;
+	/* The console that was read last: what the service keeps is a window that moves. */
+	struct {
+		char *id;	 /* of the server; NULL: none yet. Owned */
+		struct buf text; /* the window as it was */
+		uint64_t end;	 /* the offset of its end, counted by us */
+	} console;
 };
 
 /* For provider.open of each row: makes the session. */
@@ -62,12 +80,13 @@ static inline struct row *row_of(const struct cloud *c)
 /* OpenStack, signed in when it is first called. */
 int row_os(struct row *r, struct os **ret, struct error *e);
 /*
- * The one region of a launch: that of the request, the user's, the configuration's, else the only one of
+ * The one region of a launch (OS_COMPUTE) or an upload (OS_IMAGE): that of the request, the user's, the configuration's, else the only one of
  * the catalogue. ERR_USAGE names the regions there are.
  */
-int row_region(struct row *r, const char *asked, const char **ret, struct error *e);
+int row_region(struct row *r, enum os_service service, const char *asked, const char **ret,
+	struct error *e);
 /* The regions that a list is about: the one that the user or the configuration says, else all. */
-int row_regions(struct row *r, const char *const **ret, struct error *e);
+int row_regions(struct row *r, enum os_service service, const char *const **ret, struct error *e);
 /* As hooks.price, where there may be none. */
 int row_price(struct row *r, const char *region, const char *flavor, uint64_t volume_gib,
 	struct arena *a, struct cloud_cost *ret, struct error *e);

@@ -1,0 +1,181 @@
+/* What a launch finds in the cloud before it makes anything. */
+#include "launching.h"
+
+#include "arena.h"
+#include "error.h"
+#include "glance.h"
+#include "os.h"
+#include "ssh_key.h"
+
+#include <string.h>
+
+int look_server(struct launching *l, struct error *e)
+{
+	struct nova_server *v;
+	size_t n;
+	int r = nova_servers(l->os, l->region, l->q->name, l->a, &v, &n, e);
+
+	if (r < 0)
+		return r;
+	l->server = row_ours(v, n, l->q->name);
+	l->broken =
+		l->server && (strcmp(l->server->status, "ERROR") == 0 ||
+				     strcmp(l->server->status, "DELETED") == 0 ||
+				     (l->server->task && strcmp(l->server->task, "deleting") == 0));
+	/* One that was in use is nobody's to replace. */
+	if (l->server && l->server->tag_settled)
+		l->broken = false;
+	return 0;
+}
+
+int look_flavor(struct launching *l, struct error *e)
+{
+	const char *want = l->q->flavor;
+	struct nova_flavor *v;
+	int r = nova_flavors(l->os, l->region, l->a, &v, &l->n_flavors, e);
+
+	if (r < 0)
+		return r;
+	l->flavors = v;
+	for (size_t i = 0; want && i < l->n_flavors; i++) {
+		if (strcmp(v[i].name, want) == 0 || strcmp(v[i].id, want) == 0)
+			l->flavor = &v[i];
+	}
+	if (l->flavor && l->row->hooks->check_flavor) {
+		struct error why = {};
+
+		r = l->row->hooks->check_flavor(l->row, l->region, l->flavor->name, &why);
+		if (r < 0 && why.code == ERR_NETWORK) {
+			*e = why;
+			return r;
+		}
+		if (r < 0)
+			launch_wrong(l, "flavor", want, "%s", why.msg);
+	}
+	return 0;
+}
+
+/* The only one of its kind among them, or NULL. */
+static const struct neutron_network *only(const struct launching *l, bool inner)
+{
+	const struct neutron_network *found = NULL;
+
+	for (size_t i = 0; i < l->n_networks; i++) {
+		if (inner && l->networks[i].external)
+			continue;
+		if (found)
+			return NULL;
+		found = &l->networks[i];
+	}
+	return found;
+}
+
+static const struct neutron_network *named(const struct launching *l, const char *name)
+{
+	for (size_t i = 0; name && i < l->n_networks; i++) {
+		if (strcmp(l->networks[i].id, name) == 0 || strcmp(l->networks[i].name, name) == 0)
+			return &l->networks[i];
+	}
+	return NULL;
+}
+
+int look_network(struct launching *l, struct error *e)
+{
+	struct neutron_network *v;
+	int r = neutron_networks(l->os, l->region, l->a, &v, &l->n_networks, e);
+
+	if (r < 0)
+		return r;
+	l->networks = v;
+	l->network = named(l, l->q->network ? l->q->network : l->row->hooks->network);
+	if (!l->network && !l->q->network)
+		l->network = only(l, false);
+	if (!l->network && !l->q->network)
+		l->network = only(l, true);
+	return 0;
+}
+
+int look_image(struct launching *l, struct error *e)
+{
+	struct glance_image *v;
+	size_t n;
+	int r;
+
+	if (!l->q->image_digest)
+		return 0; /* not built yet */
+	r = glance_list(l->os, l->region, l->q->image_digest, l->a, &v, &n, e);
+	l->image_asked = true;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (strcmp(v[i].status, "active") == 0 && v[i].digest &&
+			strcmp(v[i].digest, l->q->image_digest) == 0 && !l->image)
+			l->image = v[i].id;
+	}
+	return r;
+}
+
+/* Type and bytes, without the comment. */
+static bool same_key(const char *x, const char *y)
+{
+	size_t nx = strcspn(x, " "), ny = strcspn(y, " ");
+
+	nx += x[nx] ? 1 + strcspn(x + nx + 1, " \n") : 0;
+	ny += y[ny] ? 1 + strcspn(y + ny + 1, " \n") : 0;
+	return nx == ny && strncmp(x, y, nx) == 0;
+}
+
+/* Whether the one that is there is the one that we would import. */
+static int compare_key(struct launching *l, const char *there, struct error *e)
+{
+	const char *own = l->q->ssh_keys && l->q->ssh_keys[0] ? l->q->ssh_keys[0] : NULL;
+	int r = 0;
+
+	if (!own && access(arena_printf(l->a, "%s/id_ed25519.pub", l->directory), R_OK) == 0)
+		r = ssh_key_make(l->directory, l->tag, l->a, &own, e);
+	l->key_stale = !own || !same_key(there, own);
+	return r;
+}
+
+int look_key(struct launching *l, struct error *e)
+{
+	struct nova_key *v;
+	int r;
+
+	l->key = l->q->key ? l->q->key : l->tag;
+	l->key_there = l->key_stale = false;
+	/* A server that is there has its key, whoever made it. */
+	if (l->server && !l->broken) {
+		l->key_there = true;
+		return 0;
+	}
+	r = nova_keys(l->os, l->region, l->a, &v, &l->n_keys, e);
+	for (size_t i = 0; r == 0 && i < l->n_keys; i++) {
+		if (strcmp(v[i].name, l->key) != 0)
+			continue;
+		l->key_there = true;
+		if (!l->q->key)
+			r = compare_key(l, v[i].public_key, e);
+	}
+	return r;
+}
+
+int look_group(struct launching *l, struct error *e)
+{
+	struct neutron_group *v;
+	size_t n;
+	int r = neutron_groups(l->os, l->region, l->tag, l->a, &v, &n, e);
+
+	if (r == 0 && n)
+		l->group = &v[0];
+	return r;
+}
+
+int look_volume(struct launching *l, struct error *e)
+{
+	struct cinder_volume *v;
+	size_t n;
+	int r = cinder_volumes(l->os, l->region, l->a, &v, &n, e);
+
+	if (r == 0)
+		l->volume = row_volume_of(v, n, l->q->name);
+	return r;
+}

@@ -1,0 +1,122 @@
+/* Until what was made can be used: each wait is bounded and says what it waits for. */
+#include "arena.h"
+#include "clock.h"
+#include "error.h"
+#include "launching.h"
+#include "os.h"
+#include "progress.h"
+
+#include <string.h>
+
+int wait_volume(struct launching *l, struct error *e)
+{
+	int64_t deadline = row_deadline(l->row, WAIT_VOLUME_MS);
+	struct cinder_volume v = *l->volume;
+
+	while (strcmp(v.status, "available") != 0 && strcmp(v.status, "in-use") != 0) {
+		int r;
+
+		if (strncmp(v.status, "error", 5) == 0)
+			return error_set(e, ERR_NETWORK,
+				"the data volume '%s' came to the state %s", l->tag, v.status);
+		progress_detail(l->row->cloud.progress, "data volume: %s", v.status);
+		r = row_pause(l->row, deadline, WAIT_VOLUME_MS,
+			"the data volume did not become available", e);
+		if (r == 0)
+			r = cinder_get(l->os, l->region, l->volume->id, l->a, &v, e);
+		if (r == OS_ABSENT)
+			return error_set(e, ERR_NETWORK,
+				"the data volume '%s' was removed meanwhile", l->tag);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Why it failed, as far as the cloud says. */
+static int say_fault(struct launching *l, const struct nova_server *s, struct error *e)
+{
+	struct error ignored = {};
+	const char *failed = NULL;
+	int r = error_set(e, ERR_NETWORK,
+		"the cloud could not make the server '%s' (flavor %s): %s", l->q->name,
+		l->flavor->name, s->fault ? s->fault : "it gave no reason");
+
+	e->transient = false;
+	if (nova_last_failure(l->os, l->region, s->id, l->a, &failed, &ignored) == 0 && failed)
+		error_append(e, " (%s)", failed);
+	return r;
+}
+
+/* Of two that were made at the same instant, ours goes when it is the younger one. */
+static int give_way(struct launching *l, const struct nova_server *mine, struct error *e)
+{
+	struct error ignored = {};
+
+	(void)nova_delete(l->os, l->region, mine->id, &ignored);
+	return error_set(e, ERR_FAILED,
+		"another kbuild has just made a server '%s': the second one was removed again",
+		l->q->name);
+}
+
+int wait_server(struct launching *l, struct error *e)
+{
+	int64_t deadline = row_deadline(l->row, WAIT_SERVER_MS);
+	const struct nova_server *mine = l->server;
+
+	/* All of that name: so two launches at the same time see one another. */
+	while (strcmp(l->server->status, "ACTIVE") != 0) {
+		const struct nova_server *ours;
+		struct nova_server *v;
+		size_t n;
+		int r;
+
+		if (strcmp(l->server->status, "ERROR") == 0)
+			return say_fault(l, l->server, e);
+		if (strcmp(l->server->status, "SHUTOFF") == 0)
+			return error_set(e, ERR_FAILED,
+				"the server '%s' was stopped while it was made: 'kbuild start %s'",
+				l->q->name, l->q->name);
+		progress_detail(l->row->cloud.progress, "server: %s",
+			l->server->task ? l->server->task : l->server->status);
+		r = row_pause(
+			l->row, deadline, WAIT_SERVER_MS, "the cloud did not make the server", e);
+		if (r == 0)
+			r = nova_servers(l->os, l->region, l->q->name, l->a, &v, &n, e);
+		if (r < 0)
+			return r;
+		ours = row_ours(v, n, l->q->name);
+		/* Lists lag behind: absent is not gone before the time is up. */
+		if (ours && strcmp(ours->id, mine->id) != 0)
+			return give_way(l, mine, e);
+		if (ours)
+			l->server = ours;
+	}
+	row_remember(l->row, l->q->name, l->server->id, l->region);
+	return 0;
+}
+
+int wait_attached(struct launching *l, struct error *e)
+{
+	int64_t deadline = row_deadline(l->row, WAIT_VOLUME_MS);
+	struct cinder_volume v = *l->volume;
+
+	for (;;) {
+		int r = cinder_get(l->os, l->region, l->volume->id, l->a, &v, e);
+
+		if (r == OS_ABSENT)
+			return error_set(e, ERR_NETWORK,
+				"the data volume '%s' was removed meanwhile", l->tag);
+		if (r < 0 || strcmp(v.status, "in-use") == 0)
+			return r;
+		if (strncmp(v.status, "error", 5) == 0)
+			return error_set(e, ERR_NETWORK,
+				"the data volume '%s' could not be attached: it is %s", l->tag,
+				v.status);
+		progress_detail(l->row->cloud.progress, "data volume: %s", v.status);
+		r = row_pause(
+			l->row, deadline, WAIT_VOLUME_MS, "the data volume was not attached", e);
+		if (r < 0)
+			return r;
+	}
+}

@@ -1,0 +1,191 @@
+/*
+ * Launching: the loop over the table of steps. Killed anywhere and run again, it finds what it has made and
+ * goes on. What may not be asked twice (POST) and whose outcome is not known is looked for before it is
+ * asked again.
+ */
+#include "arena.h"
+#include "clock.h"
+#include "digest.h"
+#include "error.h"
+#include "launching.h"
+#include "os.h"
+#include "plan.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define TRIES	       3 /* of a POST whose outcome is not known */
+#define LOOKS	       3 /* after each: lists lag behind */
+#define SURVEY_LIFE_MS 60000
+
+/* Whether it is there after all, which lists may be slow to show. 1: yes. */
+static int look_again(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	for (int i = 0; i < LOOKS; i++) {
+		int r = i ? row_pause(l->row, INT64_MAX, 0, "", e) : 0;
+
+		if (r == 0)
+			r = s->again(l, e);
+		if (r < 0)
+			return r;
+		if (s->there(l))
+			return 1;
+	}
+	return 0;
+}
+
+static int make_once(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	for (int i = 0;; i++) {
+		int r = s->make(l, e), seen;
+		struct error why = *e;
+
+		if (r <= 0)
+			return r;
+		if ((r != OS_UNSURE && r != OS_CONFLICT) || !s->again)
+			return -e->code;
+		seen = look_again(l, s, e);
+		if (seen != 0)
+			return seen < 0 ? seen : 0;
+		*e = why;
+		if (r == OS_CONFLICT || i + 1 >= TRIES)
+			return -e->code;
+	}
+}
+
+/* What there is now, what it costs, and the two ways on. */
+static int say_made(struct launching *l, struct error *e)
+{
+	struct error ignored = {};
+	const char *text = "";
+	int64_t sum = 0;
+
+	if (l->made.n == 0)
+		return -e->code;
+	(void)launch_add_prices(l, &l->made, &ignored);
+	for (size_t i = 0; i < l->made.n; i++) {
+		const struct plan_item *t = &l->made.items[i];
+
+		text = arena_printf(l->a, "%s%s%s '%s'", text, i ? ", " : "", t->what, t->name);
+		sum += t->price;
+	}
+	error_append(e, "\nThere is now, in %s: %s", l->region, text);
+	if (sum)
+		error_append(e, " (%s a month)", price_text(l->a, sum, l->made.currency));
+	return error_append(e,
+		"\nThe same command goes on with that; 'kbuild destroy %s --cloud %s%s' removes it",
+		l->q->name, l->row->cloud.provider->name, l->volume_made ? " --with-data" : "");
+}
+
+static void remember_made(struct launching *l, const struct launch_step *s)
+{
+	static const char *const things[] = { "key pair", "security group", "data volume",
+		"server" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(things); i++) {
+		if (strcmp(s->what, things[i]) == 0 && !(l->q->key && i == 0))
+			plan_add(&l->made, l->a, PLAN_THERE, s->what,
+				strcmp(s->what, "server") == 0 ? l->q->name : l->tag, NULL);
+	}
+}
+
+static int walk(struct launching *l, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < launch_n_steps && r == 0; i++) {
+		const struct launch_step *s = &launch_steps[i];
+
+		if ((s->wanted && !s->wanted(l)) || !s->make)
+			continue;
+		progress_detail(l->row->cloud.progress, "%s", s->what);
+		if (!s->there(l)) {
+			r = make_once(l, s, e);
+			if (r < 0)
+				error_prefix(e, "making the %s", s->what);
+		}
+		if (r == 0)
+			remember_made(l, s);
+		if (r == 0 && s->wait)
+			r = s->wait(l, e);
+	}
+	return r;
+}
+
+/* What check() has found is good for a minute, but for the server: another kbuild may be at work, too. */
+static int take_survey(struct row *row, const struct launch_request *q, struct plan *plan,
+	struct launching **ret, struct error *e)
+{
+	struct launching *l = row->launching;
+	int r;
+
+	if (!l || strcmp(l->q->name, q->name) != 0 ||
+		clock_now_ms(row->cloud.clock) - l->looked > SURVEY_LIFE_MS) {
+		launch_forget(row);
+		row->survey = arena_new();
+		r = launch_survey(row, q, row->survey, plan, &row->launching, e);
+		*ret = row->launching;
+		return r < 0 ? r : launch_wrong_items(plan, e);
+	}
+	l->q = q;
+	l->plan = plan;
+	l->intent = launch_intent(l);
+	show_server(l);
+	if (launch_makes_server(l))
+		show_flavor(l);
+	*ret = l;
+	return launch_wrong_items(plan, e);
+}
+
+/* A disk that nobody has named is named by its bytes. */
+static int name_disk(struct launch_request *q, struct arena *a, struct error *e)
+{
+	_close_ int fd = -1;
+	char *hex;
+	uint64_t size;
+	int r;
+
+	if (q->image_digest)
+		return 0;
+	fd = open(q->disk, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(e, errno, "the image '%s'", q->disk);
+	hex = arena_alloc(a, SHA256_HEX);
+	r = sha256_fd(fd, hex, &size);
+	if (r == -ECANCELED)
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	if (r < 0)
+		return error_errno(e, r, "reading the image '%s'", q->disk);
+	q->image_digest = hex;
+	return 0;
+}
+
+int row_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
+	struct server *ret, struct error *e)
+{
+	struct row *row = row_of(c);
+	struct launch_request named = *q;
+	struct launching *l = NULL;
+	struct plan plan = {};
+	bool continued;
+	int r = name_disk(&named, a, e);
+
+	if (r == 0)
+		r = take_survey(row, &named, &plan, &l, e);
+	if (r == 0) {
+		continued = l->server && !l->broken;
+		r = walk(l, e);
+		if (r < 0)
+			r = say_made(l, e);
+		else
+			row_describe(row, l->server, l->region, l->volume, a, ret);
+	}
+	if (r == 0) {
+		ret->volume_made = l->volume_made;
+		r = continued ? CLOUD_CONTINUED : 0;
+	}
+	launch_forget(row);
+	return r;
+}

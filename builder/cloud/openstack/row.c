@@ -1,0 +1,160 @@
+/* The session of a cloud that speaks OpenStack, and the row "openstack" itself. */
+#include "row.h"
+
+#include "alloc.h"
+#include "arena.h"
+#include "clock.h"
+#include "error.h"
+#include "http.h"
+#include "mark.h"
+#include "row_parts.h"
+
+#include <string.h>
+
+int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
+{
+	struct row *row = xcalloc(1, sizeof *row);
+	int r;
+
+	row->arena = arena_new();
+	row->hooks = h;
+	row->cloud = *c;
+	row->cloud.session = c->session = row;
+	if (c->http) {
+		row->http = *c->http;
+	} else {
+		row->curl = http_curl_new();
+		row->http = http_curl_seam(row->curl);
+	}
+	r = h->open ? h->open(row, &row->access, e) : 0;
+	if (r < 0)
+		row_close(c);
+	return r;
+}
+
+void row_close(struct cloud *c)
+{
+	struct row *row = row_of(c);
+
+	if (!row)
+		return;
+	if (row->hooks->close)
+		row->hooks->close(row);
+	if (row->os)
+		os_free(row->os);
+	if (row->curl)
+		http_curl_free(row->curl);
+	if (row->survey)
+		arena_free(row->survey);
+	buf_free(&row->console.text);
+	free(row->console.id);
+	row_remember(row, NULL, NULL, NULL);
+	arena_free(row->arena);
+	free(row);
+	c->session = NULL;
+}
+
+int row_os(struct row *r, struct os **ret, struct error *e)
+{
+	int f = 0;
+
+	if (!r->os && r->hooks->access)
+		f = r->hooks->access(r, &r->access, e);
+	if (f == 0 && !r->os)
+		f = os_new(&r->os, &r->access, &r->http, r->cloud.clock, r->cloud.cache_dir, e);
+	*ret = r->os;
+	return f;
+}
+
+static const char *what_of(enum os_service service)
+{
+	return service == OS_IMAGE ? "images" : "servers";
+}
+
+static int unknown_region(struct row *r, enum os_service service, const char *asked,
+	const char *const *regions, struct error *e)
+{
+	const char *near = asked ? nearest_word(asked, regions) : NULL;
+
+	if (asked)
+		error_set(e, ERR_USAGE, "%s has no region '%s' with %s", r->hooks->title, asked,
+			what_of(service));
+	else
+		error_set(e, ERR_USAGE,
+			"say which region: --region, or kbuild.server.region of the definition");
+	if (near)
+		return error_append(e, "; did you mean '%s'?", near);
+	error_append(e, "; there is:");
+	for (size_t i = 0; regions[i]; i++)
+		error_append(e, "%s %s", i ? "," : "", regions[i]);
+	return -e->code;
+}
+
+int row_region(struct row *r, enum os_service service, const char *asked, const char **ret,
+	struct error *e)
+{
+	const char *const *regions;
+	struct os *o;
+	int f = row_os(r, &o, e);
+
+	if (!asked)
+		asked = r->cloud.region ? r->cloud.region : r->access.region;
+	if (f == 0)
+		f = os_regions(o, service, r->arena, &regions, e);
+	if (f < 0)
+		return f;
+	for (size_t i = 0; asked && regions[i]; i++) {
+		if (strcmp(regions[i], asked) == 0) {
+			*ret = regions[i];
+			return 0;
+		}
+	}
+	if (asked || !regions[0] || regions[1])
+		return unknown_region(r, service, asked, regions, e);
+	*ret = regions[0];
+	return 0;
+}
+
+int row_regions(struct row *r, enum os_service service, const char *const **ret, struct error *e)
+{
+	const char *const **kept = &r->regions[service == OS_IMAGE];
+	const char **one;
+	struct os *o;
+	int f = *kept ? 0 : row_os(r, &o, e);
+
+	if (f == 0 && !*kept && !r->cloud.region && !r->access.region)
+		f = os_regions(o, service, r->arena, kept, e);
+	if (f == 0 && !*kept) {
+		one = arena_alloc(r->arena, 2 * sizeof *one);
+		f = row_region(r, service, NULL, &one[0], e);
+		if (f == 0)
+			*kept = one;
+	}
+	*ret = *kept;
+	return f;
+}
+
+int row_price(struct row *r, const char *region, const char *flavor, uint64_t volume_gib,
+	struct arena *a, struct cloud_cost *ret, struct error *e)
+{
+	*ret = (struct cloud_cost){ .carbon = -1 };
+	return r->hooks->price ? r->hooks->price(r, region, flavor, volume_gib, a, ret, e) : 0;
+}
+
+static int openstack_hook(struct row *r, struct os_access *ret, struct error *e)
+{
+	return os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
+}
+
+static const struct row_hooks openstack_hooks = { .title = "OpenStack", .open = openstack_hook };
+
+static int openstack_open(struct cloud *c, struct error *e)
+{
+	return row_open(c, &openstack_hooks, e);
+}
+
+const struct provider provider_openstack = {
+	.name = "openstack",
+	.open = openstack_open,
+	ROW_OPERATIONS,
+};

@@ -1,0 +1,256 @@
+/*
+ * All that there is under a name, and removing it: of a whole server as well as of a launch that was cut
+ * off. In the order server, security group, key pair, volume: each is free only when the one before is
+ * gone.
+ */
+#include "alloc.h"
+#include "arena.h"
+#include "cinder.h"
+#include "clock.h"
+#include "error.h"
+#include "fd.h"
+#include "neutron.h"
+#include "nova.h"
+#include "os.h"
+#include "plan.h"
+#include "progress.h"
+#include "row_parts.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* What stands under one name in one region; NULL: none. */
+struct remains {
+	const char *region;
+	struct nova_server
+		*servers; /* of that name and ours; several only after two launches at once */
+	size_t n_servers;
+	const struct neutron_group *group;
+	const struct cinder_volume *volume;
+	bool key;
+};
+
+static int look_servers(
+	struct row *r, struct remains *m, const char *name, struct arena *a, struct error *e)
+{
+	struct nova_server *v;
+	size_t n;
+	int f = nova_servers(r->os, m->region, name, a, &v, &n, e);
+
+	m->servers = v;
+	for (size_t i = 0; f == 0 && i < n; i++) {
+		if (v[i].tag_name && strcmp(v[i].tag_name, name) == 0 &&
+			strcmp(v[i].status, "DELETED") != 0)
+			m->servers[m->n_servers++] = v[i];
+	}
+	return f;
+}
+
+static int look_key(
+	struct row *r, struct remains *m, const char *tag, struct arena *a, struct error *e)
+{
+	struct nova_key *v;
+	size_t n;
+	int f = nova_keys(r->os, m->region, a, &v, &n, e);
+
+	for (size_t i = 0; f == 0 && i < n; i++)
+		m->key = m->key || strcmp(v[i].name, tag) == 0;
+	return f;
+}
+
+static int look_group(
+	struct row *r, struct remains *m, const char *tag, struct arena *a, struct error *e)
+{
+	struct neutron_group *v;
+	size_t n;
+	int f = neutron_groups(r->os, m->region, tag, a, &v, &n, e);
+
+	for (size_t i = 0; f == 0 && i < n && !m->group; i++) {
+		if (strncmp(v[i].description, "kbuild:server=", 14) == 0)
+			m->group = &v[i];
+	}
+	return f;
+}
+
+static int look_volume(
+	struct row *r, struct remains *m, const char *name, struct arena *a, struct error *e)
+{
+	struct cinder_volume *v;
+	bool has = false;
+	size_t n;
+	int f = os_has(r->os, OS_VOLUME, m->region, &has, e);
+
+	if (f < 0 || !has)
+		return f;
+	f = cinder_volumes(r->os, m->region, a, &v, &n, e);
+	if (f == 0)
+		m->volume = row_volume_of(v, n, name);
+	return f;
+}
+
+static int look(
+	struct row *r, struct remains *m, const char *name, struct arena *a, struct error *e)
+{
+	const char *tag = row_tag(a, name);
+	int f = look_servers(r, m, name, a, e);
+
+	if (f == 0)
+		f = look_group(r, m, tag, a, e);
+	if (f == 0)
+		f = look_key(r, m, tag, a, e);
+	return f == 0 ? look_volume(r, m, name, a, e) : f;
+}
+
+static void show(const struct remains *m, const char *name, struct arena *a, struct plan *p)
+{
+	const char *tag = row_tag(a, name);
+
+	for (size_t i = 0; i < m->n_servers; i++) {
+		plan_add(p, a, PLAN_THERE, "server", name,
+			arena_printf(a, "%s, in %s", m->servers[i].status, m->region));
+		plan_add(p, a, PLAN_THERE, "root disk", NULL, NULL);
+	}
+	if (m->group)
+		plan_add(p, a, PLAN_THERE, "security group", tag, NULL);
+	if (m->key)
+		plan_add(p, a, PLAN_THERE, "key pair", tag, NULL);
+	if (m->volume)
+		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
+			arena_printf(a, "%" PRId64 " GiB, in %s", m->volume->size, m->region));
+}
+
+int row_inventory(
+	const struct cloud *c, const char *name, struct arena *a, struct plan *ret, struct error *e)
+{
+	struct row *r = row_of(c);
+	const char *const *regions;
+	struct os *o;
+	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
+
+	if (f == 0)
+		f = row_regions(r, OS_COMPUTE, &regions, e);
+	for (size_t i = 0; f == 0 && regions[i]; i++) {
+		struct remains m = { .region = regions[i] };
+
+		f = look(r, &m, name, a, e);
+		if (f == 0)
+			show(&m, name, a, ret);
+	}
+	return f != 0 ? f : ret->n ? 0 : CLOUD_ABSENT;
+}
+
+static int remove_servers(struct row *r, const struct remains *m, struct arena *a, struct error *e)
+{
+	int64_t deadline = row_deadline(r, WAIT_GONE_MS);
+
+	for (size_t i = 0; i < m->n_servers; i++) {
+		const char *id = m->servers[i].id;
+		struct nova_server s;
+		int f = nova_delete(r->os, m->region, id, e);
+
+		while (f == 0) {
+			f = nova_get(r->os, m->region, id, a, &s, e);
+			if (f == 0 && strcmp(s.status, "DELETED") == 0)
+				f = OS_ABSENT;
+			if (f == 0)
+				f = row_pause(
+					r, deadline, WAIT_GONE_MS, "the server did not go", e);
+		}
+		if (f < 0)
+			return f;
+	}
+	return 0;
+}
+
+/* The port of a server that is gone may hold it for a moment. */
+static int remove_group(struct row *r, const struct remains *m, struct error *e)
+{
+	int64_t deadline = row_deadline(r, 60000);
+
+	for (;;) {
+		struct error late = {};
+		int f = neutron_group_delete(r->os, m->region, m->group->id, e);
+
+		if (f <= 0 || f == OS_ABSENT)
+			return f < 0 ? f : 0;
+		f = row_pause(r, deadline, 60000, "", &late);
+		if (f < 0)
+			return error_prefix(e, "removing the security group '%s'", m->group->name);
+	}
+}
+
+/* In use until the server is really gone; then until it is gone itself, because it costs until then. */
+static int remove_volume(struct row *r, const struct remains *m, struct arena *a, struct error *e)
+{
+	int64_t deadline = row_deadline(r, WAIT_VOLUME_MS);
+	bool asked = false;
+
+	for (;;) {
+		struct cinder_volume v;
+		int f = cinder_get(r->os, m->region, m->volume->id, a, &v, e);
+
+		if (f != 0)
+			return f < 0 ? f : 0;
+		if (strcmp(v.status, "error_deleting") == 0)
+			return error_set(e, ERR_NETWORK,
+				"the cloud could not remove the data volume %s", v.id);
+		if (!asked && (strcmp(v.status, "available") == 0 ||
+				      strncmp(v.status, "error", 5) == 0)) {
+			f = cinder_delete(r->os, m->region, v.id, e);
+			if (f == OS_ABSENT)
+				return 0;
+			if (f < 0)
+				return f;
+			asked = f == 0;
+			if (asked)
+				continue;
+		}
+		f = row_pause(r, deadline, WAIT_VOLUME_MS, "the data volume did not go", e);
+		if (f < 0)
+			return f;
+	}
+}
+
+static int remove_all_of(struct row *r, const struct remains *m, const char *name, bool with_data,
+	struct arena *a, struct error *e)
+{
+	int f = remove_servers(r, m, a, e), g;
+
+	if (f == 0 && m->group)
+		f = remove_group(r, m, e);
+	if (f == 0 && m->key) {
+		g = nova_key_delete(r->os, m->region, row_tag(a, name), e);
+		f = MIN(g, 0);
+	}
+	if (f == 0 && m->volume && with_data)
+		f = remove_volume(r, m, a, e);
+	if (f == 0) {
+		g = remove_all(AT_FDCWD, row_directory(r, m->region, name, a));
+		f = g < 0 ? error_errno(e, g, "removing the files about '%s'", name) : 0;
+	}
+	return f;
+}
+
+int row_destroy(const struct cloud *c, const char *name, bool with_data, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct row *r = row_of(c);
+	const char *const *regions;
+	bool some = false;
+	struct os *o;
+	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
+
+	if (f == 0)
+		f = row_regions(r, OS_COMPUTE, &regions, e);
+	for (size_t i = 0; f == 0 && regions[i]; i++) {
+		struct remains m = { .region = regions[i] };
+
+		f = look(r, &m, name, a, e);
+		some = some || m.n_servers || m.group || m.key || m.volume;
+		if (f == 0 && (m.n_servers || m.group || m.key || (m.volume && with_data)))
+			f = remove_all_of(r, &m, name, with_data, a, e);
+	}
+	row_remember(r, NULL, NULL, NULL);
+	return f != 0 ? f : some ? 0 : CLOUD_ABSENT;
+}

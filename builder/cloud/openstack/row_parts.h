@@ -1,0 +1,42 @@
+/* What the files of the row share: servers found by name, waiting, where their files are. */
+#pragma once
+
+#include "row.h"
+
+struct cinder_volume;
+struct nova_server;
+
+#define WAIT_SERVER_MS (10 * 60 * 1000) /* until ACTIVE; OVH takes 20 s to 3 minutes */
+#define WAIT_VOLUME_MS (5 * 60 * 1000)
+#define WAIT_GONE_MS   (5 * 60 * 1000)
+#define POLL_MS	       2000 /* OVH asks for 2 to 5 seconds */
+
+/* Sleeps one pause. ERR_INTERRUPTED; ERR_NETWORK at the deadline: "… within N s", about what. */
+int row_pause(
+	const struct row *r, int64_t deadline, int64_t limit_ms, const char *what, struct error *e);
+int64_t row_deadline(const struct row *r, int64_t limit_ms);
+
+/*
+ * The server of ours of that name in the regions that the user means. CLOUD_ABSENT; ERR_USAGE when there
+ * are several, in several regions.
+ */
+int row_lookup(struct row *r, const char *name, struct arena *a, struct nova_server *ret,
+	const char **ret_region, struct error *e);
+/* For the next row_console(); name NULL: forgets. */
+void row_remember(struct row *r, const char *name, const char *id, const char *region);
+/* Of those with that name in one region, ours that counts: the oldest. NULL: none. */
+const struct nova_server *row_ours(const struct nova_server *v, size_t n, const char *name);
+
+/* As struct server. volume: its data volume, or NULL. */
+void row_describe(const struct row *r, const struct nova_server *s, const char *region,
+	const struct cinder_volume *volume, struct arena *a, struct server *ret);
+/* Where the files about a server are on this machine (key, known hosts); in the arena. */
+const char *row_directory(
+	const struct row *r, const char *region, const char *name, struct arena *a);
+/* The data volume of that server among them, or NULL. */
+const struct cinder_volume *row_volume_of(
+	const struct cinder_volume *v, size_t n, const char *name);
+/* Where in the new window of a console that begins which the old one did not have. */
+size_t row_window_new(const char *old, size_t old_len, const char *text, size_t len);
+/* "kbuild-NAME": of its key pair, security group and volume. */
+const char *row_tag(struct arena *a, const char *name);

@@ -1,0 +1,313 @@
+/* Servers of ours in an OpenStack cloud: listed, found, described. */
+#include "alloc.h"
+#include "arena.h"
+#include "cinder.h"
+#include "clock.h"
+#include "error.h"
+#include "nova.h"
+#include "plan.h"
+#include "row_parts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t row_deadline(const struct row *r, int64_t limit_ms)
+{
+	return clock_now_ms(r->cloud.clock) + limit_ms;
+}
+
+int row_pause(
+	const struct row *r, int64_t deadline, int64_t limit_ms, const char *what, struct error *e)
+{
+	if (clock_now_ms(r->cloud.clock) >= deadline)
+		return error_set(e, ERR_NETWORK, "%s within %" PRId64 " s", what, limit_ms / 1000);
+	if (clock_sleep_ms(r->cloud.clock, POLL_MS) < 0)
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+const char *row_tag(struct arena *a, const char *name)
+{
+	return arena_printf(a, "kbuild-%s", name);
+}
+
+const char *row_directory(
+	const struct row *r, const char *region, const char *name, struct arena *a)
+{
+	return arena_printf(a, "%s/clouds/%s%s%s/%s/%s", r->cloud.state_dir,
+		r->cloud.provider->name, r->cloud.account ? "-" : "",
+		r->cloud.account ? r->cloud.account : "", region, name);
+}
+
+/* Two launches at the same instant may have made two: the older one counts, whoever looks. */
+static bool is_older(const struct nova_server *x, const struct nova_server *y)
+{
+	return x->created != y->created ? x->created < y->created : strcmp(x->id, y->id) < 0;
+}
+
+const struct nova_server *row_ours(const struct nova_server *v, size_t n, const char *name)
+{
+	const struct nova_server *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].tag_name && strcmp(v[i].tag_name, name) == 0 &&
+			(!found || is_older(&v[i], found)))
+			found = &v[i];
+	}
+	return found;
+}
+
+const struct cinder_volume *row_volume_of(const struct cinder_volume *v, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].server && strcmp(v[i].server, name) == 0 &&
+			strcmp(v[i].status, "deleting") != 0)
+			return &v[i];
+	}
+	return NULL;
+}
+
+static enum server_state state_of(const struct nova_server *s)
+{
+	static const struct {
+		const char *status;
+		enum server_state state;
+	} words[] = {
+		{ "BUILD", SERVER_CREATING },
+		{ "REBUILD", SERVER_CREATING },
+		{ "SHUTOFF", SERVER_STOPPED },
+		{ "STOPPED", SERVER_STOPPED },
+		{ "SUSPENDED", SERVER_STOPPED },
+		{ "PAUSED", SERVER_STOPPED },
+		{ "SHELVED", SERVER_STOPPED },
+		{ "SHELVED_OFFLOADED", SERVER_STOPPED },
+		{ "ERROR", SERVER_BROKEN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(s->status, words[i].status) == 0)
+			return words[i].state;
+	}
+	return s->tag_settled ? SERVER_RUNNING : SERVER_BOOTING;
+}
+
+static bool is_private(const char *v4)
+{
+	unsigned second = (unsigned)atoi(v4 + strcspn(v4, ".") + (strchr(v4, '.') != NULL));
+
+	return strncmp(v4, "10.", 3) == 0 || strncmp(v4, "192.168.", 8) == 0 ||
+	       (strncmp(v4, "172.", 4) == 0 && second >= 16 && second < 32);
+}
+
+/* A floating address before a fixed one, a public one before a private one; OVH may say IPv6 first. */
+static void take_addresses(const struct nova_server *s, struct arena *a, struct server *ret)
+{
+	int best = 0;
+
+	for (size_t i = 0; i < s->n_addresses; i++) {
+		const struct nova_address *x = &s->addresses[i];
+		int worth = 1 + !is_private(x->text) +
+			    2 * (x->type && strcmp(x->type, "floating") == 0);
+
+		if (x->version == 6 && !ret->v6)
+			ret->v6 = arena_strdup(a, x->text);
+		if (x->version != 4 || worth <= best)
+			continue;
+		ret->v4 = arena_strdup(a, x->text);
+		best = worth;
+	}
+	ret->address = ret->v4 ? ret->v4 : ret->v6;
+}
+
+/* Replies live in another arena than what is returned. */
+static const char *copy(struct arena *a, const char *text)
+{
+	return text ? arena_strdup(a, text) : NULL;
+}
+
+static const char *note_of(const struct nova_server *s, struct arena *a)
+{
+	if (s->fault)
+		return arena_strdup(a, s->fault);
+	if (s->task)
+		return arena_strdup(a, s->task);
+	return strcmp(s->status, "ACTIVE") == 0 || strcmp(s->status, "SHUTOFF") == 0
+		       ? NULL
+		       : arena_strdup(a, s->status);
+}
+
+void row_describe(const struct row *r, const struct nova_server *s, const char *region,
+	const struct cinder_volume *volume, struct arena *a, struct server *ret)
+{
+	const char *key;
+
+	*ret = (struct server){
+		.name = arena_strdup(a, s->tag_name ? s->tag_name : s->name),
+		.state = state_of(s),
+		.stuck = strcmp(s->status, "ERROR") == 0,
+		.note = note_of(s, a),
+		.image = copy(a, s->tag_image),
+		.definition = copy(a, s->tag_definition),
+		.ssh_port = 22,
+		.user = copy(a, s->tag_user),
+		.created = s->created,
+		.memory = (uint64_t)MAX(s->ram, 0) * MIB,
+		.cpus = (unsigned)MAX(s->vcpus, 0),
+		.id = arena_strdup(a, s->id),
+		.region = arena_strdup(a, region),
+		.flavor = copy(a, s->flavor),
+	};
+	take_addresses(s, a, ret);
+	ret->directory = row_directory(r, region, ret->name, a);
+	key = arena_printf(a, "%s/id_ed25519", ret->directory);
+	if (access(key, R_OK) == 0)
+		ret->identity = key;
+	if (volume) {
+		ret->volume_size = (uint64_t)MAX(volume->size, 0) * GIB;
+		ret->volume_id = arena_strdup(a, volume->id);
+	}
+	if (r->console.id && strcmp(r->console.id, s->id) == 0)
+		ret->console_offset = r->console.end;
+}
+
+static int by_name(const void *va, const void *vb)
+{
+	const struct server *a = va, *b = vb;
+	int r = strcmp(a->name, b->name);
+
+	return r ? r : strcmp(a->region, b->region);
+}
+
+/* Adds those of one region to v. */
+static int list_region(struct row *r, struct os *o, const char *region, struct arena *a,
+	struct server **v, size_t *n, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *tmp = arena_new();
+	struct cinder_volume *volumes = NULL;
+	struct nova_server *servers;
+	struct server *all;
+	size_t n_servers, n_volumes = 0;
+	bool has = false;
+	int f = nova_servers(o, region, NULL, tmp, &servers, &n_servers, e);
+
+	if (f == 0)
+		f = os_has(o, OS_VOLUME, region, &has, e);
+	if (f == 0 && has && n_servers)
+		f = cinder_volumes(o, region, tmp, &volumes, &n_volumes, e);
+	if (f < 0)
+		return f;
+	all = arena_alloc(a, (*n + n_servers + 1) * sizeof *all);
+	if (*n)
+		memcpy(all, *v, *n * sizeof *all);
+	for (size_t i = 0; i < n_servers; i++) {
+		const struct nova_server *s = &servers[i];
+
+		if (s->tag_name)
+			row_describe(r, s, region, row_volume_of(volumes, n_volumes, s->tag_name),
+				a, &all[(*n)++]);
+	}
+	*v = all;
+	return 0;
+}
+
+int row_list(
+	const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n, struct error *e)
+{
+	struct row *r = row_of(c);
+	const char *const *regions;
+	struct server *v = NULL;
+	struct os *o;
+	size_t n = 0;
+	int f = row_os(r, &o, e);
+
+	if (f == 0)
+		f = row_regions(r, OS_COMPUTE, &regions, e);
+	for (size_t i = 0; f == 0 && regions[i]; i++)
+		f = list_region(r, o, regions[i], a, &v, &n, e);
+	if (f < 0)
+		return f;
+	if (n)
+		qsort(v, n, sizeof *v, by_name);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+void row_remember(struct row *r, const char *name, const char *id, const char *region)
+{
+	free(r->known.name);
+	free(r->known.id);
+	free(r->known.region);
+	r->known.name = name ? xstrdup(name) : NULL;
+	r->known.id = name ? xstrdup(id) : NULL;
+	r->known.region = name ? xstrdup(region) : NULL;
+}
+
+int row_lookup(struct row *r, const char *name, struct arena *a, struct nova_server *ret,
+	const char **ret_region, struct error *e)
+{
+	const char *const *regions, *where = NULL;
+	struct os *o;
+	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
+
+	if (f == 0)
+		f = row_regions(r, OS_COMPUTE, &regions, e);
+	for (size_t i = 0; f == 0 && regions[i]; i++) {
+		const struct nova_server *ours;
+		struct nova_server *v;
+		size_t n;
+
+		f = nova_servers(o, regions[i], name, a, &v, &n, e);
+		ours = f == 0 ? row_ours(v, n, name) : NULL;
+		if (!ours)
+			continue;
+		if (where)
+			return error_set(e, ERR_USAGE,
+				"there are servers '%s' in %s and in %s: say which with --region",
+				name, where, regions[i]);
+		where = regions[i];
+		*ret = *ours;
+	}
+	if (f != 0)
+		return f;
+	*ret_region = where;
+	if (where)
+		row_remember(r, name, ret->id, where);
+	return where ? 0 : CLOUD_ABSENT;
+}
+
+int row_find(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
+	struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *tmp = arena_new();
+	const struct cinder_volume *volume = NULL;
+	struct row *r = row_of(c);
+	struct cinder_volume *v = NULL;
+	struct nova_server s;
+	const char *region;
+	size_t n = 0;
+	int f = row_lookup(r, name, tmp, &s, &region, e);
+
+	if (f == 0 && s.volumes && s.volumes[0])
+		f = cinder_volumes(r->os, region, tmp, &v, &n, e);
+	if (f != 0)
+		return f;
+	volume = row_volume_of(v, n, name);
+	row_describe(r, &s, region, volume, a, ret);
+	return 0;
+}
+
+int row_settle(const struct cloud *c, const char *name, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct row *r = row_of(c);
+	struct nova_server s;
+	const char *region;
+	int f = row_lookup(r, name, a, &s, &region, e);
+
+	if (f != 0 || s.tag_settled)
+		return f;
+	f = nova_mark(r->os, region, s.id, "kbuild:settled", "yes", e);
+	return f == OS_ABSENT ? CLOUD_ABSENT : f;
+}
