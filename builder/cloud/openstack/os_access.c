@@ -5,7 +5,9 @@
 #include "error.h"
 #include "http.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The members that tell one way from another; users belong to passwords and to named credentials. */
 static bool any_password(const struct os_access *k)
@@ -123,5 +125,8 @@ int os_access_check(const struct os_access *k, struct error *e)
 	r = check_url(from, "auth_url", k->auth_url, e);
 	if (r == 0 && os_access_way(k) == OS_BY_OIDC)
 		r = check_url(from, "discovery_endpoint", k->oidc_discovery, e);
+	if (r == 0 && os_given(k->cacert) && access(k->cacert, R_OK) < 0)
+		r = error_set(e, ERR_INVALID, "%s: cannot read 'cacert' %s: %s", from, k->cacert,
+			strerror(errno));
 	return r;
 }
