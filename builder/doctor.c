@@ -93,9 +93,9 @@ void doctor_print(const struct doctor *d, struct buf *out)
 		if (!area || strcmp(area, f->area) != 0)
 			buf_printf(out, "%s%s\n", area ? "\n" : "", f->area);
 		area = f->area;
-		buf_printf(out, "  %-5s %-26s %s\n", words[f->verdict], f->check, f->text);
+		buf_printf(out, "  %-5s %-33s %s\n", words[f->verdict], f->check, f->text);
 		if (f->mend && f->verdict != DOCTOR_OK)
-			buf_printf(out, "  %-5s %-26s -> %s\n", "", "", f->mend);
+			buf_printf(out, "  %-5s %-33s -> %s\n", "", "", f->mend);
 	}
 	buf_printf(out, "\n%zu ok, %zu warnings, %zu failures\n", d->count[DOCTOR_OK],
 		d->count[DOCTOR_WARN], d->count[DOCTOR_FAIL]);

@@ -1,7 +1,8 @@
 /*
  * What `kbuild doctor` looks at. A check is a row of a table: it says one thing or several, each ok, a warning
  * or a failure, with the command that mends it. A check that cannot be made is a failure too; none of them
- * changes anything.
+ * changes anything, but that kbuild's own OpenStack user at OVH is made where there is none: without it nobody
+ * can look into OpenStack.
  */
 #pragma once
 

@@ -47,7 +47,7 @@ static int check_sign_in(struct doctor *d, struct error *e)
 	doctor_say(d, DOCTOR_OK, "signing in", NULL, "works, in the project %s", project);
 	if (d->region)
 		return 0;
-	if (row_region(row, NULL, &region, &unknown) == 0)
+	if (row_region(row, OS_COMPUTE, NULL, &region, &unknown) == 0)
 		d->region = arena_strdup(d->arena, region);
 	else
 		doctor_say(d, DOCTOR_WARN, "region",

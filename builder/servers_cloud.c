@@ -5,6 +5,7 @@
 #include "error.h"
 #include "mark.h"
 #include "node.h"
+#include "ovh_row.h"
 #include "provider.h"
 #include "row.h"
 #include "servers.h"
@@ -12,7 +13,8 @@
 
 #include <string.h>
 
-static const struct provider *const table[] = { &provider_local, &provider_openstack, NULL };
+static const struct provider *const table[] = { &provider_local, &provider_ovh, &provider_openstack,
+	NULL };
 
 const struct provider *const *clouds(void)
 {

@@ -73,6 +73,8 @@ static int walk(struct doctor *d, struct error *e)
 
 	if (r == 0 && strcmp(d->cloud, "ovh") == 0)
 		r = doctor_walk(d, "ovh", doctor_ovh, e);
+	if (r == 0 && d->opened)
+		r = doctor_walk(d, "openstack", doctor_openstack, e);
 	if (r == 0)
 		r = doctor_walk(d, "dns", doctor_dns, e);
 	return r;
