@@ -29,6 +29,7 @@ from kbtest import Tap, wait_for  # noqa: E402,F401
 
 PORTS = ("keystone", "glance", "glance2", "placement", "nova", "metadata", "neutron", "cinder", "rabbit",
          "distribution", "epmd")
+ROOT = Path(os.environ.get("OPENSTACK_ROOT") or SOURCE / "build-ci/openstack/root")
 PROJECT, OTHER = "1234567890123456", "6543210987654321"
 
 
@@ -39,8 +40,7 @@ class Lab:
         self.components = components or ("core",)
         self.own = state is None
         self.state = Path(state or tempfile.mkdtemp(prefix="kbuild-lab-"))
-        self.root = Path(os.environ.get("OPENSTACK_ROOT") or SOURCE / "build-ci/openstack/root")
-        self.settings = dict(os.environ, OPENSTACK_ROOT=str(self.root), OPENSTACK_PORT_BASE=str(base or ""),
+        self.settings = dict(os.environ, OPENSTACK_ROOT=str(ROOT), OPENSTACK_PORT_BASE=str(base or ""),
                              OPENSTACK_TOKEN_TTL=str(ttl), OPENSTACK_HARSH="1" if harsh else "",
                              OPENSTACK_IMAGE_CAP=str(image_cap or ""), OPENSTACK_SHARE=":".join(map(str, share)))
         self.started = 0.0
@@ -191,7 +191,7 @@ class Lab:
 
     def client(self, *args, cloud="gra", timeout=180, **more):
         """The official client. Files have to be below the state directory or in share."""
-        argv = [HERE / "enter", self.root, self.state, "openstack", *args]
+        argv = [HERE / "enter", ROOT, self.state, "openstack", *args]
         return subprocess.run([str(a) for a in argv], env=dict(self.settings, **self.env(cloud)), text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=timeout, **more)

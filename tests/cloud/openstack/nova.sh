@@ -168,6 +168,10 @@ nova_prepare() {
 	make_once neutron-sync env PYTHONPATH=/lab/shim neutron-db-manage --config-file "$state/etc/neutron/neutron.conf" \
 		--config-file "$state/etc/neutron/ml2.ini" upgrade head
 	make_once nova-sync nova_sync
+	# The cells' addresses are data: of the lab that these data come from.
+	sql -e "update nova_api.cell_mappings set transport_url = '$(bus_url)', database_connection =
+		'$(db_url nova)' where name = 'cell1';
+		update nova_api.cell_mappings set database_connection = '$(db_url nova_cell0)' where name = 'cell0'"
 }
 
 # Its start takes a while: called early, awaited by nova_start.

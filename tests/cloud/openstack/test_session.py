@@ -159,12 +159,12 @@ def refusals(c):
     wrong = "not-the-password-4711"
     closed = auth["auth_url"].replace(str(c.lab.port("keystone")), "1")
     table = [
-        ("wrong password", c.entry(password=wrong), LIST, -1, "refuses|401", "user-one|username"),
-        ("wrong user", c.entry(username="nobody-here"), LIST, -1, "refuses|401", "nobody-here|username"),
-        ("wrong project", c.entry(project_name="no-such-project"), LIST, -1, "refuses|401", "project"),
-        ("another's project", c.entry(project_name="6543210987654321"), LIST, -1, "refuses|401", "project"),
-        ("wrong secret", c.entry("credential", application_credential_secret=wrong), LIST, -1, "refuses|401",
-         "credential"),
+        ("wrong password", c.entry(password=wrong), LIST, -1, "401", "password .* is wrong"),
+        ("wrong user", c.entry(username="nobody-here"), LIST, -1, "401", "user, .* is wrong"),
+        ("wrong project", c.entry(project_name="no-such-project"), LIST, -1, "401", "not belong to this project"),
+        ("another's project", c.entry(project_name="6543210987654321"), LIST, -1, "401", "not belong to this project"),
+        ("wrong secret", c.entry("credential", application_credential_secret=wrong), LIST, -1, "401",
+         "credential is wrong"),
         ("no such region", dict(c.entry(), region_name="XYZ1"), LIST, -1, "XYZ1", "GRA11"),
         ("a region without the service", dict(c.entry(), region_name="SBG5"), ["call compute - GET /servers"], -1,
          "compute", "GRA11"),
@@ -188,8 +188,9 @@ def exits(c):
     table = [
         ("right", c.entry(), 0, ""),
         ("application credential", c.entry("credential"), 0, ""),
-        ("wrong password", c.entry(password=wrong), 5, "refuse|401|password"),
-        ("no such region", dict(c.entry(), region_name="XYZ1"), 5, "GRA11"),
+        # What will not come right by waiting is 1, a network that does not answer 5.
+        ("wrong password", c.entry(password=wrong), 1, "password .* is wrong"),
+        ("no such region", dict(c.entry(), region_name="XYZ1"), 1, "GRA11"),
         ("half a sign-in", c.entry(password=None), 3, "password"),
         ("nobody listens", c.entry(auth_url=closed), 5, "connect"),
     ]
@@ -254,4 +255,5 @@ def main():
     return TAP.done()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
