@@ -320,6 +320,7 @@ static void what_will_not_work_is_not_tried_again(void)
 	check(!p.e.transient);
 	check(strstr(p.e.msg, "too large") && strstr(p.e.msg, "quota"));
 	check_int(fake.sent, 1);
+	check(fake.v[0].gone);
 }
 
 static void flipped_bytes_are_found_and_removed(void)

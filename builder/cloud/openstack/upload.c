@@ -18,7 +18,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TICK_MS 1000
+#define TICK_MS	     1000
+#define TROUBLES_MAX 12
+#define TROUBLE_MS   10000
 
 int upload_know_hash(struct upload *u, struct error *e)
 {
@@ -130,8 +132,23 @@ static void make_parts(struct upload *u)
 	}
 }
 
+/*
+ * Once gigabytes are on their way, a service that cannot be asked is asked again for some minutes: it is
+ * restarting, as often as not.
+ */
+static bool is_patient(struct part *p, const struct error *e)
+{
+	if (e->code != ERR_NETWORK || !e->transient || p->tries == 0 ||
+		p->troubles++ >= TROUBLES_MAX)
+		return false;
+	p->not_before = clock_now_ms(p->u->c->clock) + TROUBLE_MS;
+	return true;
+}
+
 static void part_failed(struct part *p, const struct error *e)
 {
+	if (is_patient(p, e))
+		return;
 	put_stop(p);
 	p->stage = STAGE_FAILED;
 	p->error = *e;

@@ -93,9 +93,7 @@ static int check_room(struct part *p, struct error *e)
 	else if (room.images == 0)
 		r = error_set(e, ERR_NETWORK,
 			"the project has as many images as it may have; 'kbuild prune' removes old ones");
-	if (r < 0)
-		e->transient = false;
-	return r;
+	return r < 0 ? part_gives_up(e) : 0;
 }
 
 static const char *name_of(const struct upload *u)

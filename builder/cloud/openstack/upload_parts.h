@@ -38,6 +38,7 @@ struct part { /* of the upload: one region */
 	unsigned tries;	     /* of sending */
 	int64_t asked_ms;    /* the pause that the service asked for; 0: none */
 	unsigned refused;    /* tokens */
+	unsigned troubles;   /* steps that the service could not be asked for */
 	unsigned restarts;   /* the record vanished under us */
 	unsigned generation; /* of the id; see id_of() */
 	bool sent;	     /* the bytes that are there, or will be, are ours of this run */
@@ -74,6 +75,13 @@ struct upload {
 	struct part *parts;
 	size_t n;
 };
+
+/* An error of ours: patience was had, and asking again at once changes nothing. */
+static inline int part_gives_up(struct error *e)
+{
+	e->transient = false;
+	return -e->code;
+}
 
 static inline bool part_over(const struct part *p)
 {

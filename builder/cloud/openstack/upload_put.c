@@ -143,6 +143,8 @@ bool put_stalled(struct part *p)
 	error_set(&p->error, ERR_NETWORK, "the service %s for %" PRId64 " s",
 		p->offset < p->u->size ? "took no more bytes" : "did not answer",
 		(now - p->seen_ms) / 1000);
+	p->sent = true;
+	p->stored = false;
 	check_later(p, true);
 	return true;
 }
@@ -151,6 +153,7 @@ bool put_stalled(struct part *p)
 static int refused(struct part *p, long status, struct error *e)
 {
 	char text[32];
+	struct error ignored = {};
 	const char *said = os_page_text(buf_str(&p->answer), p->u->a);
 
 	error_set(&p->error, ERR_NETWORK, "sending the bytes: %s%s%s",
@@ -180,11 +183,13 @@ static int refused(struct part *p, long status, struct error *e)
 		return 0;
 	}
 	*e = p->error;
+	/* Nothing will ever come of this record. If it cannot be removed, the next upload finds it. */
+	if (status != 401)
+		(void)glance_delete(p->u->o, p->region, p->image.id, &ignored);
 	if (status == 413)
 		error_append(e,
 			"\nthe image is larger than the service takes, or the project's quota is used up");
-	e->transient = false;
-	return -e->code;
+	return part_gives_up(e);
 }
 
 int put_ended(struct part *p, struct error *e)
@@ -201,8 +206,10 @@ int put_ended(struct part *p, struct error *e)
 			p->read_error == ENODATA ? ", which became shorter" : "");
 	p->sent = true;
 	p->stored = false;
-	if (end == TRANSFER_IMPOSSIBLE)
-		return error_set(e, ERR_NETWORK, "sending the bytes: %s", why);
+	if (end == TRANSFER_IMPOSSIBLE) {
+		error_set(e, ERR_NETWORK, "sending the bytes: %s", why);
+		return part_gives_up(e);
+	}
 	if (end != TRANSFER_DONE) {
 		error_set(&p->error, ERR_NETWORK, "sending the bytes: %s", why);
 		check_later(p, true);

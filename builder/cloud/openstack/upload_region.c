@@ -31,10 +31,12 @@ static int64_t now_ms(const struct part *p)
 /* The record is not there any more, or of no use. */
 int part_begin_again(struct part *p, struct error *e)
 {
-	if (p->restarts++ >= RESTARTS)
-		return error_set(e, ERR_NETWORK,
+	if (p->restarts++ >= RESTARTS) {
+		error_set(e, ERR_NETWORK,
 			"the image was removed again and again while it was being uploaded: %s",
 			p->image.id ? p->image.id : p->u->digest);
+		return part_gives_up(e);
+	}
 	p->image = (struct glance_image){};
 	p->sent = p->stored = false;
 	p->stage = STAGE_FIND;
@@ -82,10 +84,11 @@ static int other_bytes(struct part *p, struct error *e)
 	/* Who sent them would have said so by now; and what says so of other bytes is wrong anyway. */
 	if ((i->sha512 && i->hash_value) || time(NULL) - i->changed > SETTLE_MS / 1000 * 10)
 		return discard(p, e);
-	return error_set(e, ERR_NETWORK,
+	error_set(e, ERR_NETWORK,
 		"another upload has just stored other bytes of the same image (%s), and has not yet said "
 		"that they are right; try again in ten minutes",
 		i->id);
+	return part_gives_up(e);
 }
 
 /* The image is active: has it our bytes? */
@@ -148,10 +151,12 @@ static int wait_for_it(struct part *p, struct error *e)
 		p->give_up = now + patience;
 	if (stale || (p->sent && now >= p->give_up))
 		return discard(p, e);
-	if (now >= p->give_up)
-		return error_set(e, ERR_NETWORK,
+	if (now >= p->give_up) {
+		error_set(e, ERR_NETWORK,
 			"another upload of this image (%s) does not come to an end; if there is none any more, remove it",
 			p->image.id);
+		return part_gives_up(e);
+	}
 	p->not_before = now + POLL_MS;
 	return 0;
 }
@@ -161,9 +166,10 @@ static int send_it(struct part *p, struct error *e)
 {
 	if (p->tries >= TRIES) {
 		*e = p->error;
-		return error_append(e,
+		error_append(e,
 			"\n%u times from the beginning; the same command goes on with the image %s",
 			p->tries, p->image.id);
+		return part_gives_up(e);
 	}
 	p->stage = STAGE_SEND;
 	p->not_before = now_ms(p) + put_pause_ms(p);
@@ -190,9 +196,11 @@ static int check(struct part *p, struct error *e)
 		}
 		return part_verify(p, e);
 	}
-	if (is_status(i, "deactivated"))
-		return error_set(
+	if (is_status(i, "deactivated")) {
+		error_set(
 			e, ERR_NETWORK, "the image %s was deactivated by an administrator", i->id);
+		return part_gives_up(e);
+	}
 	return discard(p, e); /* killed, deleted, pending_delete */
 }
 
