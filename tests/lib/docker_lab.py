@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,13 @@ import caching_mirror  # noqa: E402
 SUITE = "trixie"
 ENGINE = ["docker.io", "docker-cli", "docker-compose", "docker-registry", "iptables", "nftables", "busybox-static",
           "dash", "coreutils", "mount", "iproute2", "util-linux", "ca-certificates"]
+# What every slim tree has.
+SLIM = ["bin", "sbin", "lib", "lib64", "run", "var/run", "var/tmp", "usr/bin/sh", "usr/bin/dash", "usr/bin/mkdir",
+        "usr/bin/chown", "usr/bin/chmod", "usr/bin/rm", "usr/bin/cat", "usr/bin/stat", "usr/bin/sleep",
+        "usr/bin/setpriv", "usr/lib/locale/C.utf8", "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+        "etc/passwd", "etc/group", "etc/nsswitch.conf", "usr/lib64/ld-linux-x86-64.so.2"]
+POSTGRES = ["usr/lib/postgresql/17/bin", "usr/lib/postgresql/17/lib/[!lb]*.so", "usr/lib/postgresql/17/lib/libpq*",
+            "usr/share/postgresql/17/[!m]*", "usr/share/zoneinfo/UTC", "usr/share/zoneinfo/Etc"]
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CLONE_NEWNET = 0x40000000
 
@@ -91,6 +99,61 @@ def debian_tree(packages, variant="extract", after=None):
             raise RuntimeError(f"mmdebstrap: {done.stdout[-2000:]}")
         new.rename(path)
     return path
+
+
+def slim_tree(tree, keep):
+    """What is named by patterns in keep (relative; a directory stands for all below), the libraries of its programs,
+    and a shell with a few tools: what a server pulls and unpacks should not be what mmdebstrap makes. Kept."""
+    keep = sorted([*keep, *SLIM])
+    key = hashlib.sha256(" ".join([tree.name, *keep]).encode()).hexdigest()[:16]
+    path = tree.parent / f"slim-{key}"
+    with open(tree.parent / f".lock-{key}", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.is_dir():
+            return path
+        new = Path(f"{path}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        found = _below(tree, keep)
+        programs = [f"/{p}" for p in found if (tree / p).is_file() and not (tree / p).is_symlink() and _is_elf(tree / p)]
+        told = subprocess.run(["chroot", str(tree), "/usr/bin/ldd", *programs], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False).stdout
+        for library in set(re.findall(r"(?:=>|^)\s+(/\S+) \(0x", told, re.MULTILINE)):
+            found |= _link_chain(tree, re.sub(r"^/lib", "usr/lib", library).lstrip("/"))
+        subprocess.run(["tar", "--create", "--directory", str(tree), "--no-recursion", "--null", "--files-from=-"],
+                       input="\0".join(sorted(found)).encode(), stdout=open(f"{new}.tar", "wb"), check=True)
+        subprocess.run(["tar", "--extract", "--directory", str(new), f"--file={new}.tar", "--numeric-owner"], check=True)
+        os.unlink(f"{new}.tar")
+        (new / "tmp").mkdir(exist_ok=True)
+        (new / "tmp").chmod(0o1777)
+        new.rename(path)
+    return path
+
+
+def _below(tree, patterns):
+    found = set()
+    for pattern in patterns:
+        for path in tree.glob(pattern):
+            found |= _link_chain(tree, path.relative_to(tree).as_posix())
+            if path.is_dir() and not path.is_symlink():
+                found |= {below.relative_to(tree).as_posix() for below in path.rglob("*")}
+    return found
+
+
+def _link_chain(tree, path):
+    """The path and what its links lead to."""
+    chain = set()
+    while path not in chain:
+        chain.add(path)
+        if (tree / path).is_symlink():
+            target = os.path.normpath(os.path.join("/", os.path.dirname(path), os.readlink(tree / path)))
+            path = re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", target).lstrip("/")
+    return chain
+
+
+def _is_elf(path):
+    with open(path, "rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def tree_archive(tree):
@@ -342,7 +405,8 @@ class DockerLab:
 
     def postgres_image(self, name="postgres:lab", changes=()):
         """PostgreSQL 17 that takes POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB as the usual image does."""
-        return self.make_image(name, packages=["postgresql", "postgresql-client"],
+        tree = slim_tree(debian_tree(["postgresql", "postgresql-client"], variant="minbase"), POSTGRES)
+        return self.make_image(name, tree=tree,
                                files={"/entry": ("exec", POSTGRES_ENTRY)}, cmd=["/entry"],
                                env={"PGDATA": "/var/lib/postgresql/data",
                                     "PATH": "/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
