@@ -22,25 +22,33 @@
 static void print_json(const struct manifest *m, const struct restored *v, bool dry)
 {
 	_buf_ list = BUF_INIT;
+	_buf_ files = BUF_INIT;
 	_buf_ out = BUF_INIT;
 
 	buf_addc(&list, '[');
+	buf_addc(&files, '[');
 	for (; v->name; v++) {
+		bool database = strcmp(v->kind, "database") == 0;
+		struct buf *to = database ? &list : &files;
 		_buf_ one = BUF_INIT;
 
 		ipc_begin(&one);
-		ipc_add_str(&one, "name", v->name);
-		ipc_add_str(&one, "now", v->now);
-		ipc_add_str(&one, "before", v->old);
+		ipc_add_str(&one, database ? "name" : v->kind, v->name);
+		if (database)
+			ipc_add_str(&one, "now", v->now);
+		if (database)
+			ipc_add_str(&one, "before", v->old);
 		ipc_end(&one);
-		buf_adds(&list, list.len > 1 ? "," : "");
-		buf_adds(&list, buf_str(&one));
+		buf_adds(to, to->len > 1 ? "," : "");
+		buf_adds(to, buf_str(&one));
 	}
 	buf_addc(&list, ']');
+	buf_addc(&files, ']');
 	ipc_begin(&out);
 	ipc_add_str(&out, "id", m->id);
 	ipc_add_bool(&out, "dry_run", dry);
 	ipc_add(&out, "databases", buf_str(&list));
+	ipc_add(&out, "files", buf_str(&files));
 	ipc_end(&out);
 	printf("%s\n", buf_str(&out));
 }
@@ -50,6 +58,11 @@ static void print(const struct manifest *m, const struct restored *v, bool dry)
 	const char *would = dry ? "would be " : "is ";
 
 	for (; v->name; v++) {
+		if (strcmp(v->kind, "database") != 0) {
+			printf("the %s %s of backup %s %srestored; what was there %skept beside it\n",
+				v->kind, v->name, m->id, would, would);
+			continue;
+		}
 		printf("%s of backup %s %s%s", v->name, m->id, would, "restored");
 		if (strcmp(v->name, v->now) != 0)
 			printf(" as %s", v->now);
@@ -138,6 +151,8 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 		.only = verb_opt(args, "database"),
 		.to = verb_opt(args, "to"),
 		.roles = verb_opt(args, "roles") != NULL,
+		.files = !verb_opt(args, "database") && !verb_opt(args, "to") &&
+			 !verb_opt(args, "databases"),
 	};
 	int r = dir < 0 ? dir : run_lock(a, e);
 
@@ -161,9 +176,8 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 	if (r < 0)
 		return r;
 	a->config = config;
-	if (!config->backup.postgres.container)
-		r = error_set(
-			e, ERR_INVALID, "%s names no database (backup.postgres)", a->config_path);
+	if (!config->has_backup)
+		r = error_set(e, ERR_INVALID, "%s has no backup", a->config_path);
 	if (r >= 0)
 		r = identities_open(verb_opt(args, "identity"), &key, e);
 	if (r >= 0)
@@ -180,6 +194,7 @@ static const struct verb_option options[] = {
 	{ "dry-run", NULL, "read the backup whole, say what would be done", 0 },
 	{ "to", "NAME", "into a new database of this name; nothing is replaced", 0 },
 	{ "database", "NAME", "this one alone", 0 },
+	{ "databases", NULL, "leave volumes and paths as they are", 0 },
 	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
 	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
 	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
@@ -189,7 +204,7 @@ static const struct verb_option options[] = {
 const struct verb verb_restore = {
 	.name = "restore",
 	.args = "[latest|ID]",
-	.summary = "put a backup's databases in place of those that are there, which are kept",
+	.summary = "put a backup in place of what is there, which is kept",
 	.max = 1,
 	.options = options,
 	.run = run,

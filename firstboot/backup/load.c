@@ -57,7 +57,7 @@ static int write_pipe(void *arg, const void *data, size_t len, struct error *e)
 	const struct pour *p = arg;
 	int r = fd_write(p->fd, data, len);
 
-	return r < 0 ? error_errno(e, r, "the database takes no more") : 0;
+	return r < 0 ? error_errno(e, r, "what is restored takes no more") : 0;
 }
 
 static int pour(void *arg, const void *data, size_t len, struct error *e)
@@ -89,11 +89,11 @@ static int open_file(const struct load *l, const struct backup_file *f, unpack_o
 }
 
 /* Pours into the pipe and then waits for the other side, which knows better why it broke. */
-static int pour_file(
-	const struct load *l, const struct load_item *i, int sock, struct pour *p, struct error *e)
+static int pour_file(const struct load *l, const struct backup_file *f, int sock, struct pour *p,
+	struct error *e)
 {
 	struct error poured = { 0 };
-	int r = open_file(l, i->file, pour, p, &poured), end;
+	int r = open_file(l, f, pour, p, &poured), end;
 
 	if (r >= 0 && p->part)
 		r = plain_part_end(p->part, &poured);
@@ -125,8 +125,26 @@ int load_database(
 		close(ends[1]);
 		return r;
 	}
-	r = pour_file(l, i, sock, &p, e);
+	r = pour_file(l, i->file, sock, &p, e);
 	return r < 0 ? error_prefix(e, "database %s", i->name) : 0;
+}
+
+int load_files(const struct load *l, const struct backup_file *f, struct error *e)
+{
+	struct pour p = { -1, NULL };
+	int ends[2], sock, r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(e, errno, "cannot make a pipe");
+	p.fd = ends[1];
+	r = files_fill_begin(l->pg->agent, f->kind, f->of, l->m->id, ends[0], &sock, e);
+	close(ends[0]);
+	if (r < 0) {
+		close(ends[1]);
+		return r;
+	}
+	r = pour_file(l, f, sock, &p, e);
+	return r < 0 ? error_prefix(e, "%s %s", f->kind, f->of) : 0;
 }
 
 static int scan_stream(int from, struct scan *scan, struct error *e)

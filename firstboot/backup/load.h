@@ -29,6 +29,8 @@ size_t load_item_tables(const struct load_item *i);
 /* Into the database into, which is there and empty. */
 int load_database(
 	const struct load *l, const struct load_item *i, const char *into, struct error *e);
+/* A volume or path, into the place beside it that the broker has for it. */
+int load_files(const struct load *l, const struct backup_file *f, struct error *e);
 /* Dumps into and counts. ERR_TEST names the first table that is not as it was. */
 int load_compare(
 	const struct load *l, const struct load_item *i, const char *into, struct error *e);

@@ -107,6 +107,34 @@ int pg_restore_end(int sock, struct error *e)
 	return r;
 }
 
+static void begin_files(
+	const char *op, const char *kind, const char *of, const char *id, struct buf *request)
+{
+	ipc_begin_op(request, op);
+	ipc_add_str(request, kind, of);
+	ipc_add_str(request, "id", id);
+	ipc_end(request);
+}
+
+int files_fill_begin(const struct agent *a, const char *kind, const char *of, const char *id,
+	int fd, int *ret_sock, struct error *e)
+{
+	_buf_ request = BUF_INIT;
+
+	begin_files("files-fill", kind, of, id, &request);
+	return broker_open(a, &request, &fd, 1, ret_sock, e);
+}
+
+int files_change(const struct agent *a, const char *op, const char *kind, const char *of,
+	const char *id, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ request = BUF_INIT;
+
+	begin_files(op, kind, of, id, &request);
+	return broker_call(a, &request, NULL, 0, QUERY_MS, &m, e);
+}
+
 int pg_restore(const struct pg *p, const char *kind, const char *database, int fd, struct error *e)
 {
 	int sock, r = pg_restore_begin(p, kind, database, fd, &sock, e);

@@ -13,6 +13,10 @@
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
  *   volume-tar  {volume} or {path}: as pg-dump
+ *   files-fill  {volume} or {path}, {id} with a descriptor to read a tar from: unpacked beside what is there
+ *   files-swap  the same words: what was unpacked takes the place of what is there, which is kept beside as
+ *               NAME.before-ID; containers with the volume are stopped meanwhile. Nothing unpacked: nothing done
+ *   files-drop  the same words: what was unpacked is removed
  */
 #pragma once
 
@@ -45,6 +49,13 @@ int pg_dump(const struct pg *p, const char *kind, const char *database, struct p
 	struct error *e);
 int volume_tar(const struct agent *a, const char *volume, const char *path, struct pg_stream *ret,
 	struct error *e);
+
+/* As pg_restore_begin(): files-fill, ended by pg_restore_end(). kind: "volume" or "path". */
+int files_fill_begin(const struct agent *a, const char *kind, const char *of, const char *id,
+	int fd, int *ret_sock, struct error *e);
+/* op: "files-swap" or "files-drop". */
+int files_change(const struct agent *a, const char *op, const char *kind, const char *of,
+	const char *id, struct error *e);
 
 /* Reads fd (a file from its offset on) to its end. Waits until it is restored. */
 int pg_restore(const struct pg *p, const char *kind, const char *database, int fd, struct error *e);

@@ -35,6 +35,8 @@ struct plan {
 	const char **there; /* the databases of the server */
 	struct item *items;
 	size_t n;
+	const struct backup_file **files; /* volumes and paths */
+	size_t n_files;
 };
 
 static bool is_there(const char *const *names, const char *name)
@@ -94,20 +96,38 @@ static void add_cluster(struct plan *p, const struct backup_file *f)
 	}
 }
 
+static bool is_files(const char *kind)
+{
+	return strcmp(kind, "volume") == 0 || strcmp(kind, "path") == 0;
+}
+
+static void add_file(struct plan *p, const struct backup_file *f)
+{
+	if (strcmp(f->kind, "database") == 0)
+		add_item(p, f, f->of);
+	else if (strcmp(f->kind, "cluster") == 0)
+		add_cluster(p, f);
+	else if (p->q->files && is_files(f->kind))
+		p->files[p->n_files++] = f;
+}
+
 static int make_plan(struct plan *p, struct error *e)
 {
 	const struct manifest *m = p->q->m;
-	int r = pg_all_databases(&p->pg, p->arena, &p->there, e);
+	int r = p->pg.container ? pg_all_databases(&p->pg, p->arena, &p->there, e) : 0;
 
 	if (r < 0)
 		return r;
 	p->items = arena_alloc(p->arena, (m->n_files + manifest_tables(m) + 1) * sizeof *p->items);
-	for (size_t i = 0; i < m->n_files; i++) {
-		if (strcmp(m->files[i].kind, "database") == 0)
-			add_item(p, &m->files[i], m->files[i].of);
-		else if (strcmp(m->files[i].kind, "cluster") == 0)
-			add_cluster(p, &m->files[i]);
-	}
+	p->files = arena_alloc(p->arena, (m->n_files + 1) * sizeof *p->files);
+	for (size_t i = 0; i < m->n_files; i++)
+		add_file(p, &m->files[i]);
+	if (p->n > 0 && !p->pg.container)
+		return error_set(e, ERR_INVALID,
+			"backup %s holds databases, and the configuration names no container for them",
+			m->id);
+	if (p->n_files > 0)
+		return 0;
 	if (p->n == 0 && p->q->only)
 		return error_set(
 			e, ERR_USAGE, "backup %s does not hold a database '%s'", m->id, p->q->only);
@@ -125,18 +145,26 @@ static int make_plan(struct plan *p, struct error *e)
 
 static void describe(const struct plan *p, struct restored **ret)
 {
-	struct restored *v = arena_alloc(p->arena, (p->n + 1) * sizeof *v);
+	struct restored *v = arena_alloc(p->arena, (p->n + p->n_files + 1) * sizeof *v);
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct item *item = &p->items[i];
 		bool replaced = !p->q->to && is_there(p->there, item->load.name);
 
 		v[i] = (struct restored){
+			"database",
 			item->load.name,
 			p->q->to ? p->q->to : item->load.name,
 			replaced ? item->old : NULL,
 		};
 	}
+	for (size_t i = 0; i < p->n_files; i++)
+		v[p->n + i] = (struct restored){
+			p->files[i]->kind,
+			p->files[i]->of,
+			p->files[i]->of,
+			NULL,
+		};
 	*ret = v;
 }
 
@@ -162,8 +190,25 @@ int restore_plan(
 	return r;
 }
 
+static void write_files(const struct plan *p, struct buf *list)
+{
+	buf_addc(list, '[');
+	for (size_t i = 0; i < p->n_files; i++) {
+		_buf_ one = BUF_INIT;
+
+		ipc_begin(&one);
+		ipc_add_str(&one, "kind", p->files[i]->kind);
+		ipc_add_str(&one, "of", p->files[i]->of);
+		ipc_end(&one);
+		buf_adds(list, i ? "," : "");
+		buf_adds(list, buf_str(&one));
+	}
+	buf_addc(list, ']');
+}
+
 static int note_step(const struct plan *p, const char *step, struct error *e)
 {
+	_buf_ files = BUF_INIT;
 	_buf_ list = BUF_INIT;
 	_buf_ json = BUF_INIT;
 
@@ -184,6 +229,8 @@ static int note_step(const struct plan *p, const char *step, struct error *e)
 	ipc_add_str(&json, "id", p->q->m->id);
 	ipc_add_str(&json, "step", step);
 	ipc_add(&json, "databases", buf_str(&list));
+	write_files(p, &files);
+	ipc_add(&json, "files", buf_str(&files));
 	ipc_end(&json);
 	return state_write(p->q->agent, STATE_NAME, &json, e);
 }
@@ -231,10 +278,12 @@ static int fill_all(const struct plan *p, struct error *e)
 {
 	const struct restore *q = p->q;
 	const struct load load = { &p->pg, q->dir, q->m, q->identities, q->n };
-	int r = load_roles(&load, q->roles, e);
+	int r = p->n > 0 ? load_roles(&load, q->roles, e) : 0;
 
 	for (size_t i = 0; r >= 0 && i < p->n; i++)
 		r = fill(p, &p->items[i], e);
+	for (size_t i = 0; r >= 0 && i < p->n_files; i++)
+		r = load_files(&load, p->files[i], e);
 	return r;
 }
 
@@ -279,22 +328,56 @@ static int settle_one(const struct pg *pg, const char *const *there, bool swappi
 	return is_there(there, fresh) ? pg_drop(pg, fresh, e) : 0;
 }
 
+static size_t length(const struct node *list)
+{
+	return list && list->kind == NODE_LIST ? list->n : 0;
+}
+
+static int settle_databases(const struct agent *a, struct arena *arena, const struct node *list,
+	bool swapping, struct error *e)
+{
+	const struct backup_config *c = &a->config->backup;
+	const struct pg pg = { a, c->postgres.container, c->postgres.user };
+	const char **there = NULL;
+	int r = length(list) > 0 ? pg_all_databases(&pg, arena, &there, e) : 0;
+
+	for (size_t i = 0; r >= 0 && i < length(list); i++)
+		r = settle_one(&pg, there, swapping, list->items[i], e);
+	return r;
+}
+
+static int settle_files(const struct agent *a, const struct node *list, const char *id,
+	bool swapping, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && id && i < length(list); i++) {
+		const char *kind = node_str(node_get(list->items[i], "kind"));
+		const char *of = node_str(node_get(list->items[i], "of"));
+
+		if (kind && of && is_files(kind))
+			r = files_change(
+				a, swapping ? "files-swap" : "files-drop", kind, of, id, e);
+	}
+	return r;
+}
+
 int restore_settle(const struct agent *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct backup_config *c = &a->config->backup;
-	const struct pg pg = { a, c->postgres.container, c->postgres.user };
-	const struct node *doc, *list;
-	const char **there, *step;
+	const struct node *doc;
+	const char *step;
+	bool swapping;
 	int r = state_read(a, STATE_NAME, arena, &doc, e);
 
 	if (r != 0)
 		return r == STATE_ABSENT ? 0 : r;
 	step = node_str(node_get(doc, "step"));
-	list = node_get(doc, "databases");
-	r = pg_all_databases(&pg, arena, &there, e);
-	for (size_t i = 0; r >= 0 && list && list->kind == NODE_LIST && i < list->n; i++)
-		r = settle_one(&pg, there, step && strcmp(step, "swap") == 0, list->items[i], e);
+	swapping = step && strcmp(step, "swap") == 0;
+	r = settle_databases(a, arena, node_get(doc, "databases"), swapping, e);
+	if (r >= 0)
+		r = settle_files(
+			a, node_get(doc, "files"), node_str(node_get(doc, "id")), swapping, e);
 	if (r < 0)
 		return error_prefix(e, "a restore was cut off and cannot be settled");
 	return forget(a, e);

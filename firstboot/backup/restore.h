@@ -1,7 +1,8 @@
 /*
  * The way back. What is there is backed up first; the backup goes into new databases beside the old ones, is
  * counted, and only then names are swapped: the old database is kept as NAME_before_ID. Where it was
- * cut off is STATE/restore.json; the next backup or restore settles that first.
+ * cut off is STATE/restore.json; the next backup or restore settles that first. Volumes and paths go the same
+ * way: unpacked beside, swapped, the old ones kept beside.
  */
 #pragma once
 
@@ -22,10 +23,12 @@ struct restore {
 	const char *only; /* this database alone; NULL: all that hold tables */
 	const char *to;	  /* into a new database of this name, nothing is swapped; NULL: swap */
 	bool roles;	  /* with the roles' passwords and settings of then */
+	bool files;	  /* volumes and paths too */
 };
 
 /* What was done, for people. */
 struct restored {
+	const char *kind; /* "database", "volume", "path" */
 	const char *name; /* of the database, as in the backup */
 	const char *now;  /* where it is now */
 	const char *old;  /* what the one before is called now; NULL: there was none */

@@ -24,6 +24,7 @@ static const struct op *const groups[] = {
 	ops_compose,
 	ops_postgres,
 	ops_files,
+	ops_files_back,
 };
 
 const struct op *op_at(size_t i)

@@ -51,7 +51,7 @@ enum op_flags {
 
 /* All of them, in groups; each group ended by {}. */
 extern const struct op ops_state[], ops_system[], ops_volume[], ops_docker[], ops_image[],
-	ops_compose[], ops_postgres[], ops_files[], ops_handoff[];
+	ops_compose[], ops_postgres[], ops_files[], ops_files_back[], ops_handoff[];
 
 /* NULL when there is none. For tests: op_at(i) is NULL after the last. */
 const struct op *op_find(const char *name);

@@ -2,7 +2,7 @@
  * Files of the application for its backup: a volume or a path as a tar, streamed. Only what the
  * definition names: root reads nothing for somebody who merely asks.
  */
-#include "ops.h"
+#include "ops_files.h"
 
 #include "agent.h"
 #include "alloc.h"
@@ -19,12 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#define WORK_SECONDS (INT64_C(12) * 3600)
-
-struct files_args {
-	const char *volume, *path;
-};
 
 static bool in_list(const char *const *list, const char *word)
 {
@@ -56,7 +50,7 @@ static int check_named(struct call *c, struct error *e)
 	int r;
 
 	if (!args->volume == !args->path)
-		return error_set(e, ERR_USAGE, "volume-tar: either 'volume' or 'path'");
+		return error_set(e, ERR_USAGE, "%s: either 'volume' or 'path'", c->op->name);
 	r = agent_config_load(&config, path, e);
 	if (r < 0)
 		return r;
@@ -82,15 +76,17 @@ static int find_volume(struct call *c, const char *name, char **ret, struct erro
 	return 0;
 }
 
-static int find(struct call *c, char **ret, struct error *e)
+int files_find(struct call *c, char **ret, struct error *e)
 {
 	const struct files_args *args = c->args;
 	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
 	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
 	_free_ char *full = NULL;
 	struct error missing = { 0 };
-	int r;
+	int r = check_named(c, e);
 
+	if (r < 0)
+		return r;
 	if (args->path) {
 		*ret = xasprintf("%s%s", c->b->root, args->path);
 		return 0;
@@ -114,11 +110,9 @@ static int run_tar(struct call *c, struct error *e)
 	_buf_ err = BUF_INIT;
 	struct process p = { .err = &err };
 	struct stat st;
-	int fds[2], r = check_named(c, e);
+	int fds[2], r = files_find(c, &top, e);
 	const char *slash;
 
-	if (r >= 0)
-		r = find(c, &top, e);
 	if (r < 0)
 		return r;
 	if (lstat(top, &st) < 0)
@@ -154,7 +148,7 @@ static bool is_absolute(const char *t)
 	return t[0] == '/' && (t[1] == '\0' || shape_path.ok(t + 1));
 }
 
-static const struct shape shape_absolute = { "an absolute path", is_absolute };
+const struct shape shape_absolute = { "an absolute path", is_absolute };
 
 static const struct field tar_fields[] = {
 	{ "op" },
@@ -164,6 +158,6 @@ static const struct field tar_fields[] = {
 };
 
 const struct op ops_files[] = {
-	{ "volume-tar", tar_fields, sizeof(struct files_args), 0, 0, WORK_SECONDS, run_tar },
+	{ "volume-tar", tar_fields, sizeof(struct files_args), 0, 0, FILES_SECONDS, run_tar },
 	{},
 };

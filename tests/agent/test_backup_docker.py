@@ -26,7 +26,11 @@ class Database:
         lab.docker("run", "-d", "--name", "db", "--label", "com.docker.compose.project=demo", "--label",
                    "com.docker.compose.service=db", "-e", "POSTGRES_USER=app", "-e", "POSTGRES_PASSWORD=x", "-e",
                    "POSTGRES_DB=app", "-v", "uploads:/uploads", "postgres:lab")
-        wait_for(lambda: lab.docker("exec", "db", "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0, 90)
+        self.wait()
+
+    def wait(self):
+        """Until it answers; putting its volume back has it started anew."""
+        wait_for(lambda: self.lab.docker("exec", "db", "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0, 90)
 
     def sql(self, text, database="app"):
         done = self.lab.docker("exec", "db", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "app", "-d", database,
@@ -34,6 +38,13 @@ class Database:
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    def upload(self, name, text, more="true"):
+        self.lab.docker("exec", "db", "sh", "-c", f"echo '{text}' >/uploads/{name}; {more}")
+
+    def uploads(self):
+        return self.lab.docker("exec", "db", "sh", "-c", "cd /uploads; for f in *; do echo $(cat $f) "
+                               "$(stat -c '%a %u' $f); done").stdout.strip()
 
     def content(self, database="app"):
         return [self.sql(f"select md5(string_agg(x::text, '' order by x::text)) from {t} x", database)
@@ -49,6 +60,7 @@ def check(lab, build, scratch):
     recipient = subprocess.run(["age-keygen", "-y", str(key)], check=True, capture_output=True,
                                text=True).stdout.strip()
     db = Database(lab)
+    db.upload("picture", "a picture", "chown 1234 /uploads/picture; chmod 640 /uploads/picture")
     db.sql("create table orders as select g id, md5(g::text) note from generate_series(1, 20000) g; "
            "create table files as select g id, decode(repeat('00ff', 500), 'hex') from generate_series(1, 50) g")
     agent.backup = {"postgres": {"container": "db", "user": "app"}, "recipients": [recipient], "volumes": ["uploads"]}
@@ -69,9 +81,18 @@ def check(lab, build, scratch):
             tap.equal(left, [], f"{form}: which is gone")
             before = db.content()
             db.sql("delete from orders; drop table files")
+            db.upload("picture", "another one")
+            db.upload("later", "by somebody")
             done = agent.run("restore", "--identity", key)
             tap.check(done.returncode == 0, f"{form}: what was lost is restored", done.stderr)
+            db.wait()
             tap.equal(db.content(), before, f"{form}: rows are equal")
+            tap.equal(db.uploads(), "a picture 640 1234", f"{form}: the volume's files are as they were, for what runs")
+            kept = list((lab.scratch / "docker/volumes/uploads").glob("_data.before-*"))
+            tap.equal([sorted(p.name for p in k.iterdir()) for k in kept], [["later", "picture"]],
+                      f"{form}: those of before are kept beside")
+            for one in kept:
+                shutil.rmtree(one)
             tap.equal(db.sql("select count(*) from pg_database where datname like 'app_before_%'"), "1",
                       f"{form}: the one before is kept")
             old = db.sql("select datname from pg_database where datname like 'app_before_%'")

@@ -1,0 +1,20 @@
+/* What the two ways of an application's files share: ops_files.c reads them, ops_files_back.c puts them back. */
+#pragma once
+
+#include "ops.h"
+#include "shape.h"
+
+#define FILES_SECONDS (INT64_C(12) * 3600)
+
+struct files_args {
+	const char *volume, *path;
+	const char *id; /* of a backup; of what is put back only */
+};
+
+extern const struct shape shape_absolute; /* a path from / on, without ".." */
+
+/*
+ * Where the volume or path of the arguments lies. Returns new. Refuses what the definition does not name: root
+ * touches nothing for somebody who merely asks.
+ */
+int files_find(struct call *c, char **ret, struct error *e);
