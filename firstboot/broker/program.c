@@ -109,6 +109,9 @@ int program_run(const struct broker *b, const struct args *a, struct process *p,
 	return r;
 }
 
+/* What should take seconds and takes minutes: the engine is busy. What may take longer than that hangs. */
+#define BUSY_SECONDS 300
+
 enum verdict { AGAIN_NETWORK, AGAIN, FINAL };
 
 /*
@@ -203,8 +206,12 @@ int docker_run(const struct broker *b, const struct args *a, const char *what, u
 	};
 	int r = program_run(b, a, &p, e);
 
-	if (r < 0)
-		return error_prefix(e, "%s", what);
+	if (r < 0) {
+		error_prefix(e, "%s", what);
+		return timeout <= BUSY_SECONDS && strstr(e->msg, " timed out after ")
+			       ? error_transient(e)
+			       : r;
+	}
 	return r > 0 ? docker_failed(what, buf_str(&err), e) : 0;
 }
 
