@@ -279,7 +279,7 @@ int os_place(struct os *o, enum os_service service, const char *region, struct a
 int os_endpoint(struct os *o, enum os_service service, const char *region, struct arena *a,
 	const char **ret, struct error *e)
 {
-	struct os_place p;
+	struct os_place p = { 0 };
 	int r = os_place(o, service, region, a, &p, e);
 
 	if (r == 0)
@@ -304,7 +304,7 @@ int os_regions(struct os *o, enum os_service service, struct arena *a, const cha
 int os_has(struct os *o, enum os_service service, const char *region, bool *ret, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	const char *const *v = NULL;
+	const char *const none[] = { NULL }, *const *v = none;
 	int r = os_regions(o, service, a, &v, e);
 
 	if (r < 0)

@@ -1,6 +1,6 @@
 /*
- * clouds.yaml and OS_*: one table of members for both. Keys that we have no use for are left alone, as the
- * official clients do; what is nearly one of ours is a mistake and is said.
+ * One entry of clouds.yaml, with what its profile and secure.yaml have. Keys that we have no use for are left
+ * alone, as the official clients do; what is nearly one of ours is a mistake and is said.
  */
 #include "os_clouds.h"
 
@@ -14,59 +14,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-struct entry {
-	struct os_access k;
-	const char *tenant_id, *tenant_name, *user_name, *default_domain;
-	const char *auth_type, *endpoint_type, *profile;
-	const struct node *regions;
-};
-
-static void take_text(
-	const struct schema *s, const struct field *f, const struct node *n, void *out)
-{
-	const char *text = node_str(n);
-
-	if (text)
-		*(const char **)out = text;
-	else if (!node_is_null(n)) /* "password:" with nothing behind it is not given */
-		schema_wrong(s, f, n, "text");
-}
-
-/* The members of "auth", and their variables. The second row of one member is its older name. */
-#define AUTH(M)                                                                                    \
-	M("auth_url", "OS_AUTH_URL", k.auth_url)                                                   \
-	M("username", "OS_USERNAME", k.user_name)                                                  \
-	M("user_name", "OS_USER_NAME", user_name)                                                  \
-	M("user_id", "OS_USER_ID", k.user_id)                                                      \
-	M("user_domain_id", "OS_USER_DOMAIN_ID", k.user_domain_id)                                 \
-	M("user_domain_name", "OS_USER_DOMAIN_NAME", k.user_domain_name)                           \
-	M("password", "OS_PASSWORD", k.password)                                                   \
-	M("project_id", "OS_PROJECT_ID", k.project_id)                                             \
-	M("tenant_id", "OS_TENANT_ID", tenant_id)                                                  \
-	M("project_name", "OS_PROJECT_NAME", k.project_name)                                       \
-	M("tenant_name", "OS_TENANT_NAME", tenant_name)                                            \
-	M("project_domain_id", "OS_PROJECT_DOMAIN_ID", k.project_domain_id)                        \
-	M("project_domain_name", "OS_PROJECT_DOMAIN_NAME", k.project_domain_name)                  \
-	M("default_domain", "OS_DEFAULT_DOMAIN", default_domain)                                   \
-	M("application_credential_id", "OS_APPLICATION_CREDENTIAL_ID", k.credential_id)            \
-	M("application_credential_name", "OS_APPLICATION_CREDENTIAL_NAME", k.credential_name)      \
-	M("application_credential_secret", "OS_APPLICATION_CREDENTIAL_SECRET",                     \
-		k.credential_secret)                                                               \
-	M("token", "OS_TOKEN", k.token)                                                            \
-	M("identity_provider", "OS_IDENTITY_PROVIDER", k.oidc_provider)                            \
-	M("protocol", "OS_PROTOCOL", k.oidc_protocol)                                              \
-	M("discovery_endpoint", "OS_DISCOVERY_ENDPOINT", k.oidc_discovery)                         \
-	M("client_id", "OS_CLIENT_ID", k.oidc_client)                                              \
-	M("client_secret", "OS_CLIENT_SECRET", k.oidc_secret)                                      \
-	M("openid_scope", "OS_OPENID_SCOPE", k.oidc_scope)                                         \
-	M("access_token_type", "OS_ACCESS_TOKEN_TYPE", k.oidc_token)
-
-#define FIELD(key, env, member) { key, take_text, offsetof(struct entry, member), 0 },
-static const struct field auth_fields[] = { AUTH(FIELD){} };
-
-static const char *const auth_types[] = { "v3password", "password", "v3applicationcredential",
-	"v3token", "token", "v3oidcclientcredentials", NULL };
 
 static void not_supported(
 	const struct schema *s, const struct field *f, const struct node *n, void *out)
@@ -100,12 +47,12 @@ static void take_auth(
 
 static const struct field cloud_fields[] = {
 	{ "auth", take_auth, 0, FIELD_REQUIRED },
-	{ "auth_type", field_word, offsetof(struct entry, auth_type), 0, auth_types },
-	{ "region_name", take_text, offsetof(struct entry, k.region), 0 },
-	{ "regions", field_node, offsetof(struct entry, regions), 0 },
-	{ "interface", take_text, offsetof(struct entry, k.interface), 0 },
-	{ "endpoint_type", take_text, offsetof(struct entry, endpoint_type), 0 },
-	{ "cacert", take_text, offsetof(struct entry, k.cacert), 0 },
+	{ "auth_type", field_word, offsetof(struct os_entry, auth_type), 0, os_auth_types },
+	{ "region_name", os_take_text, offsetof(struct os_entry, k.region), 0 },
+	{ "regions", field_node, offsetof(struct os_entry, regions), 0 },
+	{ "interface", os_take_text, offsetof(struct os_entry, k.interface), 0 },
+	{ "endpoint_type", os_take_text, offsetof(struct os_entry, endpoint_type), 0 },
+	{ "cacert", os_take_text, offsetof(struct os_entry, k.cacert), 0 },
 	{ "verify", must_verify, 0, 0, &yes },
 	{ "insecure", must_verify, 0, 0, &no },
 	{ "cert", not_supported, 0, 0 },
@@ -163,7 +110,7 @@ static void take_auth(
 	struct schema inner = *s;
 
 	inner.where = schema_name(s, f->key);
-	schema_read(&inner, ours(n, auth_fields, s->arena), auth_fields, out);
+	schema_read(&inner, ours(n, os_auth_fields, s->arena), os_auth_fields, out);
 }
 
 /* top over base, maps key by key; marks stay those of their files. */
@@ -257,68 +204,6 @@ static const struct node *find_entry(const struct os_clouds *from, const char **
 	return NULL;
 }
 
-/* What the way that auth_type names does not use is not there: shells keep variables for long. */
-static void keep_way(struct os_access *k, const char *auth_type)
-{
-	if (!os_given(auth_type))
-		return;
-	if (!strstr(auth_type, "password"))
-		k->password = NULL;
-	if (!strstr(auth_type, "applicationcredential"))
-		k->credential_id = k->credential_name = k->credential_secret = NULL;
-	if (strcmp(auth_type, "token") != 0 && strcmp(auth_type, "v3token") != 0)
-		k->token = NULL;
-	if (!strstr(auth_type, "oidc"))
-		k->oidc_provider = k->oidc_protocol = k->oidc_discovery = k->oidc_client =
-			k->oidc_secret = k->oidc_scope = k->oidc_token = NULL;
-}
-
-static const char *either(const char *a, const char *b)
-{
-	return os_given(a) ? a : b;
-}
-
-/* "publicURL" is what the older clients called it. NULL: none of the three. */
-static const char *interface_of(const char *text)
-{
-	static const char *const known[] = { "public", "internal", "admin" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		size_t n = strlen(known[i]);
-
-		if (strncmp(text, known[i], n) == 0 &&
-			(text[n] == '\0' || strcmp(text + n, "URL") == 0))
-			return known[i];
-	}
-	return NULL;
-}
-
-/* What is the same by another name, and what is meant when it is not said. */
-static int settle(struct entry *x, struct arena *a, struct error *e)
-{
-	struct os_access *k = &x->k;
-	const char *home = getenv("HOME"), *interface = either(k->interface, x->endpoint_type);
-
-	k->user_name = either(k->user_name, x->user_name);
-	k->project_id = either(k->project_id, x->tenant_id);
-	k->project_name = either(k->project_name, x->tenant_name);
-	if (!os_given(k->user_domain_id) && !os_given(k->user_domain_name))
-		k->user_domain_id = x->default_domain;
-	if (!os_given(k->project_domain_id) && !os_given(k->project_domain_name))
-		k->project_domain_id = x->default_domain;
-	if (os_given(k->cacert) && strncmp(k->cacert, "~/", 2) == 0 && home)
-		k->cacert = arena_printf(a, "%s%s", home, k->cacert + 1);
-	keep_way(k, x->auth_type);
-	if (!os_given(interface))
-		return 0;
-	k->interface = interface_of(interface);
-	if (!k->interface)
-		return error_set(e, ERR_INVALID,
-			"%s: 'interface' must be public, internal or admin, not '%.100s'", k->from,
-			interface);
-	return 0;
-}
-
 /* The first of "regions": names, or maps with a name. */
 static const char *first_region(const struct node *regions)
 {
@@ -350,7 +235,7 @@ int os_first_diag(const struct diags *d, struct error *e)
 int os_clouds_entry(struct os_access *ret, const struct os_clouds *from, const char *name,
 	struct arena *a, struct diags *d, struct error *e)
 {
-	struct entry x = { 0 };
+	struct os_entry x = { 0 };
 	const struct node *entry = find_entry(from, &name, a, d, e);
 	const struct schema s = {
 		.arena = a, .diags = d, .where = name ? arena_printf(a, "clouds.%s", name) : NULL
@@ -364,42 +249,8 @@ int os_clouds_entry(struct os_access *ret, const struct os_clouds *from, const c
 	if (r < 0)
 		return r;
 	x.k.from = arena_printf(a, "%s: %s", from->path, api_clean(a, name));
-	x.k.region = either(x.k.region, first_region(x.regions));
-	r = settle(&x, a, e);
-	if (r == 0)
-		*ret = x.k;
-	return r;
-}
-
-int os_environment(struct os_access *ret, struct arena *a, struct error *e)
-{
-#define VARIABLE(key, env, member) { env, offsetof(struct entry, member) },
-	static const struct {
-		const char *name;
-		size_t offset;
-	} variables[] = { AUTH(VARIABLE){ "OS_AUTH_TYPE", offsetof(struct entry, auth_type) },
-		{ "OS_REGION_NAME", offsetof(struct entry, k.region) },
-		{ "OS_INTERFACE", offsetof(struct entry, k.interface) },
-		{ "OS_ENDPOINT_TYPE", offsetof(struct entry, endpoint_type) },
-		{ "OS_CACERT", offsetof(struct entry, k.cacert) } };
-	struct entry x = { .k.from = "OS_*" };
-	bool known = false;
-	int r;
-
-	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
-		const char *value = getenv(variables[i].name);
-
-		if (os_given(value))
-			*(const char **)((char *)&x + variables[i].offset) = arena_strdup(a, value);
-	}
-	for (size_t i = 0; auth_types[i] && x.auth_type; i++)
-		known = known || strcmp(auth_types[i], x.auth_type) == 0;
-	if (x.auth_type && !known)
-		return error_set(e, ERR_INVALID,
-			"OS_AUTH_TYPE must be v3password, v3applicationcredential, v3token or "
-			"v3oidcclientcredentials, not '%.100s'",
-			x.auth_type);
-	r = settle(&x, a, e);
+	x.k.region = os_either(x.k.region, first_region(x.regions));
+	r = os_settle(&x, a, e);
 	if (r == 0)
 		*ret = x.k;
 	return r;

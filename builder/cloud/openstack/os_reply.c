@@ -131,7 +131,7 @@ static const char *json_message(const struct node *body)
 	else if (body && body->kind == NODE_MAP && body->n == 1)
 		inner = body->items[0];
 	if (node_str(inner))
-		return inner->str;
+		return node_str(inner);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *text = node_str(node_get(inner, keys[i]));
 

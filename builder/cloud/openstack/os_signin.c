@@ -13,8 +13,10 @@
 #include <string.h>
 #include <time.h>
 
-#define TOKEN_MAX                                                                                  \
-	16384 /* Fernet's have some 250 characters, those with a signed catalogue thousands */
+/* Of a token; one that says to live longer is made anew then. */
+#define LIFE_MAX_S INT64_C(172800)
+/* Fernet's have some 250 characters, those with a signed catalogue thousands. */
+#define TOKEN_MAX 16384
 
 static void wipe(struct buf *b)
 {
@@ -175,7 +177,7 @@ int os_read_token(const struct http_response *res, const struct node *answer, st
 			"identity: signing in: the token ended before it was made "
 			"(the reply's 'token.expires_at')");
 	ret->issued = t.issued;
-	ret->life_s = MIN(t.expires - t.issued, 48 * 3600);
+	ret->life_s = MIN(t.expires - t.issued, LIFE_MAX_S);
 	return 0;
 }
 

@@ -144,7 +144,7 @@ int os_version_check(struct os *o, enum os_service service, const struct os_plac
 	const char *microversion, const char *what_for, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	const char *min, *max;
+	const char *min = "", *max = "";
 	int r = versions(o, service, p, a, &min, &max, e);
 
 	if (r < 0)
@@ -161,8 +161,8 @@ int os_version_check(struct os *o, enum os_service service, const struct os_plac
 int os_microversion(struct os *o, enum os_service service, const char *region, struct arena *a,
 	const char **ret, struct error *e)
 {
-	const char *min, *max;
-	struct os_place p;
+	const char *min = "", *max = "";
+	struct os_place p = { 0 };
 	int r = os_place(o, service, region, a, &p, e);
 
 	if (r == 0)
