@@ -30,7 +30,7 @@ void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, cons
 		.area = d->area,
 		.check = check,
 		.text = arena_strdup(d->arena, text),
-		.mend = mend,
+		.mend = v == DOCTOR_OK ? NULL : mend,
 	};
 	d->count[v]++;
 	free(text);
@@ -94,7 +94,7 @@ void doctor_print(const struct doctor *d, struct buf *out)
 			buf_printf(out, "%s%s\n", area ? "\n" : "", f->area);
 		area = f->area;
 		buf_printf(out, "  %-5s %-33s %s\n", words[f->verdict], f->check, f->text);
-		if (f->mend && f->verdict != DOCTOR_OK)
+		if (f->mend)
 			buf_printf(out, "  %-5s %-33s -> %s\n", "", "", f->mend);
 	}
 	buf_printf(out, "\n%zu ok, %zu warnings, %zu failures\n", d->count[DOCTOR_OK],

@@ -65,7 +65,10 @@ static int check_configuration(struct doctor *d, struct error *e)
 			arena_printf(d->arena, "chmod 600 %s", conf->open_files[i]),
 			"others may read %s, which holds secrets", conf->open_files[i]);
 	if (!d->ovh->signed_in) {
-		ovh_conf_check(conf, &keys);
+		struct ovh_conf whole = *conf;
+
+		whole.keys.visitor = false; /* what is missing, not what goes without */
+		ovh_conf_check(&whole, &keys);
 		doctor_say(d, DOCTOR_FAIL, "configuration", "kbuild login ovh", "%s", keys.msg);
 		return 0;
 	}

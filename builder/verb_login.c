@@ -58,6 +58,19 @@ static int print_page(const struct ctx *c, const struct login *l, struct arena *
 	return 0;
 }
 
+/* The key, and the project that it is for: a key for one project may not look for it. */
+static int keep(const struct login *l, const struct login_key *key, struct arena *a,
+	const char **ret_file, struct error *e)
+{
+	int r = ovh_conf_store(l->conf, "consumer_key", key->consumer_key, a, ret_file, e);
+	struct ovh_conf stored = *l->conf;
+
+	if (r < 0 || !l->project || l->conf->project_at.file)
+		return r;
+	stored.application.file = *ret_file; /* the file may just have been made */
+	return ovh_conf_store(&stored, "project", l->project, a, ret_file, e);
+}
+
 /* Nothing of the key is ever printed: it goes from the answer into the file. */
 static int get_key(
 	struct ctx *c, const struct login *l, int64_t timeout_ms, struct arena *a, struct error *e)
@@ -76,7 +89,7 @@ static int get_key(
 	progress_begin(c->progress, "waiting until the key is agreed to", NULL, 0);
 	r = login_wait(l, timeout_ms, a, &key, e);
 	if (r == 0)
-		r = ovh_conf_store(l->conf, "consumer_key", key.consumer_key, a, &file, e);
+		r = keep(l, &key, a, &file, e);
 	if (r < 0)
 		return r;
 	progress_end(c->progress, "agreed");

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "error.h"
 #include "fd.h"
+#include "interrupt.h"
 #include "json.h"
 #include "native_reply.h"
 #include "node.h"
@@ -24,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 
 #define STATE_MAX (64 * KIB)
 #define WAIT_MS	  180000 /* a user becomes usable after seconds, at times a minute or two */
@@ -87,17 +89,16 @@ static bool read_kept(const struct signin *s, struct user *ret, struct arena *a)
 
 static int keep(const struct signin *s, const struct user *u, struct arena *a, struct error *e)
 {
-	const char *path = state_path(s, a), *dir = arena_printf(a, "%s/ovh", s->state_dir);
+	const char *path = state_path(s, a);
 	_buf_ out = BUF_INIT;
-	int r = mkdir_all(AT_FDCWD, dir, 0700);
+	int r;
 
 	buf_printf(&out, "{\"v\":1,\"id\":%" PRId64 ",\"username\":", u->id);
 	json_write_string(&out, u->name, strlen(u->name));
 	buf_adds(&out, ",\"password\":");
 	json_write_string(&out, u->password, strlen(u->password));
 	buf_adds(&out, "}\n");
-	if (r == 0)
-		r = file_replace(AT_FDCWD, path, out.data, out.len, 0600);
+	r = file_replace(AT_FDCWD, path, out.data, out.len, 0600);
 	explicit_bzero(out.data, out.len);
 	return r < 0 ? error_errno(e, r, "keeping the OpenStack user in %s", path) : 0;
 }
@@ -215,14 +216,42 @@ static int wait_for_user(const struct signin *s, struct arena *a, struct user *u
 	return 0;
 }
 
-/* renew: also where a password is kept. */
-static int find_or_make(
-	const struct signin *s, struct arena *a, bool renew, struct user *u, struct error *e)
+/* Of two runs at once on this machine one makes the user, and the other finds it kept. */
+static int lock(const struct signin *s, struct arena *a, int *ret, struct error *e)
 {
+	const char *dir = arena_printf(a, "%s/ovh", s->state_dir);
+	_close_ int fd = -1;
+	int r = mkdir_all(AT_FDCWD, dir, 0700);
+
+	if (r < 0)
+		return error_errno(e, r, "making %s", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(e, errno, "opening %s", dir);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (interrupted())
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+		if (errno != EINTR)
+			return error_errno(e, errno, "locking %s", dir);
+	}
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+/* refused: a password that is kept but does not work; NULL: whatever is kept is right. */
+static int find_or_make(const struct signin *s, struct arena *a, const char *refused,
+	struct user *u, struct error *e)
+{
+	_close_ int held = -1;
 	int r;
 
-	if (!renew && read_kept(s, u, a))
+	if (!refused && read_kept(s, u, a))
 		return 0;
+	r = lock(s, a, &held, e);
+	if (r < 0)
+		return r;
+	if (read_kept(s, u, a) && (!refused || strcmp(u->password, refused) != 0))
+		return 0; /* another run has seen to it meanwhile */
 	progress_begin(s->progress, "OpenStack user of the project", NULL, 0);
 	r = find_user(s, a, u, e);
 	if (r == 0)
@@ -310,7 +339,7 @@ int signin_complete(const struct signin *s, struct arena *a, struct os_access *r
 	k.auth_url = signin_auth_url(s->conf);
 	k.project_id = s->native->project;
 	if (!by_service_account(s->conf, &k)) {
-		r = find_or_make(s, a, false, &u, e);
+		r = find_or_make(s, a, NULL, &u, e);
 		if (r < 0)
 			return r;
 		take_user(s, &u, a, &k);
@@ -324,9 +353,9 @@ int signin_renew(const struct signin *s, struct arena *a, struct os_access *ret,
 	struct user u = {};
 	int r;
 
-	if (!ret->user_name || ret->oidc_client)
+	if (!ret->user_name || !ret->password || ret->oidc_client)
 		return 1;
-	r = find_or_make(s, a, true, &u, e);
+	r = find_or_make(s, a, ret->password, &u, e);
 	if (r == 0)
 		take_user(s, &u, a, ret);
 	return r;

@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""
+kbuild login, doctor, prices and its own OpenStack user against the double of OVH: test_native.py KBUILD, as root.
+In namespaces of its own, where the resolver of this machine asks the double's name server.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from lab import Double, wait_until  # first: it says where the others are
+from clients import enter, go_inside, inside
+from kbtest import Tap
+
+PROGRAM = str(Path(sys.argv[1]).resolve())
+DEFINITION = """#cloud-config
+kbuild:
+  name: web
+  base: {distribution: debian, release: trixie}
+  dns: {zone: example.com, records: ["@"]}
+  server: {cloud: ovh, region: GRA11, flavor: d2-2, volume: 20G}
+"""
+tap = Tap()
+
+
+class Home:
+    """A user's directory, with an ovh.conf for the double."""
+
+    numbers = iter(range(10 ** 6))
+
+    def __init__(self, scratch, d, way="key", **more):
+        self.dir = scratch / f"home{next(self.numbers)}"
+        self.dir.mkdir()
+        self.conf = self.dir / ".ovh.conf"
+        about = d.about
+        keys = {"key": ("application_key", "application_secret", "consumer_key"), "none": (),
+                "application": ("application_key", "application_secret"),
+                "service": ("client_id", "client_secret", "token_url")}[way]
+        keys = dict({k: about[k] for k in keys}, openstack_auth_url=about["auth_url"], **more)
+        self.conf.write_text(f"; mine\n[default]\nendpoint={about['url']}\n\n[{about['url']}]\n" + "".join(
+            f"{k}={v}\n" for k, v in keys.items()) + "\n[other]\nx = 1 # stays\n")
+        self.conf.chmod(0o600)
+        (self.dir / "web.yaml").write_text(DEFINITION)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OVH_", "OS_", "XDG_", "KBUILD_"))}
+        self.env.update(HOME=str(self.dir), NO_COLOR="1", LC_ALL="C.UTF-8", PATH="/usr/sbin:" + os.environ["PATH"])
+
+    def start(self, *args, **env):
+        return subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.dir, env=dict(self.env, **env), text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *args, timeout=180, **env):
+        child = self.start(*args, **env)
+        try:
+            out, err = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+            err += "\n(killed by the test)"
+        return subprocess.CompletedProcess(args, child.returncode, out, err)
+
+    def doctor(self, *args, **env):
+        """The findings by their names, and the exit status."""
+        done = self.run("doctor", *args, "--json", "--quiet", **env)
+        try:
+            return {c["check"]: c for c in json.loads(done.stdout)["checks"]}, done.returncode
+        except (json.JSONDecodeError, KeyError):
+            return {"?": {"verdict": "?", "text": done.stdout + done.stderr}}, done.returncode
+
+    def kept(self, d):
+        return self.dir / f".local/state/kbuild/ovh/{d.about['project']}.json"
+
+    def forget(self, *what):
+        for name in what or (".local", ".cache"):
+            shutil.rmtree(self.dir / name, ignore_errors=True)
+
+
+def fresh(d):
+    d.control("/reset", None, post=True)
+    d.control("/credential", {"rules": [{"method": m, "path": p} for m in ("GET", "POST", "PUT", "DELETE")
+                                        for p in ("/domain/zone/*", "/cloud/*")]})
+    d.control("/zone/example.com", {"delegated": None})
+    d.control("/users", {"polls": 0})
+    d.control("/project", {"expired": False, "status": "ok"})
+    d.set()
+
+
+def browse(url):
+    """What a person does: opens the page and agrees."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        answer.read()
+
+
+# --- login -------------------------------------------------------------------------------------------------------
+
+
+def secrets_of(d):
+    return [d.about[k] for k in ("application_secret", "client_secret", "consumer_key")]
+
+
+def login(d, scratch):
+    fresh(d)
+    home = Home(scratch, d, "application")
+    before = home.conf.read_text()
+    child = home.start("login", "ovh", "--project", d.about["project"], "--zone", "example.com", "--json")
+    first = json.loads(child.stdout.readline())
+    tap.equal((first["state"], home.conf.read_text()), ("pendingValidation", before),
+              "login: the page is told, and nothing is changed yet")
+    time.sleep(0.5)
+    browse(first["url"])
+    rest, err = child.communicate(timeout=60)
+    last = json.loads(rest)
+    tap.equal((child.returncode, last["state"], last["file"]), (0, "validated", str(home.conf)),
+              "login: it ends when somebody has agreed")
+    after = home.conf.read_text()
+    new = [line for line in after.splitlines() if line not in before.splitlines()]
+    tap.check([line.partition("=")[0] for line in new] == ["consumer_key", "project"] and
+              after.replace("\n".join(new) + "\n", "") == before,
+              "login: key and project are new, all else is as it was", after)
+    tap.equal(oct(home.conf.stat().st_mode & 0o777), "0o600", "login: the file is private")
+    key = new[0].partition("=")[2]
+    tap.check(not any(s in rest + err for s in [*secrets_of(d), key]), "login: no secret is printed")
+    findings, status = home.doctor("web.yaml")
+    rights = {c: f["verdict"] for c, f in findings.items() if c.startswith("right: ")}
+    tap.check(len(rights) == 18 and set(rights.values()) == {"ok"},
+              "login: the new key has each right that kbuild uses", findings)
+    tap.equal(status, 0, "login: and doctor is content")
+    done = home.run("login", "ovh", "--endpoint", d.about["url"], OVH_CONSUMER_KEY="x")
+    tap.check(done.returncode == 2 and "would hide" in done.stderr, "login: a key in the environment is in the way")
+
+
+def login_that_fails(d, scratch):
+    fresh(d)
+    home = Home(scratch, d, "application")
+    before = home.conf.read_text()
+    done = home.run("login", "ovh", "--timeout", "1s")
+    tap.check(done.returncode == 7 and "nobody agreed" in done.stderr and home.conf.read_text() == before,
+              "login: nobody agrees, nothing is changed", done.stderr)
+    child = home.start("login", "ovh", "--json")
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+    tap.equal((child.returncode, home.conf.read_text()), (130, before), "login: interrupted, nothing is changed")
+    wrong = Home(scratch, d, "none", application_key="nobodys", application_secret="x")
+    done = wrong.run("login", "ovh")
+    tap.check(done.returncode == 1 and "This application key is invalid" in done.stderr,
+              "login: an unknown application is told at once", done.stderr)
+    none = Home(scratch, d, "none")
+    done = none.run("login", "ovh", "--project", "p1", "--zone", "example.com", "--json")
+    page = json.loads(done.stdout)
+    tap.check(done.returncode == 0 and page["url"].startswith(d.about["url"].replace("/1.0", "/createToken/?GET="))
+              and "&POST=/domain/zone/example.com/refresh" in page["url"],
+              "login: without an application, the page that makes all keys", done.stdout)
+    done = Home(scratch, d, "service").run("login", "ovh")
+    tap.check(done.returncode == 2 and "--iam" in done.stderr, "login: a service account needs a policy instead")
+    tap.equal(home.run("login", "aws").returncode, 2, "login: only for clouds that it knows")
+
+
+def policy(d, scratch):
+    """The policy that is printed is enough: given to the service account, doctor finds nothing missing."""
+    fresh(d)
+    home = Home(scratch, d, "service", openstack_discovery=d.about["oidc_discovery"])
+    done = home.run("login", "ovh", "--iam", "--project", d.about["project"], "--zone", "example.com")
+    printed = json.loads(done.stdout)
+    actions = [a["action"] for a in printed["permissions"]["allow"]]
+    tap.equal(printed["resources"], [{"urn": f"urn:v1:eu:resource:publicCloudProject:{d.about['project']}"},
+                                     {"urn": "urn:v1:eu:resource:dnsZone:example.com"}],
+              "iam: for this project and this zone only")
+    d.control("/client", {"actions": actions})
+    findings, status = home.doctor("web.yaml", "--project", d.about["project"])
+    bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.equal((status, bad), (0, {}), "iam: with exactly these actions all is well")
+    d.control("/client", {"actions": [a for a in actions if a != "dnsZone:apiovh:record/get"]})
+    findings, status = home.doctor("web.yaml", "--project", d.about["project"])
+    tap.check(status == 1 and findings["right: see its records"]["verdict"] == "fail",
+              "iam: one that is taken away is named", findings)
+    tap.check("--iam" in findings["right: see its records"].get("mend", ""), "iam: with what mends it")
+    tap.equal([u for u in d.control("/cloud")["users"] if u["description"] == "kbuild"], [],
+              "iam: a service account needs no OpenStack user")
+    d.control("/client", {"actions": ["*"]})
+
+
+# --- doctor ------------------------------------------------------------------------------------------------------
+
+# What is wrong: how, and which finding tells it with which verdict and words; and what is written of the mend.
+WRONG = [
+    ("the clock is ten minutes off", ("/world", {"skew": 600}), "clock", "warn", "behind", "timedatectl"),
+    ("a rule is missing", ("/credential", {"rules": [{"method": m, "path": p} for m, p in (
+        ("GET", "/cloud/*"), ("POST", "/cloud/*"), ("GET", "/domain/zone/*"), ("POST", "/domain/zone/example.com/record"),
+        ("PUT", "/domain/zone/*"), ("DELETE", "/domain/zone/*"))]}),
+     "right: publish the zone", "fail", "POST /domain/zone/example.com/refresh is not allowed",
+     "kbuild login ovh --project"),
+    ("the region is not activated", ("/region/GRA11", {"active": False}), "region", "fail",
+     "'GRA11' is not activated", None),
+    ("the region is a local zone", ("/region/GRA11", {"kind": "localzone"}), "region", "fail",
+     "local zone, where OVH takes no images", None),
+    ("the region is down", ("/region/GRA11", {"status": "MAINTENANCE"}), "region", "fail", "MAINTENANCE", None),
+    ("the flavor is sold out", ("/region/GRA11", {"flavors": {"d2-2": {"available": False}}}), "flavor", "fail",
+     "sold out", None),
+    ("no server more", ("/region/GRA11", {"limits": {"instances": 0}}), "quota: servers", "fail", "0 of 0 used",
+     "Quota and Regions"),
+    ("little room for volumes", ("/region/GRA11", {"limits": {"gigabytes": 10}}), "quota: volumes (GB)", "fail",
+     "0 of 10 used, 20 wanted", None),
+    ("the project is suspended", ("/project", {"status": "suspended"}), "project", "fail", "'suspended'", None),
+    ("the zone is asked of others", ("/zone/example.com", {"delegated": ["ns1.example.net.", "ns2.example.net."]}),
+     "delegation", "fail", "are seen by nobody", "name servers to"),
+    ("the zone was never published", ("/zone/example.com", {"knobs": {"never_deploys": True}}), "published", "warn",
+     "not served yet", "kbuild dns sync"),
+]
+
+
+def mend_world(d):
+    d.control("/world", {"skew": 0.0})
+    d.control("/region/GRA11", {"active": True, "kind": "region", "status": "UP",
+                                "flavors": {"d2-2": {"available": True}},
+                                "limits": {"instances": 20, "gigabytes": 2000}})
+    fresh(d)
+
+
+def doctor(d, scratch):
+    fresh(d)
+    home = Home(scratch, d)
+    findings, status = home.doctor("web.yaml")
+    bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.equal((status, bad), (0, {}), "doctor: all is well")
+    tap.note(f"calls of a first doctor, with signing in: {len(d.calls())}")
+    d.control("/log/clear", None, post=True)
+    home.doctor("web.yaml")
+    tap.check(len(d.calls()) <= 18, f"doctor: {len(d.calls())} calls the second time", d.calls())
+    for what, (path, data), check, verdict, words, mend in WRONG:
+        mend_world(d)
+        d.control(path, data)
+        findings, status = home.doctor("web.yaml")
+        found = findings.get(check, {})
+        tap.check(found.get("verdict") == verdict and words in found.get("text", "") and
+                  (not mend or mend in found.get("mend", "")) and status == (verdict == "fail"),
+                  f"doctor: {what}", json.dumps({"status": status, "found": found, "all": findings}, indent=1))
+    mend_world(d)
+
+
+def doctor_without(d, scratch):
+    fresh(d)
+    findings, status = Home(scratch, d, "none").doctor("--cloud", "ovh")
+    tap.check(status == 1 and findings["configuration"]["mend"] == "kbuild login ovh",
+              "doctor: no keys: says where it looked, and what makes them", findings)
+    findings, status = Home(scratch, d, "application").doctor("--cloud", "ovh")
+    tap.check(status == 1 and "'consumer_key' is missing" in findings["configuration"]["text"] and
+              ".ovh.conf:6" in findings["configuration"]["text"], "doctor: half of the keys, with their lines", findings)
+    home = Home(scratch, d)
+    home.conf.chmod(0o644)
+    findings, status = home.doctor("--cloud", "ovh", "--region", "GRA11")
+    tap.check(findings["configuration"]["verdict"] == "ok" or status == 0, "doctor: a file that others read is no failure")
+    done = home.run("doctor", "--cloud", "ovh", "--region", "GRA11", "--quiet")
+    tap.check("chmod 600" in done.stdout and done.returncode == 0, "doctor: but is told", done.stdout)
+    tap.check(not any(s in done.stdout + done.stderr for s in secrets_of(d)), "doctor: no secret is printed")
+    wrong = Home(scratch, d, "none", application_key=d.about["application_key"], application_secret="wrong",
+                 consumer_key=d.about["consumer_key"])
+    findings, status = wrong.doctor("--cloud", "ovh")
+    tap.check(status == 1 and "Invalid signature" in findings["credential"]["text"],
+              "doctor: a wrong secret is told", findings)
+    done = wrong.run("doctor", "--cloud", "aws")
+    tap.check(done.returncode == 2 and "there is no cloud 'aws'" in done.stderr, "doctor: a cloud that is none")
+
+
+def activate(d, scratch):
+    fresh(d)
+    home = Home(scratch, d)
+    done = home.run("doctor", "--cloud", "ovh", "--activate", "DE1")
+    tap.check(done.returncode == 0 and "DE1" in done.stdout, "doctor activates a region that it is told to", done.stderr)
+    tap.check(wait_until(lambda: home.doctor("--cloud", "ovh", "--region", "DE1")[0]["region"]["verdict"] == "ok"),
+              "and it is there")
+    tap.equal(home.run("doctor", "--cloud", "ovh", "--activate", "../x").returncode, 2, "no name of a region")
+    done = home.run("doctor", "--cloud", "ovh", "--activate", "MARS1")
+    tap.check(done.returncode in (1, 5), "no such region", done.stderr)
+
+
+def doctor_openstack(d, scratch):
+    fresh(d)
+    home = Home(scratch, d, "none")
+    about = d.about
+    env = {"OS_AUTH_URL": about["auth_url"], "OS_USERNAME": about["user"], "OS_PASSWORD": about["password"],
+           "OS_PROJECT_ID": about["project"], "OS_USER_DOMAIN_NAME": "Default", "OS_REGION_NAME": "GRA11"}
+    findings, status = home.doctor("--cloud", "openstack", **env)
+    bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.check(status == 0 and not bad and "quota: servers" in findings and "security groups" in findings,
+              "doctor: an OpenStack that is well", findings)
+    home.forget(".cache")  # the token
+    findings, status = home.doctor("--cloud", "openstack", **dict(env, OS_PASSWORD="wrong"))
+    tap.check(status == 1 and findings["signing in"]["verdict"] == "fail", "doctor: a wrong password", findings)
+    findings, status = home.doctor("--cloud", "openstack")
+    tap.check(status == 1 and findings["configuration"]["verdict"] == "fail", "doctor: no way to sign in", findings)
+
+
+# --- kbuild's own OpenStack user ---------------------------------------------------------------------------------
+
+
+def ours(d):
+    return [u for u in d.control("/cloud")["users"] if u["description"] == "kbuild"]
+
+
+def signs_in(home):
+    findings, _ = home.doctor("--cloud", "ovh", "--region", "GRA11")
+    return findings.get("signing in", {}).get("verdict") == "ok", findings
+
+
+def own_user(d, scratch):
+    fresh(d)
+    home = Home(scratch, d)
+    d.control("/users", {"polls": 2})
+    good, findings = signs_in(home)
+    tap.check(good, "user: it is made, waited for, and signs in", findings)
+    users = ours(d)
+    tap.equal([sorted(u["roles"]) for u in users], [sorted(
+        ["image_operator", "compute_operator", "network_operator", "network_security_operator", "volume_operator"])],
+        "user: one, with the roles that are needed")
+    kept = home.kept(d)
+    tap.equal((oct(kept.stat().st_mode & 0o777), oct(kept.parent.stat().st_mode & 0o777)), ("0o600", "0o700"),
+              "user: its password is kept privately")
+    d.control("/log/clear", None, post=True)
+    home.forget(".cache")
+    tap.check(signs_in(home)[0] and not [c for c in d.calls() if "/user" in c], "user: the next run asks nothing about it")
+    home.forget()
+    tap.check(signs_in(home)[0] and len(ours(d)) == 1, "user: a lost password is made anew, for the same user", ours(d))
+    # Somebody else's laptop has made another password: ours is refused.
+    document = json.loads(kept.read_text())
+    kept.write_text(json.dumps(dict(document, password="of yesterday")))
+    home.forget(".cache")
+    good, findings = signs_in(home)
+    tap.check(good and len(ours(d)) == 1 and json.loads(kept.read_text())["password"] != "of yesterday",
+              "user: a refused password is made anew", findings)
+
+
+def two_at_once(d, scratch):
+    fresh(d)
+    home = Home(scratch, d)
+    children = [home.start("doctor", "--cloud", "ovh", "--region", "GRA11", "--json", "--quiet") for _ in range(4)]
+    ends = [c.communicate(timeout=120)[0] for c in children]
+    good = [next(f for f in json.loads(out)["checks"] if f["check"] == "signing in")["verdict"] for out in ends]
+    tap.equal((good, len(ours(d))), (["ok"] * 4, 1), "user: four runs at once make one")
+
+
+def crashes(d, scratch):
+    """Killed at each call that the first signing in makes, in three ways; run again: one user, and it works."""
+    fresh(d)
+    home = Home(scratch, d)
+    signs_in(home)
+    calls = [c for c in d.calls() if "/user" in c]
+    cases = 0
+    for n in range(len(calls)):
+        for way in ("before", "after", "lost"):
+            fresh(d)
+            home.forget()
+            child = home.start("doctor", "--cloud", "ovh", "--region", "GRA11", "--quiet")
+            d.fault(r"^(GET|POST) /1.0/cloud/project/[0-9a-f]+/user", "kill", skip=n, way=way, pid=child.pid)
+            child.communicate(timeout=60)
+            good, findings = signs_in(home)
+            cases += 1
+            if child.returncode != -signal.SIGKILL or not good or len(ours(d)) != 1:
+                tap.check(False, f"user: killed at call {n} ({way})", [child.returncode, ours(d), findings])
+    tap.check(cases == 3 * len(calls) >= 9, f"user: killed at each of {len(calls)} calls in three ways, "
+              f"{cases} cases: one user, and it signs in", calls)
+    for kind, more in (("reset", {"after": True}), ("half", {}), ("html", {"after": True}), ("reset", {})):
+        fresh(d)
+        home.forget()
+        d.fault("^POST /1.0/cloud/project/[0-9a-f]+/user$", kind, **more)
+        first = signs_in(home)[0]
+        good = first or signs_in(home)[0]
+        tap.equal((good, len(ours(d))), (True, 1), f"user: the answer is lost ({kind}): one user all the same")
+
+
+def main():
+    if not inside():
+        go_inside()
+    scratch = Path(tempfile.mkdtemp(prefix="kbuild-native-"))
+    enter(scratch, ["localhost"])
+    (scratch / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    subprocess.run(["mount", "--bind", scratch / "resolv.conf", "/etc/resolv.conf"], check=True)
+    d = Double("--dns-port", 53)
+    try:
+        for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, own_user,
+                     two_at_once, crashes):
+            test(d, scratch)
+    finally:
+        d.stop()
+        shutil.rmtree(scratch, ignore_errors=True)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
