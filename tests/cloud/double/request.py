@@ -70,6 +70,7 @@ class Request:
         self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.pairs = parse_qsl(query, keep_blank_values=True)
         self.body = b""  # when it was read whole
+        self.versions = []  # headers that tell the microversion
 
 
 class Answer:
@@ -77,6 +78,7 @@ class Answer:
 
     def __init__(self, status=200, body=None, headers=(), kind=None, file=None):
         self.status, self.body, self.headers, self.file = status, body, list(headers), file
+        self.ids = None  # names of the headers with the request's id; None: as the service has them
         self.kind = kind or "application/json"
 
     def data(self):

@@ -45,7 +45,7 @@ class Port:
 
 class Rule:
     def __init__(self, group, direction, ethertype, protocol=None, low=None, high=None, prefix=None,
-                 remote=None, description=""):
+                 remote=None, description=None):
         self.id, self.group = str(uuid.uuid4()), group
         self.direction, self.ethertype, self.protocol = direction, ethertype, protocol
         self.low, self.high, self.prefix, self.remote = low, high, prefix, remote

@@ -7,7 +7,7 @@ from ..cloud.flavors import VOLUME_TYPES
 from ..cloud.volume import Volume
 from ..request import Answer
 from .catalog import host_of
-from .errors import Refusal
+from .errors import EXPLAINED, Refusal
 from .ids import id_of
 from .microversion import VOLUME_HIGHEST
 from .router import service
@@ -15,9 +15,9 @@ from .schema import check
 
 ROLE = "volume_operator"
 TEXT = {"type": ["string", "null"], "max": 255}
-SIZE = {"any": [{"type": "integer"}, {"type": "string", "match": re.compile("^[0-9]+$")}, {"type": "null"}]}
+SIZE = {"type": ["integer", "string", "null"], "match": re.compile("^[0-9]+$"), "least": 1}
 CREATE = {"type": "object", "required": ["volume"], "properties": {
-    "volume": {"type": "object", "properties": {
+    "volume": {"type": "object", "open": True, "properties": {
         "name": TEXT, "description": TEXT, "display_name": TEXT, "display_description": TEXT, "size": SIZE,
         "availability_zone": TEXT, "source_volid": TEXT, "consistencygroup_id": TEXT, "volume_type": TEXT,
         "metadata": {"type": ["object", "null"], "others": (re.compile("^.{1,255}$"), {"type": "string",
@@ -41,7 +41,8 @@ def versions(world, request, path, region=None):
                      {"rel": "self", "href": url}],
            "media-types": [{"base": "application/json",
                             "type": "application/vnd.openstack.volume+json;version=3"}]}
-    return Answer(300 if path in ("", "/") else 200, {"versions": [one]})
+    return Answer(300 if path in ("", "/") else 200, {"versions": [one]},
+                  [("OpenStack-API-Version", "volume 3.0"), ("Vary", "OpenStack-API-Version")])
 
 
 def find(ctx, id):
@@ -82,13 +83,8 @@ def volume_create(ctx):
     given = ctx.body["volume"]
     size = given.get("size")
     if size is None and not given.get("snapshot_id"):
-        raise Refusal(400, f"Invalid volume size provided for create request: {size} (size argument must be an integer "
-                      "(or string representation of an integer) and greater than zero).")
+        raise Refusal(400, EXPLAINED[400])
     size = int(size or 1)
-    if size <= 0:
-        raise Refusal(400, f"Invalid input received: Invalid volume size provided for create request: {size} "
-                           "(size argument must be an integer (or string representation of an integer) and "
-                           "greater than zero).")
     kind = given.get("volume_type") or VOLUME_TYPES[0][0]
     if kind not in [name for name, _ in VOLUME_TYPES]:
         raise Refusal(404, f"Volume type with name {kind} could not be found.")
@@ -101,7 +97,7 @@ def volume_create(ctx):
     if given.get("imageRef"):
         volume.image, volume.bootable = given["imageRef"], True
     ctx.region.volumes[volume.id] = volume
-    shown = show(ctx, volume)
+    shown = dict(show(ctx, volume), updated_at=None)
     del shown["os-vol-tenant-attr:tenant_id"]
     volume.create(ctx.world.delays["volume"])
     return {"volume": shown}
@@ -182,9 +178,11 @@ def volume_delete(ctx, id):
     if volume.status not in ("available", "error", "error_restoring", "error_extending", "error_managing"):
         raise Refusal(400, "Invalid volume: Volume status must be available or error or error_restoring or "
                            "error_extending or error_managing and must not be migrating, attached, belong to a "
-                           "group, have snapshots or be disassociated from snapshots after volume transfer.")
+                           "group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.")
     volume.delete(ctx.world.delays["volume"])
-    return Answer(202, None)
+    done = Answer(202, None)
+    done.ids = ("x-openstack-request-id",)
+    return done
 
 
 @service("volume", "POST", "/volumes/{id}/metadata", role=ROLE)
@@ -218,7 +216,7 @@ def volume_action(ctx, id):
 
 def type_shown(name):
     return {"id": str(uuid.UUID(id_of("volume type", name))), "name": name, "description": None, "is_public": True,
-            "extra_specs": {}, "os-volume-type-access:is_public": True, "qos_specs_id": None}
+            "extra_specs": {}, "os-volume-type-access:is_public": True}
 
 
 @service("volume", "GET", "/types")

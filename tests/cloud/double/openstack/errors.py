@@ -23,12 +23,18 @@ EXPLAINED = {
     404: "The resource could not be found.",
     405: "The method %s is not allowed for this resource. ",
     410: "This resource is no longer available.  No forwarding address is given.",
-    415: "The request media type %s is not supported by this server.",
+    409: "There was a conflict when trying to complete your request.",
+    415: "The request media type %s is not supported by this server. ",
     500: "The server has either erred or is incapable of performing the requested operation."}
 
 
+UNAUTHORIZED_IDS = {"image": (), "compute": ("x-openstack-request-id", "x-compute-request-id"),
+                    "network": ("x-openstack-request-id",), "volume": ("x-openstack-request-id",),
+                    "object-store": ()}
+
+
 class Refusal(Exception):
-    """status, words; kind: Neutron's type of error."""
+    """status, words; kind: Neutron's type of error, "detail": the words stand behind webob's own."""
 
     def __init__(self, status, message="", kind=None, headers=()):
         super().__init__(message)
@@ -57,7 +63,7 @@ def webob(request, status, message="", detail="", headers=()):
         words = words % (request.method if status == 405 else request.headers.get("Content-Type", ""))
     kind = offers(request.headers.get("Accept"), ("text/html", "application/json"))
     if kind == "text/html":
-        body = f"{html.escape(words, False) if not message else words}<br /><br />\n{detail}\n\n"
+        body = f"{html.escape(words)}<br /><br />\n{html.escape(detail)}\n\n"
         text = (f"<html>\n <head>\n  <title>{status} {title}</title>\n </head>\n <body>\n"
                 f"  <h1>{status} {title}</h1>\n  {body}\n </body>\n</html>")
         return Answer(status, text, headers, "text/html; charset=UTF-8")
@@ -75,6 +81,8 @@ def keystone(request, r):
 
 
 def glance(request, r):
+    if r.kind == "detail":
+        return webob(request, r.status, "", r.message, r.headers)
     return webob(request, r.status, r.message, headers=r.headers)
 
 
@@ -106,8 +114,17 @@ def answer(service, request, refusal):
     return FORMS[service](request, refusal)
 
 
-def unauthorized(auth_url):
-    """keystonemiddleware's, the same before every service."""
-    return Answer(401, {"error": {"code": 401, "title": "Unauthorized",
-                                  "message": "The request you have made requires authentication."}},
-                  [("WWW-Authenticate", f'Keystone uri="{auth_url}"')])
+def challenge(auth_url):
+    return "WWW-Authenticate", f'Keystone uri="{auth_url}"'
+
+
+def unauthorized(service, request, auth_url):
+    """keystonemiddleware's answer; before Glance it lets the request through, and Glance's own gate refuses it."""
+    if service == "image":
+        done = webob(request, 401)
+    else:
+        done = Answer(401, {"error": {"code": 401, "title": "Unauthorized",
+                                      "message": "The request you have made requires authentication."}})
+    done.headers.append(challenge(auth_url))
+    done.ids = UNAUTHORIZED_IDS[service]
+    return done

@@ -5,7 +5,7 @@ from ..request import Answer, CutShort
 from . import (cinder, glance, glance_data, keystone, neutron, neutron_groups, nova,  # noqa: F401 (their routes)
                nova_servers, oidc, router, swift)
 from .catalog import AUTH, host_of, which
-from .errors import Refusal, answer, unauthorized, webob
+from .errors import Refusal, answer, challenge, unauthorized, webob
 from .microversion import negotiate
 
 VERSIONS = {"identity": keystone.versions, "image": glance.versions, "compute": nova.versions,
@@ -63,6 +63,7 @@ def prepare(world, service, region_name, request):
     ctx.base = world.endpoint(host) + path[0]
     if token and token.project:
         token.project.settle()
+    request.versions = ctx.headers  # refusals have them, too
     negotiate(ctx)
     if route.role and not ctx.may(route.role):
         forbid(service, route)
@@ -90,7 +91,7 @@ def carry_out(world, request, service, region):
         told = VERSIONS[service](world, request, request.path, region_of(world, None, region)) \
             if region else VERSIONS[service](world, request, request.path)
     if told is not None:
-        return told
+        return identified(service, told)
     try:
         return identified(service, called(world, request, service, region))
     except CutShort:
@@ -109,23 +110,36 @@ def called(world, request, service, region):
             return router.call(ctx, route, parts)
     except Refusal as r:
         if r.kind == "no token":
-            return unauthorized(world.endpoint(AUTH) + "/v3")
+            return unauthorized(service, request, world.endpoint(AUTH) + "/v3")
         if r.kind == "no route":
             return no_route(service, request, r)
-        return answer(service, request, r)
+        done = answer(service, request, r)
+        if service == "identity" and r.status == 401:
+            done.headers.append(challenge(world.endpoint(AUTH) + "/v3"))
+        done.headers += request.versions
+        return done
+
+
+NOT_FOUND = ("<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>The requested URL "
+             "was not found on the server. If you entered the URL manually please check your spelling and try "
+             "again.</p>\n")
 
 
 def no_route(service, request, r):
     """Where nothing is, each framework answers for itself."""
     if service == "identity":
-        return answer(service, request, r)
+        return Answer(r.status, NOT_FOUND, kind="text/html; charset=utf-8")
     if service == "network":
-        return Answer(404, "The resource could not be found.", kind="text/plain")
-    return webob(request, r.status)
+        return answer(service, request, Refusal(404, "The resource could not be found.", kind="HTTPNotFound"))
+    done = webob(request, r.status)
+    done.ids = REQUEST_ID[service] if service == "compute" else ("x-openstack-request-id",)
+    return done
 
 
 def identified(service, done):
-    if service != "identity":
-        for name in REQUEST_ID[service]:
-            done.headers.append((name, "req-" + str(uuid.uuid4())))
+    """Headers that every answer has, unless it came from the middleware before the service."""
+    names = done.ids if done.ids is not None else REQUEST_ID[service]
+    done.headers += [(name, "req-" + str(uuid.uuid4())) for name in names]
+    if service == "identity":
+        done.headers.append(("Vary", "X-Auth-Token"))
     return done

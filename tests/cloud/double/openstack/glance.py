@@ -171,7 +171,8 @@ def image_list(ctx):
     key = key or ctx.query.get("sort_key", "created_at")
     direction = direction or ctx.query.get("sort_dir", "desc")
     if key not in ("name", "created_at", "updated_at", "status", "size", "id", "disk_format", "container_format"):
-        raise Refusal(400, f"Unsupported sort_key: {key}")
+        raise Refusal(400, f"Invalid sort key: {key}. It must be one of the following: name, status, container_format, "
+                           "disk_format, size, id, created_at, updated_at.")
     exact = {"created_at": lambda i: i.created, "updated_at": lambda i: i.updated}.get(
         key, lambda i: show(i).get(key) or "")
     found.sort(key=lambda i: (exact(i), i.id), reverse=direction == "desc")
@@ -179,7 +180,7 @@ def image_list(ctx):
     if "marker" in ctx.query:
         ids = [i.id for i in found]
         if ctx.query["marker"] not in ids:
-            raise Refusal(400, "Invalid marker, image %s not found." % ctx.query["marker"])
+            raise Refusal(400, "No image found with ID %s" % ctx.query["marker"])
         found = found[ids.index(ctx.query["marker"]) + 1:]
     body = {"images": [show(i) for i in found[:limit]], "first": "/v2/images", "schema": "/v2/schemas/images"}
     query = "&".join(f"{k}={v}" for k, v in ctx.request.pairs if k != "marker")
@@ -232,7 +233,7 @@ def apply(image, change):
     if op != "remove":
         check_property(name, change.get("value"))
     if op != "add" and name not in image.properties:
-        raise Refusal(409, f"Property {name} does not exist.")
+        raise Refusal(409, f"Property {name} does not exist.", kind="detail")
     if op == "remove":
         del image.properties[name]
     else:
@@ -241,6 +242,8 @@ def apply(image, change):
 
 @service("image", "DELETE", "/images/{id}", role="image_operator")
 def image_delete(ctx, id):
+    if id not in ctx.region.images:
+        raise Refusal(404, f"Failed to find image {id} to delete")
     image = own(ctx, id, "delete")
     if image.base["protected"]:
         raise Refusal(403, f"Image {id} is protected and cannot be deleted.")
@@ -308,4 +311,6 @@ def versions(world, request, path, region=None):
     supported = [f"v2.{n}" for n in (15, 13, 12, 11, 10, 9, 7, 6, 5, 4, 3, 2, 1, 0)]
     found = [{"id": v, "status": "CURRENT" if v == supported[0] else "SUPPORTED",
               "links": [{"rel": "self", "href": url}]} for v in supported]
-    return Answer(300 if path in ("", "/") else 200, {"versions": found})
+    done = Answer(300 if path in ("", "/") else 200, {"versions": found})
+    done.ids = ()
+    return done

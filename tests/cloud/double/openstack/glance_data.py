@@ -114,8 +114,10 @@ def image_import(ctx, id):
     image = own(ctx, id, "import")
     method = (ctx.body or {}).get("method") or {}
     if method.get("name") == "glance-direct":
+        if image.status == "active":
+            raise Refusal(409, "Image with status active cannot be target for import")
         if image.status != "uploading" or image.staged is None:
-            raise Refusal(409, f"Image needs to be staged before 'glance-direct' method can be used")
+            raise Refusal(409, "Image needs to be staged before 'glance-direct' method can be used")
         sink, image.staged = image.staged, None
         image.status = "importing"
 
@@ -126,7 +128,7 @@ def image_import(ctx, id):
         image.task = (time.monotonic() + ctx.world.delays["import"], done)
     elif method.get("name") == "web-download":
         if image.status != "queued":
-            raise Refusal(409, f"Image needs to be in 'queued' state to use 'web-download' method")
+            raise Refusal(409, "Image needs to be in 'queued' state to use 'web-download' method")
         image.status = "importing"
         threading.Thread(target=fetch, args=(ctx, image, method.get("uri", "")), daemon=True).start()
     else:

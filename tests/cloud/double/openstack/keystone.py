@@ -61,8 +61,10 @@ def by_credential(world, part):
             continue
         if part.get("secret") != credential.secret or credential.user.deleted or \
                 (credential.expires and credential.expires <= world.now()):
-            break
+            raise Refusal(401, REFUSED)
         return credential.user, credential
+    if "id" in part:
+        raise Refusal(404, f"Could not find Application Credential: {part['id']}.")
     raise Refusal(401, REFUSED)
 
 
@@ -138,7 +140,7 @@ def token_make(ctx):
 def subject(ctx):
     token = ctx.world.tokens.find(ctx.world, ctx.request.headers.get("X-Subject-Token"))
     if token is None:
-        raise Refusal(404, "Failed to validate token")
+        raise Refusal(404, "Could not recognize Fernet token")
     return token
 
 
@@ -232,7 +234,7 @@ def credential_shown(ctx, c, secret=False):
              "roles": [{"id": id_of("role", r), "name": r, "domain_id": None} for r in roles],
              "links": {"self": f"{ctx.base}/users/{c.user.openstack_id}/application_credentials/{c.id}"}}
     if secret:
-        shown["secret"] = c.secret
+        shown.update({"secret": c.secret, "user_id": c.user.openstack_id, "unrestricted": c.unrestricted or None})
     return shown
 
 

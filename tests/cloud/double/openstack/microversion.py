@@ -41,9 +41,15 @@ def negotiate(ctx):
     else:
         version = numbers(text)
         if not low <= version <= high:
+            announce(ctx, version)
             raise Refusal(406, f"Version {text} is not supported by the API. Minimum is {low[0]}.{low[1]} and "
                                f"maximum is {high[0]}.{high[1]}.")
     ctx.version = version
+    announce(ctx, version)
+
+
+def announce(ctx, version):
+    """In the headers of the answer; of a refusal, too."""
     shown = f"{version[0]}.{version[1]}"
     ctx.headers.append(("OpenStack-API-Version", f"{ctx.service} {shown}"))
     if ctx.service == "compute":

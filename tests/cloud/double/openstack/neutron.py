@@ -19,8 +19,9 @@ def versions(world, request, path, region=None):
     if request.method != "GET" or path not in ("", "/"):
         return None
     url = world.endpoint(host_of("network", region.name)) + "/v2.0/"
-    return Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT",
-                                      "links": [{"rel": "self", "href": url}]}]})
+    done = Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": [{"rel": "self", "href": url}]}]})
+    done.ids = ()
+    return done
 
 
 def absent(kind, id):
@@ -192,7 +193,7 @@ def port_shown(ctx, p):
             "fixed_ips": p.fixed, "allowed_address_pairs": [], "extra_dhcp_opts": [],
             "security_groups": [g.id for g in p.groups] if p.security else [],
             "port_security_enabled": p.security, "binding:vnic_type": "normal", "description": p.description,
-            "qos_policy_id": None, "tags": p.tags, "created_at": stamp(p.created), "updated_at": stamp(p.created),
+            "tags": p.tags, "created_at": stamp(p.created), "updated_at": stamp(p.created),
             "revision_number": 1}
 
 

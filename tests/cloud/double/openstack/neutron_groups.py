@@ -18,16 +18,16 @@ def rule_shown(r):
             "ethertype": r.ethertype, "direction": r.direction, "protocol": r.protocol, "port_range_min": r.low,
             "port_range_max": r.high, "remote_ip_prefix": r.prefix,
             "normalized_cidr": str(ipaddress.ip_network(r.prefix, strict=False)) if r.prefix else None,
-            "remote_group_id": r.remote, "remote_address_group_id": None, "standard_attr_id": 1,
-            "description": r.description, "tags": [], "created_at": stamp(r.created),
+            "remote_group_id": r.remote, "remote_address_group_id": None,
+            "description": r.description, "created_at": stamp(r.created),
             "updated_at": stamp(r.created), "revision_number": 0}
 
 
 def group_shown(g):
     project = g.region.project.id
     return {"id": g.id, "name": g.name, "description": g.description, "tenant_id": project, "project_id": project,
-            "stateful": True, "shared": False, "standard_attr_id": 1, "tags": g.tags,
-            "security_group_rules": [rule_shown(r) for r in g.rules()], "created_at": stamp(g.created),
+            "stateful": True, "shared": False, "tags": g.tags,
+            "security_group_rules": [dict(rule_shown(r), tags=[], standard_attr_id=1) for r in g.rules()], "created_at": stamp(g.created),
             "updated_at": stamp(g.updated), "revision_number": g.revision}
 
 
@@ -128,7 +128,7 @@ def check_prefix(prefix, ethertype):
     try:
         net = ipaddress.ip_network(prefix, strict=False)
     except ValueError:
-        bad("remote_ip_prefix", prefix, f"'{prefix}' is not a valid IP subnet.")
+        raise Refusal(400, f"Invalid CIDR {prefix} given as IP prefix.", kind="InvalidCIDR") from None
     if (net.version == 6) != (ethertype == "IPv6"):
         raise Refusal(400, f"Conflicting value ethertype {ethertype} for CIDR {prefix}",
                       kind="SecurityGroupRuleParameterConflict")
@@ -142,7 +142,7 @@ def rule_create(ctx):
                   "remote_ip_prefix", "remote_group_id", "description", "tenant_id", "project_id",
                   "remote_address_group_id"), ("security_group_id", "direction"))
     if given["direction"] not in ("ingress", "egress"):
-        bad("direction", given["direction"], f"'{given['direction']}' is not in ['ingress', 'egress'].")
+        bad("direction", given["direction"], f"{given['direction']} is not in valid_values.")
     ethertype = {"ipv4": "IPv4", "ipv6": "IPv6"}.get(str(given.get("ethertype", "IPv4")).lower())
     if ethertype is None:
         raise Refusal(400, f"Security group rule for ethertype '{given['ethertype']}' not supported. Allowed values "

@@ -20,18 +20,21 @@ def versions(world, request, path, region=None):
     root = world.endpoint(host_of("compute", region.name))
 
     def one(id, status, high):
-        version = id[1:] + "/"
         return {"id": id, "status": status, "version": high, "min_version": "2.1" if high else "",
                 "updated": "2013-07-23T11:33:21Z" if high else "2011-01-21T11:33:21Z",
-                "links": [{"rel": "self", "href": f"{root}/{'v2.1' if high else 'v2'}/"}]} if version else {}
+                "links": [{"rel": "self", "href": f"{root}/{'v2.1' if high else 'v2'}/"}]}
     if path in ("", "/"):
-        return Answer(200, {"versions": [one("v2.0", "SUPPORTED", ""),
+        done = Answer(200, {"versions": [one("v2.0", "SUPPORTED", ""),
                                          one("v2.1", "CURRENT", region.microversion)]})
+        done.ids = ()
+        return done
     shown = one("v2.1", "CURRENT", region.microversion) if "1" in path else one("v2.0", "SUPPORTED", "")
     shown["links"].append({"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
     shown["media-types"] = [{"base": "application/json",
                              "type": "application/vnd.openstack.compute+json;version=2.1"}]
-    return Answer(200, {"version": shown})
+    return Answer(200, {"version": shown}, [
+        ("OpenStack-API-Version", "compute 2.1"), ("X-OpenStack-Nova-API-Version", "2.1"),
+        ("Vary", "OpenStack-API-Version, X-OpenStack-Nova-API-Version")])
 
 
 def links(ctx, kind, id):
@@ -179,14 +182,23 @@ def zones(ctx):
 # --- key pairs ----------------------------------------------------------------------------------------
 
 
+def key_bytes(text):
+    """Of a line as sshd reads it: the bytes begin with the kind that the line says."""
+    words = text.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        size = int.from_bytes(blob[:4], "big")
+        if blob[4:4 + size] != words[0].encode() or (size == 11 and len(blob) != 51):
+            raise ValueError
+    except (IndexError, ValueError):
+        raise Refusal(400, "Keypair data is invalid: failed to generate fingerprint") from None
+    return blob
+
+
 class Keypair:
     def __init__(self, user, name, public_key):
         self.id, self.user, self.name, self.public_key = name, user, name, public_key
-        try:
-            blob = base64.b64decode(public_key.split()[1])
-            digest = hashlib.md5(blob).hexdigest()
-        except (IndexError, ValueError):
-            raise Refusal(400, "Keypair data is invalid: failed to generate fingerprint") from None
+        digest = hashlib.md5(key_bytes(public_key)).hexdigest()
         self.fingerprint = ":".join(digest[i:i + 2] for i in range(0, 32, 2))
 
 

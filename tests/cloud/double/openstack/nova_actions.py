@@ -135,7 +135,7 @@ def attachment_list(ctx, id):
 def attachment_get(ctx, id, volume):
     server = find(ctx, id)
     if volume not in server.attachments:
-        raise Refusal(404, f"volume_id not found: {volume}")
+        raise Refusal(404, f"Instance {id} is not attached to volume {volume}")
     return {"volumeAttachment": attachment(ctx, server, volume)}
 
 
@@ -149,6 +149,8 @@ def attachment_create(ctx, id):
         raise Refusal(404, f"Volume {given['volumeId']} could not be found.")
     if server.vm_state not in ("active", "stopped"):
         wrong_state(server, "attach_volume")
+    if volume.id in server.attachments:
+        raise Refusal(400, f"Invalid volume: volume {volume.id} is already attached to instances: {server.id}")
     if volume.status != "available":
         raise Refusal(400, f"Invalid volume: Volume {volume.id} status must be available or downloading to "
                            f"reserve, but the current status is {volume.status}. (HTTP 400) (Request-ID: "
@@ -163,7 +165,7 @@ def attachment_delete(ctx, id, volume):
     if volume not in ctx.region.volumes:
         raise Refusal(404, f"Volume {volume} could not be found.")
     if volume not in server.attachments:
-        raise Refusal(404, f"volume_id not found: {volume}")
+        raise Refusal(404, f"Instance {id} is not attached to volume {volume}")
     held = ctx.region.volumes[volume]
     if held.status != "in-use":
         raise Refusal(400, f"Invalid volume: Invalid input received: Invalid volume: Unable to detach volume. "

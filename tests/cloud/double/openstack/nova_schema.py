@@ -73,7 +73,7 @@ def mapping(minor):
 def create(minor):
     properties = {
         "name": {"type": "string", "min": 1, "max": 255, "match": NAME},
-        "imageRef": {"any": [UUID, {"type": "string", "max": 0}], "words": "%r is not a valid image reference"},
+        "imageRef": {"any": [UUID, {"type": "string", "max": 0}], "words": "%r is not valid under any of the given schemas"},
         "flavorRef": {"any": [{"type": "string", "min": 1}, {"type": "integer"}]},
         "adminPass": {"type": "string"}, "metadata": METADATA,
         "networks": {"any": [{"type": "array", "items": network(minor)}] +
@@ -110,7 +110,7 @@ REBOOT = {"type": "object", "required": ["reboot"], "properties": {
         "type": {"enum": ["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]}}}}}
 CONSOLE = {"type": "object", "required": ["os-getConsoleOutput"], "properties": {
     "os-getConsoleOutput": {"type": "object", "properties": {
-        "length": {"any": [{"type": ["integer", "null"]}, {"type": "string", "match": re.compile("^-?[0-9]+$")}]}}}}}
+        "length": {"type": ["integer", "string", "null"], "match": re.compile("^-?[0-9]+$")}}}}}
 
 
 def attach(minor):

@@ -103,7 +103,7 @@ def read_mappings(ctx, server, entries):
         if source == "volume":
             volume = ctx.region.volumes.get(entry.get("uuid"))
             if volume is None:
-                raise Refusal(400, f"Block Device Mapping is Invalid: failed to get volume {entry.get('uuid')}.")
+                raise Refusal(400, f"Volume {entry.get('uuid')} could not be found.")
             if volume.status != "available":
                 raise Refusal(400, f"Invalid volume: Volume {volume.id} status must be available or downloading "
                                    f"to reserve, but the current status is {volume.status}.")

@@ -79,9 +79,13 @@ def read_json(request, service_name):
     try:
         return json.loads(request.body)
     except ValueError:
-        words = {"identity": "Expecting to find valid JSON in body.", "network": "Cannot understand JSON"}
+        words = {"identity": "Expecting to find valid JSON in request body. The server could not comply with the request "
+                             "since it is either malformed or otherwise incorrect. The client is assumed to be in "
+                             "error.",
+                 "network": "Malformed request body: Cannot understand JSON.",
+                 "image": "Malformed JSON in request body."}
         raise Refusal(400, words.get(service_name, "Malformed request body"),
-                      kind="HTTPBadRequest") from None
+                      kind="MalformedRequestBody") from None
 
 
 def call(ctx, route, parts):

@@ -35,6 +35,8 @@ def check(value, schema, path=()):
             refuse(path, value, f"{value!r} is not of type {', '.join(map(repr, kinds))}")
     if "enum" in schema and value not in schema["enum"]:
         refuse(path, value, f"{value!r} is not one of {schema['enum']!r}")
+    if is_type(value, "integer") and value < schema.get("least", value):
+        refuse(path, value, f"{value} is less than the minimum of {schema['least']}")
     if isinstance(value, str):
         check_text(value, schema, path)
     elif isinstance(value, dict):
