@@ -9,8 +9,10 @@
 #include "launch_handoff.h"
 #include "login.h"
 #include "node.h"
+#include "plan.h"
 #include "progress.h"
 #include "provider.h"
+#include "servers.h"
 
 /* What the definition says of its servers, where the command line said nothing. */
 static void take_server(const struct definition *def, struct arena *a, struct launch_request *q)
@@ -20,6 +22,11 @@ static void take_server(const struct definition *def, struct arena *a, struct la
 	} texts[] = { { "flavor", &q->flavor }, { "network", &q->network }, { "key", &q->key } };
 	struct port_allow *allow = arena_alloc(a, (def->firewall.n + 1) * sizeof *allow);
 
+	q->definition = arena_strdup(a, def->name);
+	q->distribution = def->distribution;
+	q->release = def->release;
+	q->architecture = def->architecture;
+	q->min_disk = def->disk_size;
 	if (!q->name)
 		q->name = arena_strdup(a, def->name);
 	if (!q->volume_size)
@@ -35,8 +42,8 @@ static void take_server(const struct definition *def, struct arena *a, struct la
 
 		allow[i] = (struct port_allow){ p->protocol, p->port, p->last_port, p->from };
 	}
-	q->allow = allow;
-	q->n_allow = def->firewall.n;
+	q->allow = def->firewall.enabled ? allow : NULL;
+	q->n_allow = def->firewall.enabled ? def->firewall.n : 0;
 }
 
 /* Fills what the request leaves open from the image of the definition, building it when needed. */
@@ -48,17 +55,45 @@ static int take_image(struct ctx *c, const struct launch_options *o, struct laun
 	int r;
 
 	bo.definition = o->def->path;
+	bo.qcow2 = o->cloud->provider->upload; /* smaller to send, cheaper to keep */
 	r = build_run(c, &bo, &b, e);
 	if (r < 0)
 		return r;
-	q->definition = arena_strdup(a, b.name);
-	q->disk = arena_strdup(a, b.disk);
+	q->disk =
+		bo.qcow2 ? arena_printf(a, "%s/disk.qcow2", b.directory) : arena_strdup(a, b.disk);
 	q->disk_immutable = true;
 	q->image_digest = arena_strdup(a, b.image);
 	q->user_data = arena_strdup(a, b.user_data);
 	if (!q->user && b.user)
 		q->user = arena_strdup(a, b.user);
 	return launch_handoff(q, *b.recipient ? b.recipient : NULL, secrets, a, e);
+}
+
+unsigned launch_count(const struct launch_options *o)
+{
+	int64_t n = 1;
+
+	if (o->count == 0 && o->def)
+		(void)node_is_int(node_get(o->def->server, "count"), &n);
+	return o->count ? o->count : (unsigned)n;
+}
+
+/* The i-th of them: "web", or "web-3". */
+static int name_one(const struct launch_options *o, const struct launch_request *all, unsigned i,
+	struct arena *a, struct launch_request *ret, struct error *e)
+{
+	unsigned n = launch_count(o);
+
+	*ret = *all;
+	ret->count = n - i - 1;
+	if (n == 1)
+		return 0;
+	ret->name = arena_printf(a, "%s-%u", all->name, i + 1);
+	if (!server_name_valid(ret->name))
+		return error_set(e, ERR_USAGE,
+			"the name '%s' has more than %d characters: choose a shorter one with --name",
+			ret->name, SERVER_NAME_MAX);
+	return 0;
 }
 
 /* Nobody waits for it any more, and it is in nobody's hands yet. */
@@ -77,47 +112,119 @@ static int take_back(const struct launch_options *o, const struct server *s, str
 	return error_append(e, ": the server '%s' was removed again", s->name);
 }
 
-/* From a request that is whole to a server that answered. */
 static int make_server(struct ctx *c, const struct launch_options *o,
 	const struct launch_request *q, struct arena *a, struct server *ret, struct error *e)
 {
 	const struct cloud *cloud = o->cloud;
 	int r;
 
-	progress_begin(c->progress, "making the server", NULL, 0);
+	progress_begin(c->progress,
+		launch_count(o) > 1 ? arena_printf(a, "making the server '%s'", q->name)
+				    : "making the server",
+		NULL, 0);
 	r = cloud->provider->launch(cloud, q, a, ret, e);
 	if (r < 0)
 		return r;
 	progress_end(c->progress, r == CLOUD_CONTINUED ? "it was there already" : NULL);
-	if (o->wait) {
-		r = server_wait(c, cloud, q->name, o->timeout_ms, e);
-		if (r < 0 && e->code == ERR_INTERRUPTED)
-			return take_back(o, ret, e);
-		if (r < 0)
-			return r;
-	}
-	r = cloud->provider->settle(cloud, q->name, e);
+	return 0;
+}
+
+/* Until it answered; then its launch is over. */
+static int finish_server(struct ctx *c, const struct launch_options *o, struct arena *a,
+	struct server *s, struct error *e)
+{
+	const struct cloud *cloud = o->cloud;
+	const char *name = s->name;
+	bool made = s->volume_made;
+	int r = o->wait ? server_wait(c, cloud, name, o->timeout_ms, e) : 0;
+
+	if (r == 0 && o->wait && cloud->provider->keeps_interrupted)
+		server_learn_keys(cloud, s);
 	if (r == 0)
-		r = cloud->provider->find(cloud, q->name, a, ret, e);
+		r = cloud->provider->settle(cloud, name, e);
+	if (r == 0)
+		r = cloud->provider->find(cloud, name, a, s, e);
 	if (r == CLOUD_ABSENT)
-		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", q->name);
+		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", name);
+	if (r == 0)
+		s->volume_made = made;
+	return r;
+}
+
+static int make_all(struct ctx *c, const struct launch_options *o, const struct launch_request *all,
+	struct arena *a, struct server *ret, struct error *e)
+{
+	unsigned n = launch_count(o), done = 0;
+	struct launch_request q;
+	int r = 0;
+
+	for (unsigned i = 0; i < n && r == 0; i++) {
+		r = name_one(o, all, i, a, &q, e);
+		if (r == 0)
+			r = make_server(c, o, &q, a, &ret[i], e);
+	}
+	if (r < 0)
+		return r;
+	for (; done < n && r == 0; done += r == 0)
+		r = finish_server(c, o, a, &ret[done], e);
+	if (r < 0 && e->code == ERR_INTERRUPTED && o->wait) {
+		for (; done < n; done++)
+			(void)take_back(o, &ret[done], e);
+	}
+	return r;
+}
+
+/* Everything that can be known before the image: what is missing must not be found after an hour. */
+static int check_all(const struct launch_options *o, const struct launch_request *all,
+	struct arena *a, struct error *e)
+{
+	struct launch_request q;
+	int r = 0;
+
+	/* The first one last, so that what was learned of it is still at hand when it is made. */
+	for (unsigned i = launch_count(o); i > 0 && r == 0; i--) {
+		r = name_one(o, all, i - 1, a, &q, e);
+		if (r == 0)
+			r = o->cloud->provider->check(o->cloud, &q, e);
+	}
+	return r;
+}
+
+int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
+	struct error *e)
+{
+	struct launch_request all = *o->request, q;
+	const struct node *secrets = NULL;
+	struct error wrong = {};
+	int r = 0;
+
+	if (o->def) {
+		take_server(o->def, a, &all);
+		if (launch_secrets(c, o->def, o->secrets, a, &secrets, &wrong) < 0)
+			plan_add(ret, a, PLAN_WRONG, "secrets", NULL, arena_strdup(a, wrong.msg));
+	}
+	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
+		r = name_one(o, &all, i, a, &q, e);
+		if (r == 0)
+			r = o->cloud->provider->plan(o->cloud, &q, a, ret, e);
+	}
 	return r;
 }
 
 int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, struct server *ret,
 	struct error *e)
 {
-	struct launch_request q = *o->request;
+	struct launch_request all = *o->request;
 	const struct node *secrets = NULL;
 	int r = 0;
 
 	if (o->def) {
-		take_server(o->def, a, &q);
+		take_server(o->def, a, &all);
 		r = launch_secrets(c, o->def, o->secrets, a, &secrets, e);
 	}
 	if (r == 0)
-		r = o->cloud->provider->check(o->cloud, &q, e);
+		r = check_all(o, &all, a, e);
 	if (r == 0 && o->def)
-		r = take_image(c, o, &q, secrets, a, e);
-	return r < 0 ? r : make_server(c, o, &q, a, ret, e);
+		r = take_image(c, o, &all, secrets, a, e);
+	return r < 0 ? r : make_all(c, o, &all, a, ret, e);
 }

@@ -12,9 +12,12 @@ struct ctx;
 struct definition;
 struct error;
 struct launch_request;
+struct plan;
 struct server;
 
 #define WAIT_DEFAULT_S 600 /* a server without hardware virtualisation boots in 2 to 4 minutes */
+
+#define LAUNCH_MAX 100 /* servers at once, as kbuild.server.count */
 
 struct launch_options {
 	const struct cloud *cloud;
@@ -23,8 +26,17 @@ struct launch_options {
 	const struct launch_request *request; /* what is 0 or NULL is taken from the definition */
 	bool wait;			      /* for its answer */
 	bool keep;			      /* also when interrupted before it answered */
+	unsigned
+		count; /* more than 1: servers NAME-1 to NAME-COUNT; 0: as the definition says, else 1 */
 	int64_t timeout_ms;
 };
+
+/* How many servers these options mean. */
+unsigned launch_count(const struct launch_options *o);
+
+/* What launch_run() would find and make: of each server in turn. Makes nothing, builds nothing. */
+int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
+	struct error *e);
 
 /*
  * Builds the image when it is not current, makes the server, waits. When interrupted before it
@@ -32,7 +44,7 @@ struct launch_options {
  * then it is kept, and the error says how to look further.
  */
 int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, struct server *ret,
-	struct error *e);
+	struct error *e); /* ret: launch_count() of them */
 
 /* Waits until the present boot of a server has answered. ERR_TEST as above. */
 int server_wait(struct ctx *c, const struct cloud *cloud, const char *name, int64_t timeout_ms,

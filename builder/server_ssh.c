@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "error.h"
 #include "fd.h"
+#include "process.h"
 #include "provider.h"
 #include "readiness.h"
 #include "servers.h"
@@ -15,6 +16,8 @@
 #include <fcntl.h>
 
 #define CONSOLE_MAX (64 * MIB) /* more of a console is not searched for keys */
+#define CONNECT_S   10
+#define RUN_MAX	    (4 * MIB) /* of what a command may say to us */
 
 /* All of the console; keys are printed at first boot only. */
 static int read_console(
@@ -35,7 +38,10 @@ static int read_console(
 	return 0;
 }
 
-/* Writes the known_hosts of printed keys. *ret: whether there were any. */
+/*
+ * Writes the known_hosts of printed keys. *ret: whether there are any. A cloud's console forgets its
+ * beginning, so what was written once stays good until other keys are printed.
+ */
 static int write_known_hosts(const struct cloud *cloud, const struct server *s, const char *path,
 	bool *ret, struct error *e)
 {
@@ -44,51 +50,85 @@ static int write_known_hosts(const struct cloud *cloud, const struct server *s, 
 	_buf_ keys = BUF_INIT;
 	int r = read_console(cloud, s->name, &text, e);
 
-	*ret = false;
+	*ret = cloud->provider->keeps_interrupted && access(path, R_OK) == 0;
 	if (r < 0)
-		return r;
+		return *ret ? 0 : r;
 	if (console_host_keys(buf_str(&text), text.len, alias, &keys) == 0)
 		return 0;
-	r = file_replace(AT_FDCWD, path, keys.data, keys.len, 0600);
+	r = mkdir_all(AT_FDCWD, s->directory, 0700);
+	if (r == 0)
+		r = file_replace(AT_FDCWD, path, keys.data, keys.len, 0600);
 	if (r < 0)
 		return error_errno(e, r, "writing '%s'", path);
 	*ret = true;
 	return 0;
 }
 
-int server_ssh(const struct cloud *cloud, const struct server *s, struct arena *a,
-	const char *const *command, const char ***ret, struct error *e)
+static const char *known_hosts(const struct server *s, struct arena *a)
 {
-	const char *path = arena_printf(a, "%s/known_hosts", s->directory);
+	return arena_printf(a, "%s/known_hosts", s->directory);
+}
+
+void server_learn_keys(const struct cloud *cloud, const struct server *s)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct error ignored = {};
+	bool known;
+
+	(void)write_known_hosts(cloud, s, known_hosts(s, a), &known, &ignored);
+}
+
+/* The options of ssh, from argv[n] on; returns how many argv then has. */
+static size_t add_options(const struct server *s, const char *path, bool known, unsigned patience_s,
+	struct arena *a, const char **argv, size_t n)
+{
+	const char *options[] = {
+		arena_printf(a, "UserKnownHostsFile=\"%s\"", path),
+		arena_printf(a, "HostKeyAlias=kbuild-%s", s->name),
+		known ? "StrictHostKeyChecking=yes" : "StrictHostKeyChecking=accept-new",
+		s->identity ? "IdentitiesOnly=yes" : NULL,
+		/* Or ssh would tell each time that it has learned a key. */
+		known ? NULL : "LogLevel=ERROR",
+		patience_s ? "BatchMode=yes" : NULL,
+		patience_s ? arena_printf(a, "ConnectTimeout=%u", patience_s) : NULL,
+	};
+
+	argv[n++] = "-p";
+	argv[n++] = arena_printf(a, "%u", s->ssh_port);
+	if (s->identity) {
+		argv[n++] = "-i";
+		argv[n++] = s->identity;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (!options[i])
+			continue;
+		argv[n++] = "-o";
+		argv[n++] = options[i];
+	}
+	return n;
+}
+
+int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patience_s,
+	struct arena *a, const char *const *command, const char ***ret, struct error *e)
+{
+	const char *path = known_hosts(s, a);
 	const char **argv;
 	bool known;
 	size_t n = 0, words = 0;
-	int r = write_known_hosts(cloud, s, path, &known, e);
+	int r;
 
+	if (!s->address)
+		return error_set(e, ERR_FAILED, "the server '%s' has no address (yet)", s->name);
+	r = write_known_hosts(cloud, s, path, &known, e);
+	if (r == 0 && !known && mkdir_all(AT_FDCWD, s->directory, 0700) < 0)
+		r = error_set(e, ERR_FAILED, "cannot make the directory '%s'", s->directory);
 	if (r < 0)
 		return r;
 	while (command && command[words])
 		words++;
 	argv = arena_alloc(a, (words + 24) * sizeof *argv);
 	argv[n++] = "ssh";
-	argv[n++] = "-p";
-	argv[n++] = arena_printf(a, "%u", s->ssh_port);
-	if (s->identity) {
-		argv[n++] = "-i";
-		argv[n++] = s->identity;
-		argv[n++] = "-o";
-		argv[n++] = "IdentitiesOnly=yes";
-	}
-	argv[n++] = "-o";
-	argv[n++] = arena_printf(a, "UserKnownHostsFile=\"%s\"", path);
-	argv[n++] = "-o";
-	argv[n++] = arena_printf(a, "HostKeyAlias=kbuild-%s", s->name);
-	if (!known) { /* or ssh would tell each time that it has learned a key */
-		argv[n++] = "-o";
-		argv[n++] = "LogLevel=ERROR";
-	}
-	argv[n++] = "-o";
-	argv[n++] = known ? "StrictHostKeyChecking=yes" : "StrictHostKeyChecking=accept-new";
+	n = add_options(s, path, known, patience_s, a, argv, n);
 	argv[n++] = s->user ? arena_printf(a, "%s@%s", s->user, s->address) : s->address;
 	argv[n++] = "--";
 	for (size_t i = 0; i < words; i++)
@@ -97,4 +137,29 @@ int server_ssh(const struct cloud *cloud, const struct server *s, struct arena *
 		argv[n - 1] = NULL;
 	*ret = argv;
 	return 0;
+}
+
+int server_run(const struct cloud *cloud, const struct server *s, const char *const *command,
+	struct buf *out, int64_t timeout_ms, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct process p = { .out = out, .timeout_ms = timeout_ms, .out_max = RUN_MAX };
+	const char **argv;
+	int r;
+
+	if (s->state != SERVER_RUNNING && s->state != SERVER_BOOTING)
+		return error_set(e, ERR_FAILED, "the server '%s' is %s: 'kbuild start %s' first",
+			s->name, server_state_name(s->state), s->name);
+	if (!program_exists("ssh"))
+		return error_set(e, ERR_FAILED,
+			"the program 'ssh' is not installed: install the package openssh-client");
+	r = server_ssh(cloud, s, CONNECT_S, a, command, &argv, e);
+	if (r < 0)
+		return r;
+	p.argv = argv;
+	if (!out) { /* what it says is what we say */
+		p.out_fd = STDOUT_FILENO;
+		p.log_fd = STDERR_FILENO;
+	}
+	return process_run(&p, e);
 }

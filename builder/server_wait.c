@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define POLL_MS	 250
+#define POLL_MS	 250  /* where the cloud has no other wish */
 #define ALIVE_MS 2000 /* how often to ask the cloud whether it still runs */
 #define LAST_MS	 1500 /* after a panic: let it finish its last words */
 
@@ -61,7 +61,7 @@ static int check_alive(struct wait *w, struct error *e)
 
 	if (now < w->next_alive)
 		return 0;
-	w->next_alive = now + ALIVE_MS;
+	w->next_alive = now + MAX(ALIVE_MS, 4 * w->cloud->provider->poll_ms);
 	r = w->cloud->provider->find(w->cloud, w->name, a, &s, e);
 	if (r == CLOUD_ABSENT)
 		return gone(w, e);
@@ -165,7 +165,7 @@ static int wait_loop(struct wait *w, struct error *e)
 		if (r <= 0)
 			return r;
 		progress_tick(w->c->progress);
-		r = clock_sleep_ms(w->c->clock, POLL_MS);
+		r = clock_sleep_ms(w->c->clock, MAX(POLL_MS, w->cloud->provider->poll_ms));
 		if (r < 0)
 			return error_set(e, ERR_INTERRUPTED, "interrupted");
 	}

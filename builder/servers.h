@@ -58,9 +58,30 @@ void server_describe(const struct server *s, struct buf *out);
 /* The last word of the server on itself: "ready", "degraded: …"; appended. Nothing when it has none. */
 void server_status_text(const struct server *s, struct buf *out);
 
-/* The ssh command line for it, in the arena, NULL-terminated; makes its known_hosts. */
-int server_ssh(const struct cloud *cloud, const struct server *s, struct arena *a,
-	const char *const *command, const char ***ret, struct error *e);
+/*
+ * The ssh command line for it, in the arena, NULL-terminated; makes its known_hosts. patience_s: for programs,
+ * which answer no questions and wait so long for a connection; 0: for a person.
+ */
+int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patience_s,
+	struct arena *a, const char *const *command, const char ***ret, struct error *e);
+/* Keeps the host keys that it printed, while its console still has them. */
+void server_learn_keys(const struct cloud *cloud, const struct server *s);
+/*
+ * Runs a command there. out NULL: its output is ours; else collected. Returns its exit status; SERVER_UNREACHED:
+ * there was no connection. timeout_ms 0: none.
+ */
+#define SERVER_UNREACHED 255
+int server_run(const struct cloud *cloud, const struct server *s, const char *const *command,
+	struct buf *out, int64_t timeout_ms, struct error *e);
+
+/*
+ * Asks the server itself: s->agent, by ssh, bounded; else s->status from its console. What gives no answer is
+ * left as it is.
+ */
+void server_ask(const struct cloud *cloud, struct server *s, struct arena *a);
+
+/* "3 h"; of seconds. */
+void age_text(int64_t seconds, struct buf *out);
 
 /* Prints one server as JSON, or as server_describe(). */
 void server_print(const struct ctx *c, const struct server *s);

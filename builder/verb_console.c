@@ -74,7 +74,7 @@ static int follow(struct follow *f, struct error *e)
 		r = print_new(f, &some, e);
 		if (r < 0 || (!some && s.state == SERVER_STOPPED))
 			return r;
-		if (clock_sleep_ms(f->c->clock, FOLLOW_MS) < 0)
+		if (clock_sleep_ms(f->c->clock, MAX(FOLLOW_MS, f->cloud->provider->poll_ms)) < 0)
 			return 0; /* Ctrl-C is how following ends */
 	}
 }

@@ -1,270 +1,72 @@
-/* kbuild launch: a server from a definition, built first when that is needed. */
+/* kbuild launch: servers from a definition, built first when that is needed. */
 #include "arena.h"
 #include "buf.h"
 #include "ctx.h"
 #include "definition.h"
 #include "error.h"
-#include "fd.h"
 #include "launch.h"
+#include "launch_args.h"
+#include "plan_text.h"
 #include "provider.h"
-#include "schema.h"
-#include "servers.h"
 #include "verbs.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#define MEMORY_DEFAULT (2 * GIB)
-#define MEMORY_MIN     (64 * MIB)
-#define CPUS_DEFAULT   2
-#define CPUS_MAX       256
-#define SSH_KEYS_MAX   (64 * KIB)
-#define USER_DATA_MAX  (16 * MIB)
-
-/* An option that is a size; *ret keeps its default when it was not given. */
-static int read_size(const struct verb_args *a, const char *name, uint64_t *ret, struct error *e)
+static void print_servers(const struct ctx *c, const struct server *v, unsigned n)
 {
-	const char *text = verb_opt(a, name);
+	_buf_ out = BUF_INIT;
 
-	if (!text || (parse_size(text, ret) && *ret > 0))
-		return 0;
-	return error_set(e, ERR_USAGE, "--%s '%s' must be a size, as in 512M or 8G", name, text);
-}
-
-static int read_machine(const struct verb_args *a, struct launch_request *q, struct error *e)
-{
-	const char *cpus = verb_opt(a, "cpus"), *accel = verb_opt(a, "accel");
-	char *end;
-	int r;
-
-	r = read_size(a, "memory", &q->memory, e);
-	if (r == 0)
-		r = read_size(a, "disk", &q->disk_size, e);
-	if (r == 0)
-		r = read_size(a, "volume", &q->volume_size, e);
-	if (r < 0)
-		return r;
-	if (q->memory < MEMORY_MIN)
-		return error_set(e, ERR_USAGE, "--memory must be 64M or more");
-	if (q->disk_size % 512 || q->volume_size % 512)
-		return error_set(
-			e, ERR_USAGE, "--disk and --volume must be multiples of 512 bytes");
-	if (cpus) {
-		unsigned long n = strtoul(cpus, &end, 10);
-
-		if (*end || n < 1 || n > CPUS_MAX || *cpus == '-')
-			return error_set(e, ERR_USAGE, "--cpus '%s' must be a number from 1 to %d",
-				cpus, CPUS_MAX);
-		q->cpus = (unsigned)n;
-	}
-	if (accel && strcmp(accel, "auto") != 0) {
-		if (strcmp(accel, "kvm") != 0 && strcmp(accel, "tcg") != 0)
-			return error_set(
-				e, ERR_USAGE, "--accel is auto, kvm or tcg, not '%s'", accel);
-		q->accel = accel;
-	}
-	return 0;
-}
-
-static int read_forwards(
-	const struct verb_args *a, struct arena *arena, struct launch_request *q, struct error *e)
-{
-	struct port_forward *v;
-	size_t n = 0;
-
-	while (verb_opt_nth(a, "forward", n))
-		n++;
-	v = arena_alloc(arena, (n + 1) * sizeof *v);
-	for (size_t i = 0; i < n; i++) {
-		int r = port_forward_parse(verb_opt_nth(a, "forward", i), arena, &v[i], e);
-
-		if (r < 0)
-			return r;
-	}
-	q->forwards = v;
-	q->n_forwards = n;
-	return 0;
-}
-
-static const char *absolute(const char *path, struct arena *a)
-{
-	char full[PATH_MAX];
-
-	return arena_strdup(a, realpath(path, full) ? full : path);
-}
-
-/*
- * FILE is a public key or a private one with its .pub beside it. The private key, where there is
- * one, is what "kbuild ssh" then uses.
- */
-static int read_key_file(const char *file, struct arena *arena, struct buf *text,
-	const char **ret_identity, struct error *e)
-{
-	size_t len = strlen(file);
-	const char *private = len > 4 && strcmp(file + len - 4, ".pub") == 0
-				      ? arena_strndup(arena, file, len - 4)
-				      : file;
-	int r = file_read(AT_FDCWD, file, SSH_KEYS_MAX, text);
-
-	if (r == 0 && strncmp(buf_str(text), "-----BEGIN", 10) == 0) {
-		buf_reset(text);
-		file = arena_printf(arena, "%s.pub", private);
-		r = file_read(AT_FDCWD, file, SSH_KEYS_MAX, text);
-	} else if (private == file) {
-		private = NULL;
-	}
-	if (r < 0)
-		return error_errno(e, r, "reading the ssh key '%s'", file);
-	if (private && access(private, R_OK) == 0 && !*ret_identity)
-		*ret_identity = absolute(private, arena);
-	return 0;
-}
-
-static bool looks_like_key(const char *line)
-{
-	static const char *const starts[] = { "ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
-		if (strncmp(line, starts[i], strlen(starts[i])) == 0 && strchr(line, ' '))
-			return true;
-	}
-	return false;
-}
-
-static int read_keys(
-	const struct verb_args *a, struct arena *arena, struct launch_request *q, struct error *e)
-{
-	const char **keys = arena_alloc(arena, 257 * sizeof *keys), *file;
-	size_t n = 0;
-
-	for (size_t i = 0; (file = verb_opt_nth(a, "ssh-key", i)); i++) {
-		_buf_ text = BUF_INIT;
-		char *save = NULL;
-		size_t before = n;
-		int r = read_key_file(file, arena, &text, &q->identity, e);
-
-		if (r < 0)
-			return r;
-		for (char *line = text.len ? strtok_r(text.data, "\r\n", &save) : NULL;
-			line && n < 256; line = strtok_r(NULL, "\r\n", &save)) {
-			if (looks_like_key(line))
-				keys[n++] = arena_strdup(arena, line);
+	for (unsigned i = 0; i < n; i++) {
+		if (n == 1 || !c->json) {
+			server_print(c, &v[i]);
+			continue;
 		}
-		if (n == before)
-			return error_set(
-				e, ERR_USAGE, "the file '%s' holds no ssh public key", file);
+		buf_addc(&out, i ? ',' : '[');
+		server_json(&v[i], &out);
 	}
-	q->ssh_keys = keys;
-	return 0;
+	if (out.len)
+		printf("%s]\n", buf_str(&out));
 }
 
-/* A ready-made disk instead of a definition. */
-static int read_image(
-	const struct verb_args *a, struct arena *arena, struct launch_request *q, struct error *e)
-{
-	const char *file = verb_opt(a, "user-data");
-	_buf_ text = BUF_INIT;
-	int r;
-
-	q->disk = verb_opt(a, "image");
-	if (verb_arg(a, 0) && q->disk)
-		return error_set(e, ERR_USAGE, "give a definition or --image, not both");
-	if (!verb_arg(a, 0) && !q->disk)
-		return error_set(e, ERR_USAGE,
-			"'kbuild launch' wants a definition (or --image DISK); see 'kbuild launch --help'");
-	if (q->disk && !q->name)
-		return error_set(e, ERR_USAGE, "--image needs a name for the server: --name NAME");
-	if (file && !q->disk)
-		return error_set(
-			e, ERR_USAGE, "--user-data goes with --image; a definition has its own");
-	if (q->disk && verb_opt(a, "secrets"))
-		return error_set(e, ERR_USAGE,
-			"--secrets goes with a definition, which says what it asks for");
-	if (!file)
-		return 0;
-	r = file_read(AT_FDCWD, file, USER_DATA_MAX, &text);
-	if (r < 0)
-		return error_errno(e, r, "reading '%s'", file);
-	q->user_data = arena_strdup(arena, buf_str(&text));
-	return 0;
-}
-
-static int read_request(
-	const struct verb_args *a, struct arena *arena, struct launch_request *q, struct error *e)
-{
-	int r;
-
-	q->name = verb_opt(a, "name");
-	q->user = verb_opt(a, "user");
-	if (q->name && !server_name_valid(q->name))
-		return error_set(e, ERR_USAGE,
-			"the name '%s' must be a-z, 0-9 and '-' inside, at most %d of them",
-			q->name, SERVER_NAME_MAX);
-	r = read_image(a, arena, q, e);
-	if (r == 0)
-		r = read_machine(a, q, e);
-	if (r == 0)
-		r = read_forwards(a, arena, q, e);
-	return r < 0 ? r : read_keys(a, arena, q, e);
-}
-
-static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
+static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(definition_freep) struct definition *def = NULL;
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
-	struct launch_request q = { .memory = MEMORY_DEFAULT, .cpus = CPUS_DEFAULT };
-	struct launch_options o = {
-		.cloud = &cloud,
-		.secrets = verb_opt(a, "secrets"),
-		.request = &q,
-		.wait = !verb_opt(a, "no-wait"),
-		.keep = verb_opt(a, "keep"),
-	};
-	const char *text = verb_opt(a, "timeout");
-	uint64_t timeout = WAIT_DEFAULT_S;
-	struct server s = {};
-	int r;
+	struct launch_request q;
+	struct launch_options o;
+	struct server *v;
+	int r = launch_args_read(a, arena, &q, &o, e);
 
-	if (text && !parse_duration(text, &timeout))
-		return error_set(
-			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 10m", text);
-	o.timeout_ms = (int64_t)timeout * 1000;
-	r = read_request(a, arena, &q, e);
 	if (r == 0 && verb_arg(a, 0))
 		r = servers_definition(c, verb_arg(a, 0), &def, e);
-	o.def = def;
 	if (r == 0)
 		r = servers_cloud(c, a, def, &cloud, e);
+	if (r < 0)
+		return r;
+	o.cloud = &cloud;
+	o.def = def;
+	if (dry)
+		return plan_show(c, &o, arena, e);
+	v = arena_alloc(arena, launch_count(&o) * sizeof *v);
+	r = launch_run(c, &o, arena, v, e);
 	if (r == 0)
-		r = launch_run(c, &o, arena, &s, e);
-	if (r == 0)
-		server_print(c, &s);
+		print_servers(c, v, launch_count(&o));
 	return r;
 }
 
+static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	return run(c, a, verb_opt(a, "dry-run") != NULL, e);
+}
+
 static const struct verb_option options[] = {
-	OPTION_CLOUD,
-	{ "name", "NAME", "of the server (default: the definition's)", 0 },
-	{ "forward", "H:G", "port H of this machine to port G of it; [ADDRESS:]H:G[/udp]; repeat",
-		0 },
-	{ "memory", "SIZE", "2G", 0 },
-	{ "cpus", "N", "2", 0 },
-	{ "disk", "SIZE", "of the root disk (default: as the image)", 0 },
-	{ "volume", "SIZE", "also a data volume", 0 },
-	{ "secrets", "FILE",
-		"what only its operator knows, sealed to the image; '-': standard input", 0 },
-	{ "ssh-key", "FILE", "who may log in (default: a key made for this server); repeat", 0 },
-	{ "user", "NAME", "whom 'kbuild ssh' logs in as", 0 },
+	LAUNCH_OPTIONS,
 	{ "timeout", "TIME", "how long to wait until it is ready (10m)", 0 },
 	{ "no-wait", NULL, "do not wait until it is ready", 0 },
 	{ "keep", NULL, "let it go on starting when interrupted", 0 },
-	{ "accel", "HOW", "auto, kvm or tcg", 0 },
-	{ "image", "DISK", "a raw disk instead of a definition", 0 },
-	{ "user-data", "FILE", "with --image: its user-data", 0 },
+	{ "dry-run", NULL, "only say what would be made and what it costs, as 'kbuild plan'", 0 },
 	{},
 };
 
@@ -277,6 +79,26 @@ const struct verb verb_launch = {
 	.examples =
 		"  kbuild launch images/demo.yaml --forward 8080:80\n"
 		"  kbuild launch images/demo.yaml --name test --memory 4G --volume 20G\n"
-		"  kbuild launch web.yaml --secrets web-secrets.yaml\n",
+		"  kbuild launch web.yaml --secrets web-secrets.yaml\n"
+		"  kbuild launch web.yaml --cloud ovh --region GRA11 --flavor d2-2\n",
 	.run = run_launch,
+};
+
+static int run_plan(struct ctx *c, const struct verb_args *a, struct error *e)
+{
+	return run(c, a, true, e);
+}
+
+static const struct verb_option plan_options[] = { LAUNCH_OPTIONS, {} };
+
+const struct verb verb_plan = {
+	.name = "plan",
+	.args = "[FILE]",
+	.summary = "say what a launch would make and what it costs; changes nothing",
+	.max = 1,
+	.options = plan_options,
+	.examples =
+		"  kbuild plan images/koprogo.yaml\n"
+		"  kbuild plan web.yaml --cloud ovh --region GRA11 --flavor b3-8 --json\n",
+	.run = run_plan,
 };

@@ -7,26 +7,9 @@
 #include "servers.h"
 #include "verbs.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static void add_age(int64_t seconds, struct buf *out)
-{
-	static const struct {
-		int64_t seconds;
-		const char *unit;
-	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (seconds >= 2 * units[i].seconds || i == ARRAY_SIZE(units) - 1) {
-			buf_printf(out, "%" PRId64 " %s", MAX(seconds, 0) / units[i].seconds,
-				units[i].unit);
-			return;
-		}
-	}
-}
 
 static void add_ports(const struct server *s, struct buf *out)
 {
@@ -39,7 +22,7 @@ static void add_ports(const struct server *s, struct buf *out)
 
 static void print_table(const struct server *v, size_t n)
 {
-	printf("%-20s %-9s %-20s %-9s %-22s %s\n", "NAME", "STATE", "IMAGE", "AGE", "PORTS",
+	printf("%-20s %-9s %-20s %-9s %-22s %s\n", "NAME", "STATE", "IMAGE", "AGE", "REACHED BY",
 		"STATUS");
 	for (size_t i = 0; i < n; i++) {
 		const struct server *s = &v[i];
@@ -48,8 +31,11 @@ static void print_table(const struct server *v, size_t n)
 		_buf_ status = BUF_INIT;
 
 		if (s->created)
-			add_age(time(NULL) - s->created, &age);
-		add_ports(s, &ports);
+			age_text((int64_t)time(NULL) - s->created, &age);
+		if (s->region)
+			buf_printf(&ports, "%s", s->address ? s->address : "");
+		else
+			add_ports(s, &ports);
 		server_status_text(s, &status);
 		printf("%-20s %-9s %-20s %-9s %-22s %s\n", s->name, server_state_name(s->state),
 			s->definition ? s->definition : "-", buf_str(&age), buf_str(&ports),

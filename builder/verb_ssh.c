@@ -44,7 +44,7 @@ static int run_ssh(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (!program_exists("ssh"))
 		return error_set(e, ERR_FAILED,
 			"the program 'ssh' is not installed: install the package openssh-client");
-	r = server_ssh(&cloud, &s, arena, command, &argv, e);
+	r = server_ssh(&cloud, &s, 0, arena, command, &argv, e);
 	if (r < 0)
 		return r;
 	if (c->json) {

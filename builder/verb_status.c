@@ -13,17 +13,25 @@ static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 	struct server s = {};
 	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
+	if (r == 0 && !verb_opt(a, "quick"))
+		server_ask(&cloud, &s, arena);
+	if (r == 0 && cloud.provider->cost)
+		r = cloud.provider->cost(&cloud, &s, arena, &s.cost, e);
 	if (r == 0)
 		server_print(c, &s);
 	return r;
 }
 
-static const struct verb_option options[] = { OPTION_CLOUD, {} };
+static const struct verb_option options[] = {
+	{ "quick", NULL, "do not ask the server itself", 0 },
+	OPTION_CLOUD,
+	{},
+};
 
 const struct verb verb_status = {
 	.name = "status",
 	.args = "[NAME]",
-	.summary = "show one server: state, ports, how to get in",
+	.summary = "show one server: state, image, age, drift, revision, backup, DNS, cost",
 	.max = 1,
 	.options = options,
 	.examples = "  kbuild status\n  kbuild status web --json\n",

@@ -52,8 +52,9 @@ struct launch_request {
 	const char *flavor;				   /* name or id */
 	const char *network; /* name or id; NULL: the public one, else the only one */
 	const char *key;     /* name of a key pair that is there already; NULL: ssh_keys */
-	const struct port_allow *allow;
+	const struct port_allow *allow; /* NULL: the definition does not say; nothing but 22/tcp */
 	size_t n_allow;
+	unsigned count; /* so many more of these will follow this one; for quotas */
 };
 
 /* What something costs a month (730 hours), before tax. */
@@ -143,6 +144,7 @@ struct provider {
 	 * takes calls that an interrupted program does not make.
 	 */
 	bool keeps_interrupted;
+	int64_t poll_ms; /* how often its console and states may be asked for; 0: as one likes */
 	/*
 	 * Reads what says how to get in, asks nothing of the network. session is set; close() frees it,
 	 * and accepts one that was never opened. NULL on local.
@@ -181,6 +183,9 @@ struct provider {
 	 */
 	int (*inventory)(const struct cloud *c, const char *name, struct arena *a, struct plan *ret,
 		struct error *e);
+	/* What it costs a month, as text in the arena; *ret NULL: nobody knows. NULL: nothing. */
+	int (*cost)(const struct cloud *c, const struct server *s, struct arena *a,
+		const char **ret, struct error *e);
 	/* Same disks, same ports. 0, CLOUD_ABSENT, CLOUD_UNCHANGED. */
 	int (*start)(const struct cloud *c, const char *name, struct error *e);
 	/*

@@ -25,6 +25,7 @@ static void compare(struct launching *l, const struct need *v, size_t n)
 
 static int compare_compute(struct launching *l, struct error *e)
 {
+	int64_t n = 1 + (int64_t)l->q->count;
 	struct nova_limits c;
 	int r = nova_limits(l->os, l->region, l->a, &c, e);
 
@@ -32,10 +33,13 @@ static int compare_compute(struct launching *l, struct error *e)
 		return r;
 	compare(l,
 		(const struct need[]){
-			{ "servers", "", c.max_servers, c.servers, 1 },
-			{ "cores", "", c.max_cores, c.cores, l->flavor->vcpus },
-			{ "memory", " MiB", c.max_ram, c.ram, l->flavor->ram },
-			{ "key pairs", "", c.max_keys, (int64_t)l->n_keys, l->key_there ? 0 : 1 },
+			{ "servers", "", c.max_servers, c.servers, n },
+			{ "cores", "", c.max_cores, c.cores, n * l->flavor->vcpus },
+			{ "memory", " MiB", c.max_ram, c.ram, n * l->flavor->ram },
+			{ "key pairs", "", c.max_keys, (int64_t)l->n_keys,
+				l->q->key      ? 0
+				: l->key_there ? n - 1
+					       : n },
 		},
 		4);
 	return 0;
@@ -43,6 +47,7 @@ static int compare_compute(struct launching *l, struct error *e)
 
 static int compare_network(struct launching *l, struct error *e)
 {
+	int64_t count = 1 + (int64_t)l->q->count, groups = count - (l->group ? 1 : 0);
 	size_t allow = 0;
 	struct neutron_limits n;
 	int r = neutron_limits(l->os, l->region, l->a, &n, e);
@@ -52,11 +57,11 @@ static int compare_network(struct launching *l, struct error *e)
 	(void)launch_allow(l->q, &allow);
 	compare(l,
 		(const struct need[]){
-			{ "ports", "", n.max_ports, n.ports, 1 },
-			{ "security groups", "", n.max_groups, n.groups, l->group ? 0 : 1 },
+			{ "ports", "", n.max_ports, n.ports, count },
+			{ "security groups", "", n.max_groups, n.groups, groups },
 			/* Two that let everything out come with each group. */
 			{ "security group rules", "", n.max_rules, n.rules,
-				l->group ? 0 : 2 + 2 * (int64_t)allow },
+				groups * (2 + 2 * (int64_t)allow) },
 		},
 		3);
 	return 0;
@@ -64,6 +69,7 @@ static int compare_network(struct launching *l, struct error *e)
 
 static int compare_volumes(struct launching *l, struct error *e)
 {
+	int64_t n = 1 + (int64_t)l->q->count - (l->volume ? 1 : 0);
 	struct cinder_limits c;
 	int r = cinder_limits(l->os, l->region, l->a, &c, e);
 
@@ -71,9 +77,9 @@ static int compare_volumes(struct launching *l, struct error *e)
 		return r;
 	compare(l,
 		(const struct need[]){
-			{ "volumes", "", c.max_volumes, c.volumes, 1 },
+			{ "volumes", "", c.max_volumes, c.volumes, n },
 			{ "volume storage", " GiB", c.max_gib, c.gib,
-				(int64_t)(l->q->volume_size / GIB) },
+				n * (int64_t)(l->q->volume_size / GIB) },
 		},
 		2);
 	return 0;
@@ -89,7 +95,7 @@ int look_quota(struct launching *l, struct error *e)
 		r = compare_compute(l, e);
 	if (r == 0)
 		r = compare_network(l, e);
-	if (r == 0 && l->q->volume_size && !l->volume)
+	if (r == 0 && l->q->volume_size && (!l->volume || l->q->count))
 		r = compare_volumes(l, e);
 	return r;
 }

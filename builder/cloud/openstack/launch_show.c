@@ -134,7 +134,10 @@ void show_image(struct launching *l)
 		plan_add(l->plan, l->a, PLAN_THERE, "image", l->q->definition, l->image);
 	else
 		plan_add(l->plan, l->a, PLAN_MAKE, "image", l->q->definition,
-			l->q->image_digest ? "uploaded first" : "built and uploaded first");
+			!l->q->definition ? "uploaded first"
+			: l->q->image_digest
+				? "uploaded first"
+				: "built and uploaded first, where that is not done yet");
 }
 
 void show_key(struct launching *l)

@@ -105,6 +105,8 @@ int row_find(const struct cloud *c, const char *name, struct arena *a, struct se
 	struct error *e);
 int row_inventory(const struct cloud *c, const char *name, struct arena *a, struct plan *ret,
 	struct error *e);
+int row_cost(const struct cloud *c, const struct server *s, struct arena *a, const char **ret,
+	struct error *e);
 int row_start(const struct cloud *c, const char *name, struct error *e);
 int row_stop(const struct cloud *c, const char *name, bool force, int64_t timeout, struct error *e);
 int row_destroy(const struct cloud *c, const char *name, bool with_data, struct error *e);
@@ -118,10 +120,10 @@ int row_image_delete(const struct cloud *c, const struct cloud_image *i, struct 
 
 /* All of a row but its name and open(). */
 #define ROW_OPERATIONS                                                                             \
-	.keeps_interrupted = true, .close = row_close, .check = row_check, .plan = row_plan,       \
-	.launch = row_launch, .settle = row_settle, .list = row_list, .find = row_find,            \
-	.inventory = row_inventory, .start = row_start, .stop = row_stop, .destroy = row_destroy,  \
-	.console = row_console, .upload = row_upload, .images = row_images,                        \
-	.image_delete = row_image_delete
+	.keeps_interrupted = true, .poll_ms = 3000, .close = row_close, .check = row_check,        \
+	.plan = row_plan, .launch = row_launch, .settle = row_settle, .list = row_list,            \
+	.find = row_find, .inventory = row_inventory, .cost = row_cost, .start = row_start,        \
+	.stop = row_stop, .destroy = row_destroy, .console = row_console, .upload = row_upload,    \
+	.images = row_images, .image_delete = row_image_delete
 
 extern const struct provider provider_openstack;

@@ -1,0 +1,60 @@
+/* What a server says of itself: its agent over ssh, else the last word on its console. */
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "json.h"
+#include "node.h"
+#include "provider.h"
+#include "readiness.h"
+#include "servers.h"
+
+#include <string.h>
+
+#define ASK_MS 20000
+
+/* As one line, and only when it is an object: it is printed inside of ours. */
+static const char *one_object(const char *text, size_t len, struct arena *a)
+{
+	struct error ignored = {};
+	_buf_ out = BUF_INIT;
+	struct node *doc;
+
+	if (json_parse(&doc, a, "the agent's status", text, len, &ignored) < 0 ||
+		doc->kind != NODE_MAP)
+		return NULL;
+	node_write_json(doc, 0, &out);
+	while (out.len && out.data[out.len - 1] == '\n')
+		out.data[--out.len] = '\0';
+	return arena_strdup(a, buf_str(&out));
+}
+
+static void read_status(const struct cloud *cloud, struct server *s, struct arena *a)
+{
+	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+	struct error ignored = {};
+	_buf_ text = BUF_INIT;
+	uint64_t end;
+
+	if (cloud->provider->console(cloud, s->name, s->console_offset, &text, &end, &ignored) != 0)
+		return;
+	readiness_feed(&w, buf_str(&text), text.len);
+	if (w.status)
+		s->status = arena_strdup(a, w.status);
+}
+
+void server_ask(const struct cloud *cloud, struct server *s, struct arena *a)
+{
+	static const char *const command[] = { "sudo", "-n", "kbuild-agent", "status", "--json",
+		NULL };
+	struct error ignored = {};
+	_buf_ out = BUF_INIT;
+
+	if (s->state != SERVER_RUNNING && s->state != SERVER_BOOTING)
+		return;
+	/* Only images of definitions have an agent. */
+	if (s->definition && s->state == SERVER_RUNNING &&
+		server_run(cloud, s, command, &out, ASK_MS, &ignored) == 0)
+		s->agent = one_object(buf_str(&out), out.len, a);
+	if (!s->status && !s->agent)
+		read_status(cloud, s, a);
+}
