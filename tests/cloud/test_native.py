@@ -373,6 +373,55 @@ def crashes(d, scratch):
         tap.equal((good, len(ours(d))), (True, 1), f"user: the answer is lost ({kind}): one user all the same")
 
 
+# --- prices ------------------------------------------------------------------------------------------------------
+
+
+def catalogue(d):
+    """An hour's price by plan, in 1e-8 of the currency: asked as anybody may."""
+    with urllib.request.urlopen(d.about["url"] + "/order/catalog/public/cloud?ovhSubsidiary=FR", timeout=10) as answer:
+        addons = json.load(answer)["addons"]
+    return {a["planCode"]: p["price"] for a in addons for p in a["pricings"] if "consumption" in p["capacities"]}
+
+
+def prices(d, scratch):
+    fresh(d)
+    home = Home(scratch, d)
+    done = home.run("plan", "web.yaml", "--json", "--quiet")
+    plan = json.loads(done.stdout)
+    hour = catalogue(d)
+    want = (hour["d2-2.consumption"] + 20 * hour["volume.classic.consumption"]) * 730
+    tap.equal((plan["currency"], round(plan["month"] * 10 ** 8)), ("EUR", want),
+              "prices: server and volume, for 730 hours, to the last digit")
+    tap.equal(plan["carbon_g"], 438, "prices: and its electricity, where that is known")
+    tap.equal([c for c in d.calls() if "/me" in c or c.startswith("POST") and "/user" not in c and "/tokens" not in c],
+              ["GET /me"], "prices: a plan makes nothing but the user that looks")
+    d.control("/log/clear", None, post=True)
+    home.run("plan", "web.yaml", "--json", "--quiet")
+    tap.check(not [c for c in d.calls() if "/order/" in c], "prices: the catalogue is asked for once a day", d.calls())
+    home.forget(".cache")
+    d.control("/log/clear", None, post=True)
+    home.run("plan", "web.yaml", "--quiet", OVH_SUBSIDIARY="GB")
+    tap.equal([c for c in d.calls() if "/order/" in c or "/me" in c],
+              ["GET /order/catalog/public/cloud?ovhSubsidiary=GB"], "prices: whose they are may be said")
+    home.forget(".cache")
+    d.fault("/order/catalog", "body", body='{"locale": {"currencyCode": "EUR"}, "addons": [{"planCode": "x"}]}')
+    done = home.run("plan", "web.yaml")
+    tap.check(done.returncode == 0 and "no prices: the reply's 'catalogue.addons' holds no price" in done.stderr and
+              "EUR" not in done.stdout, "prices: a catalogue that is none stops nobody", done.stdout + done.stderr)
+    text = (home.dir / "web.yaml").read_text()
+    for region, words in (("EU-WEST-LZ-BRU-A", "takes no images"), ("DE1", "is not activated"),
+                          ("GRA1", "is not activated")):
+        (home.dir / "web.yaml").write_text(text.replace("GRA11", region))
+        done = home.run("plan", "web.yaml", "--quiet")
+        tap.check(done.returncode != 0 and words in done.stdout + done.stderr, f"plan: {region} {words}",
+                  done.stdout + done.stderr)
+    (home.dir / "web.yaml").write_text(text.replace("GRA11", "SBG5").replace("d2-2", "b2-7"))
+    d.control("/region/SBG5", {"flavors": {"b2-7": {"available": False}}})
+    done = home.run("plan", "web.yaml", "--quiet")
+    tap.check(done.returncode != 0 and "sold out in the region SBG5" in done.stdout + done.stderr,
+              "plan: a flavor that is sold out", done.stdout + done.stderr)
+
+
 def main():
     if not inside():
         go_inside()
@@ -383,7 +432,7 @@ def main():
     d = Double("--dns-port", 53)
     try:
         for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, own_user,
-                     two_at_once, crashes):
+                     two_at_once, crashes, prices):
             test(d, scratch)
     finally:
         d.stop()

@@ -7,7 +7,6 @@
 #include "error.h"
 #include "http.h"
 #include "mark.h"
-#include "plan.h"
 #include "row_parts.h"
 
 #include <string.h>
@@ -76,7 +75,13 @@ static int unknown_region(struct row *r, enum os_service service, const char *as
 	const char *const *regions, struct error *e)
 {
 	const char *near = asked ? nearest_word(asked, regions) : NULL;
+	int f = 0;
 
+	/* Of a region that the catalogue lacks, the cloud may know more: that it is not activated. */
+	if (asked && r->hooks->check_region)
+		f = r->hooks->check_region(r, asked, service == OS_IMAGE, e);
+	if (f < 0)
+		return f;
 	if (asked)
 		error_set(e, ERR_USAGE, "%s has no region '%s' with %s", r->hooks->title, asked,
 			what_of(service));
@@ -140,17 +145,6 @@ int row_price(struct row *r, const char *region, const char *flavor, uint64_t vo
 {
 	*ret = (struct cloud_cost){ .carbon = -1 };
 	return r->hooks->price ? r->hooks->price(r, region, flavor, volume_gib, a, ret, e) : 0;
-}
-
-int row_cost(const struct cloud *c, const struct server *s, struct arena *a, const char **ret,
-	struct error *e)
-{
-	struct cloud_cost cost;
-	int r = row_price(row_of(c), s->region, s->flavor, s->volume_size / GIB, a, &cost, e);
-
-	*ret = r == 0 && cost.currency ? price_text(a, cost.server + cost.volume, cost.currency)
-				       : NULL;
-	return r;
 }
 
 static int openstack_hook(struct row *r, struct os_access *ret, struct error *e)
