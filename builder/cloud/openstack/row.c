@@ -7,6 +7,7 @@
 #include "error.h"
 #include "http.h"
 #include "mark.h"
+#include "plan.h"
 #include "row_parts.h"
 
 #include <string.h>
@@ -145,6 +146,17 @@ int row_price(struct row *r, const char *region, const char *flavor, uint64_t vo
 {
 	*ret = (struct cloud_cost){ .carbon = -1 };
 	return r->hooks->price ? r->hooks->price(r, region, flavor, volume_gib, a, ret, e) : 0;
+}
+
+int row_cost(const struct cloud *c, const struct server *s, struct arena *a, const char **ret,
+	struct error *e)
+{
+	struct cloud_cost cost;
+	int r = row_price(row_of(c), s->region, s->flavor, s->volume_size / GIB, a, &cost, e);
+
+	*ret = r == 0 && cost.currency ? price_text(a, cost.server + cost.volume, cost.currency)
+				       : NULL;
+	return r;
 }
 
 static int openstack_hook(struct row *r, struct os_access *ret, struct error *e)
