@@ -30,6 +30,7 @@
 struct image_args {
 	const char *plan, *registry, *user;
 	const char **keep, **plans;
+	const char **services, **images; /* pull: those of the plan that are not its own to say */
 	bool missing;
 };
 
@@ -138,22 +139,46 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 	return *ret ? 0 : error_set(e, ERR_FAILED, "docker gives no id of %s", reference);
 }
 
+/* The image that a service is to have: as was asked, else as the plan says. */
+static const char *wanted_image(
+	const struct image_args *args, const char *service, const struct node *plan)
+{
+	for (size_t i = 0; args->services && args->services[i]; i++) {
+		if (strcmp(args->services[i], service) == 0)
+			return args->images[i];
+	}
+	return node_str(node_get(plan, "image"));
+}
+
+static size_t length(const char *const *words)
+{
+	size_t n = 0;
+
+	while (words && words[n])
+		n++;
+	return n;
+}
+
 static int run_pull(struct call *c, struct error *e)
 {
 	const struct image_args *args = c->args;
 	struct arena *arena = c->q->arena;
 	char id[SHA256_HEX];
 	struct node *doc, *services;
-	int r = plan_load(c->b, args->plan, arena, &doc, e);
+	int r;
 
-	if (r >= 0)
+	if (length(args->services) != length(args->images))
+		return error_set(e, ERR_USAGE, "pull: as many images as services");
+	r = plan_load(c->b, args->plan, arena, &doc, e);
+	/* To go back must be possible on a full disk. */
+	if (r >= 0 && !args->services)
 		r = check_disk(c, e);
 	if (r < 0)
 		return r;
 	services = node_get(doc, "services");
 	for (size_t i = 0; services && i < services->n; i++) {
 		struct node *service = services->items[i];
-		const char *image = node_str(node_get(service, "image")), *pinned;
+		const char *image = wanted_image(args, services->keys[i]->str, service), *pinned;
 
 		if (!image || *image == '-')
 			return error_set(e, ERR_INVALID, "the service %s has no image",
@@ -279,6 +304,8 @@ static const struct field pull_fields[] = {
 	{ "op" },
 	ARG("plan", field_shape, plan, FIELD_REQUIRED, &shape_plan),
 	ARG("missing", field_bool, missing, 0, NULL),
+	ARG("services", field_shapes, services, 0, &shape_service),
+	ARG("images", field_shapes, images, 0, &shape_image),
 	{},
 };
 static const struct field login_fields[] = {

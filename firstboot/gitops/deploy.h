@@ -17,7 +17,6 @@ struct node;
 /* Files beside the ledger. A pause need not wait for a run to end; the other's time is what counts. */
 #define GITOPS_PAUSE_FILE   "gitops-paused"
 #define GITOPS_CHECKED_FILE "gitops-checked" /* the branch was last looked at with success */
-#define GITOPS_LOOKED_FILE  "gitops-looked"  /* so were the containers, and nothing is wrong */
 #define GITOPS_LOOKED_FILE  "gitops-looked"  /* the containers were, and nothing was wrong */
 
 struct deploy {
@@ -52,6 +51,8 @@ const char *short_sha(const char *sha);
  * would be done, its step DOING_NOTHING, unsaved. until_pulled false: stops before the pull.
  */
 int deploy_prepare(struct deploy *d, const char *sha, struct error *e);
+/* The same with a revision that was good: its images of then, the secrets of now. */
+int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e);
 
 /* attempt.c. Each returns an enum gitops_result, or < 0: the agent's own state could not be kept. */
 

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "ipc.h"
 #include "node.h"
+#include "plan_table.h"
 #include "secrets.h"
 
 #include <string.h>
@@ -94,8 +95,25 @@ int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	return 0;
 }
 
-int engine_pull(const struct agent *a, const char *plan, struct arena *arena, const char **ret_plan,
-	const struct node **ret_services, struct error *e)
+/* Services and the images they are to have, in two lists of the same length. */
+static void add_images(struct buf *q, const struct plan *as, struct arena *arena)
+{
+	const char **services = arena_alloc(arena, (as->n + 1) * sizeof *services);
+	const char **images = arena_alloc(arena, (as->n + 1) * sizeof *images);
+	size_t n = 0;
+
+	for (size_t i = 0; i < as->n; i++) {
+		if (!as->services[i].image)
+			continue;
+		services[n] = as->services[i].name;
+		images[n++] = as->services[i].image;
+	}
+	ipc_add_strs(q, "services", services);
+	ipc_add_strs(q, "images", images);
+}
+
+int engine_pull(const struct agent *a, const char *plan, const struct plan *as, struct arena *arena,
+	const char **ret_plan, const struct node **ret_services, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	_buf_ q = BUF_INIT;
@@ -106,6 +124,8 @@ int engine_pull(const struct agent *a, const char *plan, struct arena *arena, co
 	begin(&q, "pull", "plan", plan);
 	/* Images that were baked are here, and nowhere else. */
 	ipc_add_bool(&q, "missing", a->config->app.bake_images);
+	if (as)
+		add_images(&q, as, arena);
 	r = call(a, &q, PULL_MS, &m, e);
 	if (r < 0)
 		return r;

@@ -53,8 +53,6 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
 	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
-	struct plan now, then;
-	size_t n = 0;
 	int r;
 
 	d.why = why;
@@ -66,20 +64,10 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 			"a deployment was cut off; run: kbuild-agent gitops now, then again");
 	if (!d.ledger.good.sha || !d.ledger.previous.sha || !d.ledger.previous.table)
 		return error_set(e, ERR_FAILED, "there is no revision to go back to");
-	r = plan_parse(d.ledger.good.table, d.arena, &now, e);
-	if (r >= 0)
-		r = plan_parse(d.ledger.previous.table, d.arena, &then, e);
+	r = deploy_prepare_back(&d, &d.ledger.previous, e);
 	if (r < 0)
 		return r;
-	d.ledger.doing = (struct attempt){ .to = d.ledger.previous, .asked = true };
-	d.ledger.doing.services =
-		arena_alloc(d.arena, (then.n + 1) * sizeof *d.ledger.doing.services);
-	for (size_t i = 0; i < then.n; i++) {
-		const struct plan_service *s = &then.services[i], *old = plan_find(&now, s->name);
-
-		if (plan_differs(s, old))
-			d.ledger.doing.services[n++] = s->name;
-	}
+	d.ledger.doing.asked = true;
 	deploy_say(&d, "back", "from %s to %s", short_sha(d.ledger.good.sha),
 		short_sha(d.ledger.previous.sha));
 	return deploy_attempt(&d, e);

@@ -113,15 +113,17 @@ static int render(struct deploy *d, const char *sha, const char **ret_plan, stru
 	return plan_table(d->a, doc, d->arena, ret_table, e);
 }
 
-static int pull(struct deploy *d, const char **plan, struct node *table, struct error *e)
+/* as: the images to take instead of those that the commit names, which are here; NULL: its own. */
+static int pull(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
+	struct error *e)
 {
 	const struct node *services = NULL;
-	int r = make_room(d, table, e);
+	int r = as ? 0 : make_room(d, table, e);
 
 	if (r < 0)
 		return r;
-	deploy_say(d, "pull", "pulling images");
-	r = engine_pull(d->a, *plan, d->arena, plan, &services, e);
+	deploy_say(d, "pull", as ? "looking for the images of then" : "pulling images");
+	r = engine_pull(d->a, *plan, as, d->arena, plan, &services, e);
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
 		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
 
@@ -136,7 +138,7 @@ static int pull(struct deploy *d, const char **plan, struct node *table, struct 
 	return r;
 }
 
-int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
+static int prepare(struct deploy *d, const char *sha, const struct plan *as, struct error *e)
 {
 	struct attempt *t = &d->ledger.doing;
 	struct node *table = NULL;
@@ -150,7 +152,7 @@ int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
 	if (r >= 0)
 		r = render(d, sha, &plan, &table, e);
 	if (r >= 0)
-		r = pull(d, &plan, table, e);
+		r = pull(d, &plan, table, as, e);
 	if (r < 0)
 		return r;
 	*t = (struct attempt){
@@ -161,4 +163,17 @@ int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
 		.env = env,
 	};
 	return compare(d, table, e);
+}
+
+int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
+{
+	return prepare(d, sha, NULL, e);
+}
+
+int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e)
+{
+	struct plan then;
+	int r = plan_parse(to->table, d->arena, &then, e);
+
+	return r < 0 ? r : prepare(d, to->sha, &then, e);
 }

@@ -54,7 +54,7 @@ class Rotation(Gitops):
 
     def arguments(self, *args):
         argv = super().arguments(*args)
-        config = {"name": "demo", "app": self.app, "backup": {"postgres": {"container": "db"}},
+        config = {"name": "demo", "app": self.app, "backup": {"postgres": {"container": "db", "user": "app"}},
                   "secrets": {"env": ".env", "values": {
                       "PG": {"generate": 256, "postgres": {"role": "app"}}, "JWT": {"generate": 256}}}}
         Path(argv[argv.index("--config") + 1]).write_text(json.dumps(config))
@@ -119,6 +119,20 @@ def a_password_is_rotated(t, g):
     t.equal((done.returncode, done.stdout), (0, "rotated JWT: nothing that runs uses it\n"), "another secret needs no database")
 
 
+def going_back_keeps_the_password_of_now(t, g):
+    text = COMPOSE.format(registry=g.registry)
+    g.commit("2", text=text.replace('PGPASSWORD: "${PG}"', 'PGPASSWORD: "${PG}", MORE: two'))
+    t.equal(g.now()[0], "deployed", "another revision is deployed")
+    t.equal(g.run("secrets", "rotate", "PG").returncode, 0, "and the password is rotated")
+    back = g.now("rollback")
+    worker = json.dumps(g.lab.inspect(g.containers()["worker"][0][0])["Config"]["Env"])
+    t.equal((back[0], "MORE" in worker, g.values()["PG"] in worker), ("deployed", False, True),
+            "going back to a revision from before gives it the password of now") or t.note(back)
+    t.equal(g.state(), GOOD, "with which it logs in")
+    t.equal(g.now("retry")[0], "deployed", "and forth again")
+    t.equal(g.state(), GOOD, "it still does")
+
+
 def a_kill_at_any_stage_is_mended(t, g):
     for stage in STAGES:
         child = g.start("secrets", "rotate", "PG")
@@ -155,7 +169,7 @@ def no_value_is_told(t, g):
 def main():
     t = Tap()
     with Rotation(sys.argv[1] if len(sys.argv) > 1 else "build/firstboot/kbuild-agent") as g:
-        for step in (deploy, a_password_is_rotated, a_kill_at_any_stage_is_mended, a_dead_database_is_waited_for,
+        for step in (deploy, a_password_is_rotated, going_back_keeps_the_password_of_now, a_kill_at_any_stage_is_mended, a_dead_database_is_waited_for,
                      no_value_is_told):
             step(t, g)
     return t.done()
