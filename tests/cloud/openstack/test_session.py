@@ -29,7 +29,7 @@ class Caller:
         self.tool = Path(build, "tests/cloud/os_tool").resolve()
         self.kbuild = Path(build, "builder/kbuild").resolve()
         self.lab, self.scratch = lab, Path(tempfile.mkdtemp(prefix="kbuild-session-"))
-        self.cache = self.scratch / "cache"
+        self.cache, self.configs = self.scratch / "cache", 0
         self.clouds = yaml.safe_load(lab.clouds.read_text())["clouds"]
 
     def env(self, **variables):
@@ -39,7 +39,9 @@ class Caller:
 
     def config(self, entry):
         """A clouds.yaml with that one entry; what leads to it."""
-        path = self.scratch / "clouds.yaml"
+        self.configs += 1
+        path = self.scratch / str(self.configs) / "clouds.yaml"
+        path.parent.mkdir()
         path.write_text(yaml.safe_dump({"clouds": {"it": entry}}))
         path.chmod(0o600)
         return {"OS_CLIENT_CONFIG_FILE": str(path), "OS_CLOUD": "it"}
