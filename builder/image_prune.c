@@ -36,7 +36,8 @@ void image_prune(
 		if (v[i].in_use)
 			ret[i] = PRUNE_IN_USE;
 		else if (!is_active(&v[i]))
-			ret[i] = now - v[i].created > UPLOAD_MAX_S ? PRUNE_DELETE : PRUNE_BUSY;
+			ret[i] = now - MAX(v[i].created, v[i].changed) > UPLOAD_MAX_S ? PRUNE_DELETE
+										      : PRUNE_BUSY;
 		else
 			ret[i] = newer(v, i) < keep ? PRUNE_KEEP : PRUNE_DELETE;
 	}

@@ -14,7 +14,7 @@ enum prune_verdict {
 
 /*
  * v: newest first. ret: one verdict each. Those that are not active count for nothing, and are old a
- * day after they were made: an upload was cut off.
+ * day after they last changed: an upload was cut off.
  */
 void image_prune(
 	const struct cloud_image *v, size_t n, size_t keep, int64_t now, enum prune_verdict *ret);

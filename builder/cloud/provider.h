@@ -97,6 +97,7 @@ struct cloud_image {
 	const char *status;	/* as the cloud says it: "active" */
 	const char *user;	/* who may log in, or NULL */
 	int64_t created;	/* unix seconds */
+	int64_t changed;	/* likewise: its record */
 	uint64_t size;		/* bytes that are stored */
 	uint64_t min_disk, min_ram; /* bytes */
 	size_t in_use;		    /* servers made from it */

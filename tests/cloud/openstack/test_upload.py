@@ -3,6 +3,7 @@
 
   test_upload.py KBUILD [STATE]     prints TAP; STATE: of a running lab with core (its Glances and its Keystone are
                                     restarted), else one is started; with nova in it, servers are tested, too
+  ONLY="large pruned"               in the environment: only these
 """
 import contextlib
 import hashlib
@@ -220,13 +221,13 @@ def two_regions(w):
     regions = [word for region in GLANCES for word in ("--region", region)]
     with w.through("GRA11") as one, w.through("SBG5") as two:
         for proxy in (one, two):
-            proxy.add("PUT /v2/images", "slow", rate=10 * MIB)
+            proxy.add("PUT /v2/images", "slow", rate=4 * MIB)
         begin = time.monotonic()
         done = w.upload(path, *regions)
         seconds = time.monotonic() - begin
     TAP.check(done.returncode == 0, "two regions at once", done.stderr)
-    TAP.check(seconds < 7.5, "take the time of one (4 s each)", f"{seconds:.1f} s")
-    TAP.note(f"two regions of 4 s each: {seconds:.1f} s")
+    TAP.check(seconds < 18, "take the time of one (10 s each)", f"{seconds:.1f} s")
+    TAP.note(f"two regions of 10 s each: {seconds:.1f} s")
     for region in GLANCES:
         w.one_active("two", digest, region, region)
     path, digest = w.disk("one-of-two", 8)
@@ -278,6 +279,12 @@ def token_refused(w):
         done = w.upload(path)
     TAP.check(done.returncode == 0, "a token that is refused for the bytes is renewed", done.stderr)
     w.one_active("refused", digest, "refused")
+
+
+def restarts(w):
+    restarted(w, "GRA11", "restart")
+    restarted(w, "SBG5", "restart")
+    restarted(w, "SBG5", "kill")
 
 
 def restarted(w, region, what):
@@ -376,26 +383,32 @@ def wrong_use(w):
 
 
 TESTS = [wrong_use, large, calls, killed_at_half, killed_before_put, cut_off, pages_of_html, flipped, two_regions,
-         at_the_same_time, token_expires, token_refused,
-         lambda w: restarted(w, "GRA11", "restart"), lambda w: restarted(w, "SBG5", "restart"),
-         lambda w: restarted(w, "SBG5", "kill"), too_large, interrupted, pruned]
+         at_the_same_time, token_expires, token_refused, restarts, too_large, interrupted, pruned]
+
+
+def run(program, lab, tests):
+    w = World(program, lab)
+    try:
+        for test in tests:
+            TAP.note(f"{time.strftime('%H:%M:%S')} {test.__name__}")
+            test(w)
+    finally:
+        w.clean()
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     only = os.environ.get("ONLY", "").split()
-    with Lab("core", state=sys.argv[2] if len(sys.argv) > 2 else None, harsh=True) as lab:
-        w = World(sys.argv[1], lab)
-        try:
-            for test in TESTS:
-                name = getattr(test, "__name__", "")
-                if only and name not in only:
-                    continue
-                TAP.note(f"{time.strftime('%H:%M:%S')} {name}")
-                test(w)
-        finally:
-            w.clean()
+    tests = [t for t in TESTS if not only or t.__name__ in only]
+    state = sys.argv[2] if len(sys.argv) > 2 else None
+    with Lab("core", state=state, harsh=True) as lab:
+        run(sys.argv[1], lab, tests)
+    if state and not only:
+        # Services that close kept connections without saying so, as Debian configures them.
+        with Lab("core", harsh=True, base=15300) as lab:
+            TAP.note("connections are closed without notice")
+            run(sys.argv[1], lab, [calls, killed_at_half, pages_of_html, at_the_same_time])
     return TAP.done()
 
 
