@@ -171,7 +171,8 @@ int main(int argc, char **argv)
 {
 	_cleanup_(http_curl_freep) struct http_curl *curl = http_curl_new();
 	const struct http http = http_curl_seam(curl);
-	struct tool t = { .arena = arena_new() };
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct tool t = { .arena = arena };
 	struct os_access k = { 0 };
 	struct error e = { 0 };
 	char line[65536];
@@ -192,6 +193,5 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr, "calls: %u\n", os_calls(t.os));
 	os_free(t.os);
-	arena_free(t.arena);
 	return 0;
 }
