@@ -9,6 +9,7 @@
 #include "json.h"
 #include "progress.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,15 @@ void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, cons
 	};
 	d->count[v]++;
 	free(text);
+}
+
+#define SKEW_MAX_S 30 /* OVH refuses minutes */
+
+void doctor_say_clock(struct doctor *d, int64_t ahead_s, const char *whose)
+{
+	doctor_say(d, ahead_s > SKEW_MAX_S || ahead_s < -SKEW_MAX_S ? DOCTOR_WARN : DOCTOR_OK,
+		"clock", "timedatectl set-ntp true", "%" PRId64 " s %s %s's",
+		ahead_s < 0 ? -ahead_s : ahead_s, ahead_s < 0 ? "behind" : "ahead of", whose);
 }
 
 int doctor_walk(

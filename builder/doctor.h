@@ -65,6 +65,11 @@ struct doctor_check {
 /* Adds a finding. mend is borrowed for the life of the arena; NULL: nothing. */
 void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, const char *mend,
 	const char *fmt, ...) _printf_(5, 6);
+/*
+ * The finding "clock": our clock against another's ("OVH"). Certificates' ends, the dates of backups and what
+ * servers are told depend on it, though signing in here does not.
+ */
+void doctor_say_clock(struct doctor *d, int64_t ahead_s, const char *whose);
 /* Walks a table, ended by {}. Negative only when interrupted. */
 int doctor_walk(
 	struct doctor *d, const char *area, const struct doctor_check *checks, struct error *e);

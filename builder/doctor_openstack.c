@@ -25,6 +25,12 @@ static bool signed_in(const struct doctor *d)
 	return d->os && d->region;
 }
 
+/* OVH's clock is asked by its native API. */
+static bool has_os(const struct doctor *d)
+{
+	return d->os && strcmp(d->cloud, "openstack") == 0;
+}
+
 /* OVH's are asked of its native API. */
 static bool has_limits(const struct doctor *d)
 {
@@ -54,6 +60,17 @@ static int check_sign_in(struct doctor *d, struct error *e)
 			"--region REGION, or kbuild.server.region in the definition",
 			"none is chosen, so none was looked at: %s", unknown.msg);
 	return 0;
+}
+
+/* Signs in once more, really: what the last run kept says nothing of now. */
+static int check_clock(struct doctor *d, struct error *e)
+{
+	int64_t behind_s;
+	int r = os_clock_behind(d->os, &behind_s, e);
+
+	if (r == 0)
+		doctor_say_clock(d, -behind_s, "Keystone");
+	return r;
 }
 
 static int check_services(struct doctor *d, struct error *e)
@@ -186,6 +203,7 @@ static int check_limits(struct doctor *d, struct error *e)
 
 const struct doctor_check doctor_openstack[] = {
 	{ "signing in", check_sign_in, is_open, NULL },
+	{ "clock", check_clock, has_os, "is the way to sign in still right?" },
 	{ "services", check_services, signed_in, NULL },
 	{ "uploads", check_import, signed_in, NULL },
 	{ "security groups", check_groups, signed_in, NULL },

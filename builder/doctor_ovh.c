@@ -19,8 +19,6 @@
 #include <string.h>
 #include <time.h>
 
-#define SKEW_MAX                                                                                   \
-	30 /* seconds; OVH refuses minutes, and so do certificates' ends and backups' dates */
 #define EXPIRES_SOON (14 * INT64_C(86400))
 
 static bool has_session(const struct doctor *d)
@@ -83,7 +81,7 @@ static int check_configuration(struct doctor *d, struct error *e)
 static int check_clock(struct doctor *d, struct error *e)
 {
 	struct node *answer;
-	int64_t theirs, ahead;
+	int64_t theirs;
 	int r = ovh_must(d->ovh->api,
 		&(struct ovh_query){ .method = "GET", .path = "/auth/time", .open = true },
 		d->arena, &answer, e);
@@ -93,10 +91,7 @@ static int check_clock(struct doctor *d, struct error *e)
 	if (!node_is_int(answer, &theirs))
 		return error_set(e, ERR_FAILED, "OVH's time must be a whole number, not %s",
 			node_what(answer));
-	ahead = (int64_t)time(NULL) - theirs;
-	doctor_say(d, ahead > SKEW_MAX || ahead < -SKEW_MAX ? DOCTOR_WARN : DOCTOR_OK, "clock",
-		"timedatectl set-ntp true", "%" PRId64 " s %s OVH's", ahead < 0 ? -ahead : ahead,
-		ahead < 0 ? "behind" : "ahead of");
+	doctor_say_clock(d, (int64_t)time(NULL) - theirs, "OVH");
 	return 0;
 }
 
