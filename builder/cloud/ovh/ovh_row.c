@@ -155,34 +155,42 @@ static int find_flavor(struct ovh_session *s, const char *region, const char *na
 	return r;
 }
 
+/* NULL where there are none: prices stop nobody, and are asked for once. Negative: interrupted. */
+static int find_prices(struct row *r, const struct ovh_prices **ret, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	struct error own = {};
+
+	*ret = NULL;
+	if (s->no_prices || ovh_session_prices(s, r->cloud.cache_dir, ret, &own) == 0)
+		return 0;
+	*ret = NULL;
+	if (own.code == ERR_INTERRUPTED) {
+		*e = own;
+		return -e->code;
+	}
+	s->no_prices = true;
+	progress_note(r->cloud.progress, "no prices: %s", own.msg);
+	return 0;
+}
+
 static int ovh_price(struct row *r, const char *region, const char *flavor, uint64_t volume_gib,
 	struct arena *a, struct cloud_cost *ret, struct error *e)
 {
-	struct ovh_session *s = r->own;
-	const char *type =
-		s->region.name && strcmp(s->region.name, region) == 0 ? s->region.type : NULL;
+	const struct ovh_session *s = r->own;
+	const bool checked = s->region.name && strcmp(s->region.name, region) == 0;
 	struct cloud_cost cost = { .carbon = -1 };
 	const struct ovh_prices *prices;
 	struct ovh_flavor f = {};
-	int status = 0;
+	int status = find_prices(r, &prices, e);
 
-	*ret = cost;
-	if (!s->no_prices) {
-		status = ovh_session_prices(s, r->cloud.cache_dir, &prices, e);
-		s->no_prices = status < 0;
-		if (status < 0 && e->code != ERR_INTERRUPTED) { /* prices stop nobody */
-			progress_note(r->cloud.progress, "no prices: %s", e->msg);
-			*e = (struct error){};
-			status = 0;
-		}
-	}
 	if (status == 0 && flavor)
-		status = find_flavor(s, region, flavor, a, &f, e);
+		status = find_flavor(r->own, region, flavor, a, &f, e);
 	if (status < 0)
 		return status;
-	if (!s->no_prices)
-		prices_cost(prices, flavor ? &f : NULL, type, VOLUME_TYPE,
-			(int64_t)MIN(volume_gib, MIB), &cost);
+	if (prices)
+		prices_cost(prices, flavor ? &f : NULL, checked ? s->region.type : NULL,
+			VOLUME_TYPE, (int64_t)MIN(volume_gib, MIB), &cost);
 	if (flavor)
 		cost.carbon = carbon_month(region, f.vcpus);
 	*ret = cost;
