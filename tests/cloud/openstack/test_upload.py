@@ -40,8 +40,13 @@ class World:
         self.kbuild.env.update(lab.env("gra"))
         self.names = []
 
+    def named(self, name):
+        """Of this run: what another one has left is none of it."""
+        return f"{name}-{os.getpid()}"
+
     def disk(self, name, mib):
         """A file of random bytes, other ones each time; its SHA-512."""
+        name = self.named(name)
         block = os.urandom(min(mib, 64) * MIB)
         path, digest = self.scratch / f"{name}.img", hashlib.sha512()
         with open(path, "wb") as file:
@@ -71,7 +76,7 @@ class World:
 
     def images(self, name, region="GRA11"):
         """What the service itself says of the images of that disk."""
-        return [i for i in self.lab.images(GLANCES[region]) if i.get("kbuild_definition") == name]
+        return [i for i in self.lab.images(GLANCES[region]) if i.get("kbuild_definition") == self.named(name)]
 
     def one_active(self, name, digest, what, region="GRA11"):
         """There is exactly one image, and it is right."""
@@ -84,7 +89,7 @@ class World:
         for region, glance in GLANCES.items():
             token = self.lab.token()
             for name in self.names:
-                for image in self.images(name, region):
+                for image in [i for i in self.lab.images(glance) if i.get("kbuild_definition") == name]:
                     self.lab.call("DELETE", glance, f"/v2/images/{image['id']}", token=token)
         self.kbuild.remove()
 
@@ -304,8 +309,7 @@ def restarted(w, region, what):
 
 
 def too_large(w):
-    path = w.scratch / "toolarge.img"
-    w.names.append("toolarge")
+    path = w.scratch / f"{w.named('toolarge')}.img"
     with open(path, "wb") as file:
         file.truncate(64 * MIB)
     with w.through() as proxy:
@@ -333,14 +337,14 @@ def interrupted(w):
 
 def pruned(w):
     """N newest of each name stay; what servers use stays."""
-    path = w.scratch / "old.img"
-    w.names.append("old")
+    path = w.scratch / f"{w.named('old')}.img"
+    w.names.append(w.named("old"))
     for n in range(4):
         path.write_bytes(os.urandom(MIB))
         TAP.equal(w.upload(path).returncode, 0, f"image {n + 1} of one name")
         time.sleep(1.1)  # made in another second
     listed = w.kbuild.json("images", "--cloud", "openstack")
-    mine = [i for i in listed if i["definition"] == "old"]
+    mine = [i for i in listed if i["definition"] == w.named("old")]
     TAP.equal([i["id"] for i in mine], [i["id"] for i in sorted(w.images("old"), key=lambda i: i["created_at"],
                                                                reverse=True)], "images lists them, newest first")
     server = None
@@ -350,7 +354,7 @@ def pruned(w):
     prune = ["prune", "--cloud", "openstack", "--keep", "1", "--json"]
     gone = json.loads(w.kbuild.run(*prune, "--dry-run").stdout)["images"]
     wanted = [i["id"] for i in mine[1:3 if server else 4]]
-    TAP.equal([i["id"] for i in gone if i["definition"] == "old"], wanted, "a dry run names the old ones")
+    TAP.equal([i["id"] for i in gone if i["definition"] == w.named("old")], wanted, "a dry run names the old ones")
     TAP.equal(w.kbuild.run(*prune).returncode, 7, "without --yes: exit status 7")
     TAP.equal(len(w.images("old")), 4, "and nothing was removed")
     # Other tests' images are not ours to remove here: what else is there has one image a name.

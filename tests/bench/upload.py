@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""`kbuild upload` beside `openstack image create --file`, to the same real Glances: tests/bench/upload.py KBUILD [STATE]
+
+1.5 GiB of random bytes to a Glance under uWSGI and to one under eventlet, in turn (A B, A B, ...), so that a machine
+that slows down slows both; medians, ratios, memory. Then the calls of each, counted at a proxy. STATE: of a running
+lab (tests/cloud/openstack/up), else one is started. Prints only: a timing is no test.
+
+  ROUNDS=3 MIB=1536    in the environment: how often, how much
+"""
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "cloud/openstack"), str(HERE.parent / "lib")]
+from lab import HERE as SCRIPTS, Lab, Measured, Proxy  # noqa: E402
+
+MIB = int(os.environ.get("MIB", "1536"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+CLOUDS = {"gra": ("GRA11", "glance", "uWSGI"), "sbg": ("SBG5", "glance2", "eventlet")}
+LEAST = 6  # Keystone's token aside: is it there? is there room? record, bytes, record, mark
+
+
+def fill(path, mib):
+    block = os.urandom(64 << 20)
+    with open(path, "wb") as file:
+        for left in range(mib, 0, -64):
+            file.write(block[:min(left, 64) << 20])
+
+
+class Bench:
+    def __init__(self, program, lab):
+        self.program, self.lab = str(Path(program).resolve()), lab
+        self.scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=lab.state))  # where the official client may read
+        self.file = self.scratch / "bench.img"
+
+    def kbuild(self, cloud):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+        env.update(self.lab.env(cloud), KBUILD_CACHE=str(self.scratch / "cache"), KBUILD_STATE=str(self.scratch / "s"))
+        return Measured([self.program, "upload", "--cloud", "openstack", "--quiet", self.file], env=env)
+
+    def official(self, cloud):
+        argv = [SCRIPTS / "enter", self.lab.root, self.lab.state, "openstack", "image", "create", "--file", self.file,
+                "--disk-format", "raw", "bench"]
+        return Measured(argv, env=dict(self.lab.settings, **self.lab.env(cloud)))
+
+    def clean(self):
+        for _, glance, _ in CLOUDS.values():
+            for image in self.lab.images(glance):
+                if image["name"].startswith("bench"):
+                    self.lab.call("DELETE", glance, f"/v2/images/{image['id']}")
+
+    def once(self, tool, cloud):
+        done = getattr(self, tool)(cloud)
+        if done.returncode:
+            sys.exit(f"{tool} {cloud}: exit {done.returncode}\n{done.stderr}")
+        self.clean()
+        return done
+
+    def throughput(self):
+        fill(self.file, MIB)
+        for cloud, (_, _, server) in CLOUDS.items():
+            runs = {"official": [], "kbuild": []}
+            for _ in range(ROUNDS):
+                for tool, list_ in runs.items():
+                    list_.append(self.once(tool, cloud))
+            medians = {tool: statistics.median(r.seconds for r in list_) for tool, list_ in runs.items()}
+            for tool, list_ in runs.items():
+                print(f"{server:9} {tool:9} {medians[tool]:6.1f} s {MIB / medians[tool]:6.0f} MiB/s "
+                      f"{max(r.peak for r in list_) / 1024:6.1f} MiB   "
+                      f"({', '.join(f'{r.seconds:.1f}' for r in list_)})", flush=True)
+            print(f"{server:9} ratio     {medians['official'] / medians['kbuild']:6.2f} (wanted: 1.8)", flush=True)
+
+    def calls(self):
+        fill(self.file, 8)
+        region, glance, _ = CLOUDS["gra"]
+        for tool in ("official", "kbuild"):
+            proxy = Proxy(self.lab.port(glance))
+            shutil.rmtree(self.scratch / "cache", ignore_errors=True)
+            with self.lab.through(proxy, "image", region):
+                done = getattr(self, tool)("gra")
+            if done.returncode:
+                sys.exit(f"{tool}: exit {done.returncode}\n{done.stderr}")
+            kinds = ", ".join(c.split("?")[0].split("/images/")[0] for c in proxy.calls)
+            print(f"calls     {tool:9} {len(proxy.calls):3}  {kinds}", flush=True)
+            self.clean()
+        shutil.rmtree(self.scratch / "cache", ignore_errors=True)
+        print(f"calls     at most   {LEAST * 1.5:3.0f}  (1.5 times the least, {LEAST})")
+
+    def run(self):
+        try:
+            self.calls()
+            self.throughput()
+        finally:
+            self.clean()
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    with Lab("core", state=sys.argv[2] if len(sys.argv) > 2 else None) as lab:
+        print(f"load before: {os.getloadavg()[0]:.1f}, {time.strftime('%H:%M:%S')}")
+        Bench(sys.argv[1], lab).run()
+        print(f"load after: {os.getloadavg()[0]:.1f}")
+
+
+main()
