@@ -40,7 +40,7 @@ static bool has_limits(const struct doctor *d)
 static int check_sign_in(struct doctor *d, struct error *e)
 {
 	struct row *row = row_of(d->opened);
-	const char *project, *region;
+	const char *project = "", *region = NULL;
 	struct error unknown = {};
 	struct os *os;
 	int r = row_os(row, &os, e);
