@@ -4,6 +4,7 @@
   test_lock.py KBUILD [--long] [NAME…]
 """
 import datetime
+import fcntl
 import json
 import os
 import pathlib
@@ -509,8 +510,27 @@ def killed_at_any_moment_the_next_run_succeeds():
         time.sleep(ms / 1000)
         p.kill()
         p.wait()
+        same(writing(w), [])
     w.run("--update")
     same(w.version("aa1"), "1")
+
+
+def writing(w):
+    """Programs in the private directory of apt that the next kbuild would not wait for."""
+    found = []
+    for lock in w.dir.glob("cache/apt/*/lock"):
+        with open(lock, "rb") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            for process in pathlib.Path("/proc").glob("[0-9]*"):
+                try:
+                    if f"APT_CONFIG={lock.parent}".encode() in (process / "environ").read_bytes():
+                        found.append((process / "cmdline").read_bytes())
+                except OSError:
+                    pass  # it has ended
+    return [command for command in found if not command.startswith(b"gpg-connect-agent")]
 
 
 def a_mirror_that_stalls_is_given_up():

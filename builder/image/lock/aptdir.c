@@ -239,18 +239,26 @@ static void on_line(void *arg, const char *line)
 		progress_detail(w->progress, "%s", strchr(line, ' ') + 1);
 }
 
+/*
+ * apt and its methods hold our lock too: when kbuild is killed they write on for a moment, and whoever
+ * comes next must not write beside them.
+ */
 static int run(struct aptdir *d, const char *const *args, struct process *p, struct error *e)
 {
+	const int keep[] = { d->lock, -1 };
 	const char **argv;
 	size_t n = 0;
 
 	while (args[n])
 		n++;
-	argv = arena_alloc(d->arena, (n + 2) * sizeof *argv);
+	argv = arena_alloc(d->arena, (n + 4) * sizeof *argv);
 	argv[0] = "apt-get";
-	memcpy(argv + 1, args, n * sizeof *args);
+	argv[1] = "-o";
+	argv[2] = arena_printf(d->arena, "APT::Keep-Fds::=%d", d->lock);
+	memcpy(argv + 3, args, n * sizeof *args);
 	p->argv = argv;
 	p->env = aptdir_environment(d);
+	p->keep_fds = keep;
 	return process_run(p, e);
 }
 
