@@ -76,6 +76,20 @@ static void errors_say_what_the_service_said(void)
 	}
 }
 
+/* They are not followed: a token goes where the catalogue says, and nowhere else. */
+static void redirects_are_told(void)
+{
+	static const struct http_header to[] = { { "Location", "https://elsewhere/x" }, {} };
+	static const struct fake_reply script[] = { SIGN_IN,
+		{ "GET " URL, .status = 302, .headers = to }, {} };
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	check_int(play_ask(&p, OS_COMPUTE, "GET", "/x"), -ERR_FAILED);
+	check_str(p.e.msg, "compute in ONE: GET /x: 302; it points to https://elsewhere/x");
+	fake_http_done(&p.fake);
+}
+
 static void text_where_nothing_is_to_say_is_no_error(void)
 {
 	static const struct http_header text[] = { { "Content-Type", "text/html" }, {} };
@@ -233,6 +247,7 @@ static void old_services_have_no_microversions(void)
 int main(void)
 {
 	run(errors_say_what_the_service_said);
+	run(redirects_are_told);
 	run(text_where_nothing_is_to_say_is_no_error);
 	run(pages_are_followed_on_our_own_host);
 	run(wrong_pages_are_named);

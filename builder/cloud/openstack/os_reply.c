@@ -206,6 +206,7 @@ void os_complain(
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const char *said = words(res, a), *id = request_id(res), *todo = hint(c, res);
+	const char *to = http_response_header(res, "location");
 	char word[32];
 
 	error_set(e, transient ? ERR_NETWORK : ERR_FAILED, "%s: %s %s: %s", c->who, c->method,
@@ -216,6 +217,8 @@ void os_complain(
 		error_append(e, " (%zu bytes that say nothing readable)", res->body.len);
 	if (id)
 		error_append(e, " (request %s)", api_clean(a, id));
+	if (res->status / 100 == 3 && to)
+		error_append(e, "; it points to %s", api_clean(a, to));
 	if (todo)
 		error_append(e, "; %s", todo);
 }
