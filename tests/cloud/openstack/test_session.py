@@ -192,7 +192,7 @@ def exits(c):
         ("application credential", c.entry("credential"), 0, ""),
         # What will not come right by waiting is 1, a network that does not answer 5.
         ("wrong password", c.entry(password=wrong), 1, "password .* is wrong"),
-        ("no such region", dict(c.entry(), region_name="XYZ1"), 1, "GRA11"),
+        ("no such region", dict(c.entry(), region_name="XYZ1"), 2, "GRA11"),
         ("half a sign-in", c.entry(password=None), 3, "password"),
         ("nobody listens", c.entry(auth_url=closed), 5, "connect"),
     ]
