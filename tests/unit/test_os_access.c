@@ -179,65 +179,63 @@ static void entries_are_read_as_the_official_clients_read_them(void)
 	}
 }
 
+static const struct {
+	const char *clouds, *secure, *name, *message;
+} wrong_entries[] = {
+	{ "a: b", NULL, NULL,
+		"clouds.yaml: 'clouds' must be a map of clouds by name, not missing" },
+	{ "clouds: []", NULL, NULL,
+		"clouds.yaml: 'clouds' must be a map of clouds by name, not a list" },
+	{ "clouds: {}", NULL, NULL,
+		"clouds.yaml: 'clouds' must be a map of clouds by name, not a map" },
+	{ "clouds: {ovh: {}, other: {}}", NULL, NULL,
+		"clouds.yaml has several clouds: choose one by OS_CLOUD; there are: ovh, other" },
+	{ "clouds: {ovh: {}, other: {}}", NULL, "oth",
+		"clouds.yaml: there is no cloud 'oth'; there are: ovh, other" },
+	{ "clouds: {ovh: {}, other: {}}", NULL, "othre",
+		"clouds.yaml: there is no cloud 'othre'; there are: ovh, other; did you mean "
+		"'other'?" },
+	{ "clouds:\n  a:\n    region_name: x\n", NULL, NULL,
+		"clouds.yaml:3:5: 'clouds.a.auth' is missing" },
+	{ "clouds:\n  a: 17\n", NULL, NULL,
+		"clouds.yaml:2:6: 'clouds.a' must be a map, not a number" },
+	{ "clouds:\n  a:\n    auth: none\n", NULL, NULL,
+		"clouds.yaml:3:11: 'clouds.a.auth' must be a map, not text" },
+	{ "clouds:\n  a:\n    auth:\n      usernam: x\n", NULL, NULL,
+		"clouds.yaml:4:7: unknown key 'usernam' in 'clouds.a.auth' (did you mean "
+		"'username'?)" },
+	{ "clouds:\n  a:\n    auth: {}\n    regoin_name: x\n", NULL, NULL,
+		"clouds.yaml:4:5: unknown key 'regoin_name' in 'clouds.a' (did you mean "
+		"'region_name'?)" },
+	{ "clouds:\n  a:\n    auth: {}\n    auth_type: v3passwort\n", NULL, NULL,
+		"clouds.yaml:4:16: 'clouds.a.auth_type' must be v3password, password, "
+		"v3applicationcredential, v3token, token or v3oidcclientcredentials, not "
+		"'v3passwort' (did you mean 'v3password'?)" },
+	{ "clouds: {a: {auth: {}, auth_type: v3totp}}", NULL, NULL, "not 'v3totp'" },
+	{ "clouds:\n  a:\n    auth: {}\n", "clouds:\n  a:\n    auth:\n      password: [x]\n", NULL,
+		"secure.yaml:4:17: 'clouds.a.auth.password' must be text, not a list" },
+	{ "clouds: {a: {auth: {}, verify: false}}", NULL, NULL,
+		"clouds.yaml:1:32: 'clouds.a.verify' is not supported: certificates are always "
+		"checked (name the file of the authority's certificate as 'cacert')" },
+	{ "clouds: {a: {auth: {}, insecure: yes}}", NULL, NULL, "certificates are always checked" },
+	{ "clouds: {a: {auth: {}, cert: x.pem}}", NULL, NULL, "'clouds.a.cert' is not supported" },
+	{ "clouds: {a: {auth: {}, profile: nowhere}}", NULL, NULL,
+		"clouds.yaml:1:33: there is no profile 'nowhere'" },
+	{ "clouds: {a: {auth: {}, interface: private}}", NULL, NULL,
+		"clouds.yaml: a: 'interface' must be public, internal or admin, not 'private'" },
+	{ "clouds: {a: {auth: {usrname: x, passwrd: y}}}", NULL, NULL, "; and 1 more" },
+};
+
 static void wrong_entries_are_named_with_their_place(void)
 {
-	static const struct {
-		const char *clouds, *secure, *name, *message;
-	} cases[] = {
-		{ "a: b", NULL, NULL,
-			"clouds.yaml: 'clouds' must be a map of clouds by name, not missing" },
-		{ "clouds: []", NULL, NULL,
-			"clouds.yaml: 'clouds' must be a map of clouds by name, not a list" },
-		{ "clouds: {}", NULL, NULL,
-			"clouds.yaml: 'clouds' must be a map of clouds by name, not a map" },
-		{ "clouds: {ovh: {}, other: {}}", NULL, NULL,
-			"clouds.yaml has several clouds: choose one by OS_CLOUD; there are: ovh, other" },
-		{ "clouds: {ovh: {}, other: {}}", NULL, "oth",
-			"clouds.yaml: there is no cloud 'oth'; there are: ovh, other" },
-		{ "clouds: {ovh: {}, other: {}}", NULL, "othre",
-			"clouds.yaml: there is no cloud 'othre'; there are: ovh, other; did you mean "
-			"'other'?" },
-		{ "clouds:\n  a:\n    region_name: x\n", NULL, NULL,
-			"clouds.yaml:3:5: 'clouds.a.auth' is missing" },
-		{ "clouds:\n  a: 17\n", NULL, NULL,
-			"clouds.yaml:2:6: 'clouds.a' must be a map, not a number" },
-		{ "clouds:\n  a:\n    auth: none\n", NULL, NULL,
-			"clouds.yaml:3:11: 'clouds.a.auth' must be a map, not text" },
-		{ "clouds:\n  a:\n    auth:\n      usernam: x\n", NULL, NULL,
-			"clouds.yaml:4:7: unknown key 'usernam' in 'clouds.a.auth' (did you mean "
-			"'username'?)" },
-		{ "clouds:\n  a:\n    auth: {}\n    regoin_name: x\n", NULL, NULL,
-			"clouds.yaml:4:5: unknown key 'regoin_name' in 'clouds.a' (did you mean "
-			"'region_name'?)" },
-		{ "clouds:\n  a:\n    auth: {}\n    auth_type: v3passwort\n", NULL, NULL,
-			"clouds.yaml:4:16: 'clouds.a.auth_type' must be v3password, password, "
-			"v3applicationcredential, v3token, token or v3oidcclientcredentials, not "
-			"'v3passwort' (did you mean 'v3password'?)" },
-		{ "clouds: {a: {auth: {}, auth_type: v3totp}}", NULL, NULL, "not 'v3totp'" },
-		{ "clouds:\n  a:\n    auth: {}\n",
-			"clouds:\n  a:\n    auth:\n      password: [x]\n", NULL,
-			"secure.yaml:4:17: 'clouds.a.auth.password' must be text, not a list" },
-		{ "clouds: {a: {auth: {}, verify: false}}", NULL, NULL,
-			"clouds.yaml:1:32: 'clouds.a.verify' is not supported: certificates are always "
-			"checked (name the file of the authority's certificate as 'cacert')" },
-		{ "clouds: {a: {auth: {}, insecure: yes}}", NULL, NULL,
-			"certificates are always checked" },
-		{ "clouds: {a: {auth: {}, cert: x.pem}}", NULL, NULL,
-			"'clouds.a.cert' is not supported" },
-		{ "clouds: {a: {auth: {}, profile: nowhere}}", NULL, NULL,
-			"clouds.yaml:1:33: there is no profile 'nowhere'" },
-		{ "clouds: {a: {auth: {}, interface: private}}", NULL, NULL,
-			"clouds.yaml: a: 'interface' must be public, internal or admin, not 'private'" },
-		{ "clouds: {a: {auth: {usrname: x, passwrd: y}}}", NULL, NULL, "; and 1 more" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_entries); i++) {
 		_cleanup_(reading_end) struct reading r = { 0 };
 
-		check_int(read_entry(&r, cases[i].clouds, cases[i].secure, NULL, cases[i].name),
+		check_int(read_entry(&r, wrong_entries[i].clouds, wrong_entries[i].secure, NULL,
+				  wrong_entries[i].name),
 			-ERR_INVALID);
-		if (!strstr(r.e.msg, cases[i].message))
-			check_fail("'%s' is not\n# '%s'", r.e.msg, cases[i].message);
+		if (!strstr(r.e.msg, wrong_entries[i].message))
+			check_fail("'%s' is not\n# '%s'", r.e.msg, wrong_entries[i].message);
 	}
 }
 

@@ -5,73 +5,72 @@
 
 #define URL NOVA "/x"
 
+static const struct {
+	long status;
+	const char *body, *message;
+} error_bodies[] = {
+	{ 400, "{\"badRequest\":{\"code\":400,\"message\":\"Image is not active.\"}}",
+		"400 Bad Request: Image is not active. (request req-1)" },
+	{ 403,
+		"{\"forbidden\":{\"message\":\"Quota exceeded for instances: Requested 1, but "
+		"already used 10 of 10 instances\"}}",
+		"403 Forbidden: Quota exceeded for instances: Requested 1, but already used 10 "
+		"of 10 instances (request req-1)" },
+	{ 404,
+		"{\"NeutronError\":{\"type\":\"NetworkNotFound\",\"message\":\"Network x could "
+		"not be found.\",\"detail\":\"\"}}",
+		"404 Not Found: Network x could not be found. (request req-1)" },
+	{ 409, "{\"NeutronError\":\"plain text\"}", "409 Conflict: plain text (request req-1)" },
+	{ 403, "{\"error\":{\"code\":403,\"message\":\"You are not authorized\"}}",
+		"403 Forbidden: You are not authorized (request req-1)" },
+	{ 403,
+		"<html>\n <head>\n  <title>403 Forbidden</title>\n </head>\n <body>\n  "
+		"<h1>403 Forbidden</h1>\n  Attribute &#39;size&#39; is read-only.<br />"
+		"<br />\n\n\n </body>\n</html>",
+		"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
+	{ 403,
+		"{\"message\":\"Attribute 'size' is read-only.<br /><br />\\n\\n\\n\","
+		"\"code\":\"403 Forbidden\",\"title\":\"Forbidden\"}",
+		"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
+	{ 404, "<html><head><title>404</title></head><body><h1>Gone fishing</h1></body>",
+		"404 Not Found: Gone fishing (request req-1)" },
+	{ 404, "404 Not Found\n\nThe resource could not be found.\n\n   ",
+		"404 Not Found: 404 Not Found The resource could not be found. (request req-1)" },
+	{ 400,
+		"{\"errors\":[{\"status\":400,\"title\":\"Bad Request\",\"detail\":\"JSON does "
+		"not validate\",\"request_id\":\"r\"}]}",
+		"400 Bad Request: JSON does not validate (request req-1)" },
+	{ 400, "{\"faultcode\":\"Client\",\"faultstring\":\"no such pool\",\"debuginfo\":null}",
+		"400 Bad Request: no such pool (request req-1)" },
+	{ 400, "{\"badRequest\":{\"message\":\"<class 'x'> failed\"}}",
+		"400 Bad Request: <class 'x'> failed (request req-1)" },
+	{ 400, "{\"badRequest\":{\"message\":\"evil\\u001b[2J\\nline\"}}",
+		"400 Bad Request: evil [2J line (request req-1)" },
+	{ 400, "{\"badRequest\":null}",
+		"400 Bad Request (19 bytes that say nothing readable) (request req-1)" },
+	{ 400, "[]", "400 Bad Request (2 bytes that say nothing readable) (request req-1)" },
+	{ 400, "<", "400 Bad Request (1 bytes that say nothing readable) (request req-1)" },
+	{ 400, "<!-- never ends",
+		"400 Bad Request (15 bytes that say nothing readable) (request req-1)" },
+	{ 405, "", "405 Method Not Allowed (request req-1)" },
+};
+
 static void errors_say_what_the_service_said(void)
 {
 	static const struct http_header id[] = { { "X-Openstack-Request-Id", "req-1" },
 		{ "Content-Type", "text/html" }, {} };
-	static const struct {
-		long status;
-		const char *body, *message;
-	} cases[] = {
-		{ 400, "{\"badRequest\":{\"code\":400,\"message\":\"Image is not active.\"}}",
-			"400 Bad Request: Image is not active. (request req-1)" },
-		{ 403,
-			"{\"forbidden\":{\"message\":\"Quota exceeded for instances: Requested 1, but "
-			"already used 10 of 10 instances\"}}",
-			"403 Forbidden: Quota exceeded for instances: Requested 1, but already used 10 "
-			"of 10 instances (request req-1)" },
-		{ 404,
-			"{\"NeutronError\":{\"type\":\"NetworkNotFound\",\"message\":\"Network x could "
-			"not be found.\",\"detail\":\"\"}}",
-			"404 Not Found: Network x could not be found. (request req-1)" },
-		{ 409, "{\"NeutronError\":\"plain text\"}",
-			"409 Conflict: plain text (request req-1)" },
-		{ 403, "{\"error\":{\"code\":403,\"message\":\"You are not authorized\"}}",
-			"403 Forbidden: You are not authorized (request req-1)" },
-		{ 403,
-			"<html>\n <head>\n  <title>403 Forbidden</title>\n </head>\n <body>\n  "
-			"<h1>403 Forbidden</h1>\n  Attribute &#39;size&#39; is read-only.<br />"
-			"<br />\n\n\n </body>\n</html>",
-			"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
-		{ 403,
-			"{\"message\":\"Attribute 'size' is read-only.<br /><br />\\n\\n\\n\","
-			"\"code\":\"403 Forbidden\",\"title\":\"Forbidden\"}",
-			"403 Forbidden: Attribute 'size' is read-only. (request req-1)" },
-		{ 404, "<html><head><title>404</title></head><body><h1>Gone fishing</h1></body>",
-			"404 Not Found: Gone fishing (request req-1)" },
-		{ 404, "404 Not Found\n\nThe resource could not be found.\n\n   ",
-			"404 Not Found: 404 Not Found The resource could not be found. (request req-1)" },
-		{ 400,
-			"{\"errors\":[{\"status\":400,\"title\":\"Bad Request\",\"detail\":\"JSON does "
-			"not validate\",\"request_id\":\"r\"}]}",
-			"400 Bad Request: JSON does not validate (request req-1)" },
-		{ 400, "{\"faultcode\":\"Client\",\"faultstring\":\"no such pool\",\"debuginfo\":null}",
-			"400 Bad Request: no such pool (request req-1)" },
-		{ 400, "{\"badRequest\":{\"message\":\"<class 'x'> failed\"}}",
-			"400 Bad Request: <class 'x'> failed (request req-1)" },
-		{ 400, "{\"badRequest\":{\"message\":\"evil\\u001b[2J\\nline\"}}",
-			"400 Bad Request: evil [2J line (request req-1)" },
-		{ 400, "{\"badRequest\":null}",
-			"400 Bad Request (19 bytes that say nothing readable) (request req-1)" },
-		{ 400, "[]",
-			"400 Bad Request (2 bytes that say nothing readable) (request req-1)" },
-		{ 400, "<", "400 Bad Request (1 bytes that say nothing readable) (request req-1)" },
-		{ 400, "<!-- never ends",
-			"400 Bad Request (15 bytes that say nothing readable) (request req-1)" },
-		{ 405, "", "405 Method Not Allowed (request req-1)" },
-	};
 	char want[512];
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(error_bodies); i++) {
 		const struct fake_reply script[] = { SIGN_IN,
-			{ "GET " URL, .status = cases[i].status, .body = cases[i].body,
-				.headers = id },
+			{ "GET " URL, .status = error_bodies[i].status,
+				.body = error_bodies[i].body, .headers = id },
 			{} };
 		_cleanup_(play_end) struct play p = { 0 };
 
 		play_begin(&p, script);
 		check(play_ask(&p, OS_COMPUTE, "GET", "/x") != 0);
-		snprintf(want, sizeof want, "compute in ONE: GET /x: %s", cases[i].message);
+		snprintf(want, sizeof want, "compute in ONE: GET /x: %s", error_bodies[i].message);
 		check_str(p.e.msg, want);
 	}
 }
