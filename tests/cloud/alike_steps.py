@@ -97,6 +97,7 @@ IMAGE = [
     Step("a wrong marker", "image", "GET", f"/images?marker={NOBODY}", headers=HTML),
     Step("a wrong sort key", "image", "GET", "/images?sort=nonsense:desc", headers=HTML),
     Step("import methods", "image", "GET", "/info/import"),
+    Step("usage", "image", "GET", "/info/usage", headers=HTML),
     Step("import of what is active", "image", "POST", "/images/<image>/import",
          {"method": {"name": "glance-direct"}}, HTML),
     Step("protected", "image", "PATCH", "/images/<image>", [{"op": "replace", "path": "/protected",
@@ -146,6 +147,15 @@ NETWORK = [
         "security_group_id": "<group>", "direction": "ingress", "remote_ip_prefix": "nonsense"}}),
     Step("of an absent group", "network", "POST", "/security-group-rules", {"security_group_rule": {
         "security_group_id": NOBODY, "direction": "ingress"}}),
+    Step("several rules", "network", "POST", "/security-group-rules", {"security_group_rules": [
+        {"security_group_id": "<group>", "direction": "ingress", "protocol": "tcp", "port_range_min": p,
+         "port_range_max": p} for p in (80, 443)]}),
+    Step("several rules, one there already", "network", "POST", "/security-group-rules", {"security_group_rules": [
+        {"security_group_id": "<group>", "direction": "ingress", "protocol": "udp", "port_range_min": 443,
+         "port_range_max": 443},
+        {"security_group_id": "<group>", "direction": "ingress", "protocol": "tcp", "port_range_min": 80,
+         "port_range_max": 80}]}),
+    Step("several rules, none valid", "network", "POST", "/security-group-rules", {"security_group_rules": []}),
     Step("rules of the group", "network", "GET", "/security-group-rules?security_group_id=<group>"),
     Step("an absent rule", "network", "GET", f"/security-group-rules/{NOBODY}"),
     Step("an absent group", "network", "GET", f"/security-groups/{NOBODY}"),

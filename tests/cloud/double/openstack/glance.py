@@ -284,6 +284,19 @@ def import_info(ctx):
                                "value": ["glance-direct", "web-download"]}}
 
 
+@service("image", "GET", "/info/usage")
+def usage_info(ctx):
+    own = [i for i in ctx.region.images.values() if i.owner == ctx.project.id]
+    size = sum(i.size or 0 for i in own) >> 20
+    limit = ctx.region.limits["images_gb"] << 10
+    if not limit:  # without quotas there is nothing to tell
+        return {"usage": {}}
+    return {"usage": {"image_size_total": {"usage": size, "limit": limit},
+                      "image_stage_total": {"usage": 0, "limit": -1},
+                      "image_count_total": {"usage": len(own), "limit": -1},
+                      "image_count_uploading": {"usage": sum(i.status == "saving" for i in own), "limit": -1}}}
+
+
 @service("image", "GET", "/info/stores")
 def stores_info(ctx):
     return {"stores": [{"id": "default", "default": "true"}]}

@@ -137,7 +137,23 @@ def check_prefix(prefix, ethertype):
 
 @service("network", "POST", "/security-group-rules", status=201, role=ROLE)
 def rule_create(ctx):
-    given = body_of(ctx, "security_group_rule")
+    """One, or all of a list or none."""
+    if isinstance(ctx.body, dict) and isinstance(ctx.body.get("security_group_rules"), list):
+        if not ctx.body["security_group_rules"]:
+            raise Refusal(400, "Resources required", kind="HTTPBadRequest")
+        made = []
+        try:
+            for given in ctx.body["security_group_rules"]:
+                made.append(make(ctx, given))
+        except Refusal:
+            for rule in made:
+                del ctx.region.rules[rule.id]
+            raise
+        return {"security_group_rules": [rule_shown(r) for r in made]}
+    return {"security_group_rule": rule_shown(make(ctx, body_of(ctx, "security_group_rule")))}
+
+
+def make(ctx, given):
     known(given, ("security_group_id", "direction", "ethertype", "protocol", "port_range_min", "port_range_max",
                   "remote_ip_prefix", "remote_group_id", "description", "tenant_id", "project_id",
                   "remote_address_group_id"), ("security_group_id", "direction"))
@@ -164,7 +180,7 @@ def rule_create(ctx):
                           kind="SecurityGroupRuleExists")
     if ctx.region.used()["security_group_rule"] >= ctx.region.limits["security_group_rule"]:
         raise Refusal(409, "Quota exceeded for resources: ['security_group_rule'].", kind="OverQuota")
-    return {"security_group_rule": rule_shown(group.add(rule))}
+    return group.add(rule)
 
 
 @service("network", "GET", "/security-group-rules")

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""
+kbuild launch, killed at every call of an API in three ways: before the call is carried out, after it was answered,
+and carried out with the answer lost. The same command again has to end with one server, one volume, one group, one
+key pair and one image, and destroy leaves nothing but what it says. The same for a destroy that is killed.
+
+    test_crash.py KBUILD [--cloud openstack|ovh] [--workers N]       prints TAP; against the double, in paper mode
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import Double, die_with_parent, wait_until
+from kbtest import Tap
+
+WAYS = ("before", "after", "lost")
+WORDS = {"before": "before", "after": "after", "lost": "carried out, answer lost:"}
+NAME = "web"
+READY = 'kbuild-status: {"v":1,"state":"ready","cloud_init":"done","failed_units":[]}\n'
+# What is asked again until it has happened, at once: the waits between are the client's.
+DELAYS = {name: 0 for name in ("server", "action", "delete", "image", "import", "volume", "attach", "detach",
+                               "user", "list")}
+tap = Tap()
+totals = {"cases": 0, "seconds": 0, "orphans": 0}
+lock = threading.Lock()
+
+
+class Home:
+    """One user's directories and configuration, for one case; and the commands of the case."""
+
+    def __init__(self, program, scratch, double, cloud):
+        self.program, self.double, self.cloud = program, double, cloud
+        self.dir = Path(tempfile.mkdtemp(dir=scratch))
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OVH_", "OS_", "XDG_", "KBUILD_"))}
+        self.env.update(HOME=str(self.dir), NO_COLOR="1", LC_ALL="C.UTF-8",
+                        KBUILD_STATE=str(self.dir / "state"), KBUILD_CACHE=str(self.dir / "cache"))
+        about = double.about
+        if cloud == "ovh":
+            keys = {k: about[k] for k in ("application_key", "application_secret", "consumer_key")}
+            keys["openstack_auth_url"] = about["auth_url"]
+            conf = self.dir / ".ovh.conf"
+            conf.write_text(f"[default]\nendpoint={about['url']}\n\n[{about['url']}]\n" +
+                            "".join(f"{k}={v}\n" for k, v in keys.items()))
+            conf.chmod(0o600)
+            self.env["OVH_CLOUD_PROJECT_SERVICE"] = about["project"]
+        else:
+            self.env.update(OS_AUTH_URL=about["auth_url"], OS_USERNAME=about["user"], OS_PASSWORD=about["password"],
+                            OS_PROJECT_ID=about["project"], OS_USER_DOMAIN_NAME="Default", OS_REGION_NAME="GRA11")
+        self.disk, self.user_data = scratch / "disk.raw", scratch / "user-data"
+
+    def launch(self):
+        return ["launch", "--image", self.disk, "--user-data", self.user_data, "--cloud", self.cloud, "--name", NAME,
+                "--region", "GRA11", "--flavor", "b3-8", "--volume", "5G", "--timeout", "60s"]
+
+    def destroy(self, with_data):
+        return ["destroy", NAME, "--cloud", self.cloud, "--region", "GRA11", "--yes",
+                *(["--with-data"] if with_data else [])]
+
+    def run(self, words, timeout=120):
+        done = subprocess.run([self.program, *map(str, words)], env=self.env, cwd=self.dir, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
+                              preexec_fn=die_with_parent)
+        return done
+
+    def run_killed(self, words, n, way, timeout=120):
+        """Runs until call n. The shell waits for our word, so that the process is known before its first call."""
+        command = ["/bin/sh", "-c", 'read -r go && exec "$0" "$@"', self.program, *map(str, words)]
+        child = subprocess.Popen(command, env=self.env, cwd=self.dir, text=True, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        self.double.fault(".", "kill", skip=n - 1, way=way, pid=child.pid)
+        try:
+            out, _ = child.communicate("go\n", timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, _ = child.communicate()
+        self.double.control("/faults", None, post=True)
+        return child.returncode, out
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def fresh(double):
+    double.control("/reset", None, post=True)
+    double.control("/delays", DELAYS)
+    double.control("/console", [[0, READY]])
+
+
+def wrong(made):
+    """What is not once there, in words; and how many second servers and orphans that is."""
+    problems, seconds, orphans = [], 0, 0
+    for kind in ("servers", "volumes", "groups", "keypairs", "images", "ports"):
+        extra = len(made[kind]) - 1
+        if extra:
+            problems.append(f"{len(made[kind])} {kind}: {json.dumps(made[kind])[:600]}")
+            seconds += max(extra, 0) if kind == "servers" else 0
+            orphans += max(extra, 0) if kind != "servers" else 0
+    if problems:
+        return problems, seconds, orphans
+    server, volume, group, image = (made[k][0] for k in ("servers", "volumes", "groups", "images"))
+    for good, words in (
+            (server["status"] == "ACTIVE", f"the server is {server['status']}"),
+            (server["volumes"] == [volume["id"]] and volume["status"] == "in-use", f"its volumes: {server['volumes']}, "
+             f"the volume is {volume['status']}"),
+            (server["groups"] == [group["name"]], f"its groups: {server['groups']}"),
+            (server["key"] == made["keypairs"][0]["name"], f"its key: {server['key']}"),
+            (server["image"] == image["id"] and image["status"] == "active", f"its image: {image}"),
+            (server["user_data"].startswith("#cloud-config"), f"its user-data: {server['user_data'][:80]}"),
+            (len(group["rules"]) == len(set(map(str, group["rules"]))) > 2, f"the group's rules: {group['rules']}")):
+        if not good:
+            problems.append(words)
+    return problems, 0, 0
+
+
+def settled(made):
+    return any("kbuild:settled" in server["metadata"] for server in made["servers"])
+
+
+def left(made, with_data):
+    """What is there after destroy that should not be."""
+    kept = {"images": 1, "volumes": 0 if with_data else 1}
+    return {kind: made[kind] for kind in ("servers", "volumes", "groups", "keypairs", "ports", "images")
+            if len(made[kind]) != kept.get(kind, 0)}
+
+
+def gone(home, with_data):
+    wait_until(lambda: not left(home.double.control("/cloud"), with_data), 3)
+    return left(home.double.control("/cloud"), with_data)
+
+
+# --- the cases ---------------------------------------------------------------------------------------------
+
+
+def killed_launch(home, n, way):
+    """Complaints about one case."""
+    status, out = home.run_killed(home.launch(), n, way)
+    # After its last call it may be done before the signal comes.
+    if status != -signal.SIGKILL and not (status == 0 and way == "after"):
+        return [f"it was not killed: {status}: {out}"], 0, 0
+    finished = settled(home.double.control("/cloud"))
+    again = home.run(home.launch())
+    made = home.double.control("/cloud")
+    problems, seconds, orphans = wrong(made)
+    # A launch that is over is nobody's to go on with: it says so, and how to go on.
+    if again.returncode != 0 and not (finished and f"there is a server '{NAME}' already" in again.stderr):
+        problems.append(f"the second run: exit {again.returncode}: {again.stdout}{again.stderr}")
+    with_data = n % 2 == 0
+    done = home.run(home.destroy(with_data))
+    rest = gone(home, with_data)
+    if done.returncode != 0 or rest:
+        problems.append(f"destroy: exit {done.returncode}: {done.stderr}; left: {json.dumps(rest)[:600]}")
+        orphans += sum(len(v) for v in rest.values())
+    return problems, seconds, orphans
+
+
+def killed_destroy(home, n, way):
+    first = home.run(home.launch())
+    if first.returncode != 0:
+        return [f"launch: exit {first.returncode}: {first.stderr}"], 0, 0
+    with_data = n % 2 == 0
+    status, out = home.run_killed(home.destroy(with_data), n, way)
+    if status != -signal.SIGKILL:
+        # Without --with-data there is less to do.
+        return ([] if not gone(home, with_data) else [f"it was not killed: {status}: {out}"]), 0, 0
+    again = home.run(home.destroy(with_data))
+    rest = gone(home, with_data)
+    problems = []
+    # Everything may be gone already: then there is nothing of that name.
+    if rest or again.returncode not in (0, 1):
+        problems.append(f"destroy again: exit {again.returncode}: {again.stdout}{again.stderr}; "
+                        f"left: {json.dumps(rest)[:600]}")
+    return problems, 0, sum(len(v) for v in rest.values())
+
+
+class Runner:
+    def __init__(self, program, cloud, scratch):
+        self.program, self.cloud, self.scratch = program, cloud, scratch
+        self.local = threading.local()
+        self.doubles = []
+
+    def home(self):
+        """For one case, with this worker's double, emptied."""
+        if not hasattr(self.local, "double"):
+            self.local.double = Double()
+            self.doubles.append(self.local.double)
+        fresh(self.local.double)
+        return Home(self.program, self.scratch, self.local.double, self.cloud)
+
+    def case(self, what, function, n, way):
+        home = self.home()
+        try:
+            problems, seconds, orphans = function(home, n, way)
+        except (OSError, subprocess.TimeoutExpired, KeyError) as e:
+            problems, seconds, orphans = [f"{type(e).__name__}: {e}"], 0, 0
+        finally:
+            home.remove()
+        with lock:
+            totals["cases"] += 1
+            totals["seconds"] += seconds
+            totals["orphans"] += orphans
+            tap.check(not problems, f"{what}: {WORDS[way]} call {n}", "\n".join(problems))
+
+    def calls(self, *commands):
+        """How many calls the last of the commands makes, and which, when nothing goes wrong."""
+        home = self.home()
+        for words in commands:
+            home.double.control("/log/clear", None, post=True)
+            done = home.run(words(home))
+            if done.returncode != 0:
+                raise RuntimeError(f"exit {done.returncode}: {done.stdout}{done.stderr}")
+        home.remove()
+        return [entry["call"] for entry in home.double.log()]
+
+    def series(self, what, function, count, workers):
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(self.case, what, function, n, way)
+                         for n in range(1, count + 1) for way in WAYS]:
+                done.result()
+
+    def stop(self):
+        for double in self.doubles:
+            double.stop()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("kbuild", type=Path)
+    p.add_argument("--cloud", default="openstack", choices=("openstack", "ovh"))
+    p.add_argument("--workers", type=int, default=24)
+    o = p.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="kbuild-crash-"))
+    (scratch / "disk.raw").write_bytes(os.urandom(1 << 20))
+    (scratch / "user-data").write_text("#cloud-config\nhostname: web\n")
+    runner = Runner(o.kbuild.resolve(), o.cloud, scratch)
+    try:
+        launch = runner.calls(Home.launch)
+        tap.note(f"calls of a launch with an upload and a new token: {len(launch)}")
+        destroy = runner.calls(Home.launch, lambda home: home.destroy(True))
+        tap.note(f"calls of a destroy: {len(destroy)}")
+        runner.series("launch", killed_launch, len(launch), o.workers)
+        runner.series("destroy", killed_destroy, len(destroy), o.workers)
+        tap.check(totals["cases"] == 3 * (len(launch) + len(destroy)) and totals["seconds"] == totals["orphans"] == 0,
+                  f"{o.cloud}: {len(launch)} + {len(destroy)} calls x 3 ways: {totals['seconds']} second servers, "
+                  f"{totals['orphans']} orphans")
+    finally:
+        runner.stop()
+        shutil.rmtree(scratch, ignore_errors=True)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
