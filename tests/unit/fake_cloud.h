@@ -30,7 +30,7 @@ struct fake_thing {
 	char metadata[1024];			    /* a JSON object */
 	char key[64], group[32], flavor[16], user_data[64], public_key[256];
 	char server[32];     /* of a volume: attached to */
-	char rules[16][128]; /* of a group: JSON objects */
+	char rules[16][192]; /* of a group: JSON objects */
 	int n_rules, polls;  /* polls: until it reaches its next state */
 	bool deleting;
 	int64_t size;
@@ -39,8 +39,8 @@ struct fake_thing {
 static struct fake_cloud {
 	struct fake_thing servers[FAKE_MAX], volumes[FAKE_MAX], groups[FAKE_MAX], keys[FAKE_MAX];
 	int ids;
-	int calls, posts; /* requests so far */
-	int fault_at;	  /* the number of the request that goes wrong; 0: none */
+	int calls, posts, rules_deleted; /* requests so far */
+	int fault_at;			 /* the number of the request that goes wrong; 0: none */
 	enum fake_how how;
 	bool dead; /* the program was killed */
 	int64_t now_ms;
@@ -369,8 +369,12 @@ static inline long fake_delete(const char *url)
 	t = fake_by_id(fake.servers, id);
 	if (!t)
 		t = fake_by_id(fake.volumes, id);
+	if (strstr(url, "security-group-rules")) {
+		fake.rules_deleted++;
+		return 204;
+	}
 	if (!t)
-		return strstr(url, "security-group-rules") ? 204 : 404;
+		return 404;
 	if (t->server[0])
 		return 400;
 	t->deleting = true;

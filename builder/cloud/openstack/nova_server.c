@@ -92,7 +92,9 @@ static int read_addresses(
 		const struct node *list = map->items[i];
 
 		if (list->kind != NODE_LIST)
-			return wrong("server.addresses' must hold lists", e);
+			return wrong(arena_printf(a, "server.addresses.%s' must be a list",
+					     api_clean(a, map->keys[i]->str)),
+				e);
 		for (size_t j = 0; j < list->n; j++) {
 			struct nova_address *to = &s->addresses[s->n_addresses++];
 			int r = reply_read(

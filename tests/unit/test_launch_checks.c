@@ -1,0 +1,363 @@
+/* What a launch says before it makes anything, and what it says when the cloud fails it. */
+#include "cloud_play.h"
+
+#include "plan.h"
+
+static const char *two_keys[] = { "ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two", NULL };
+static char huge[60000];
+
+static void flavor_unknown(struct launch_request *q)
+{
+	q->flavor = "d2-3";
+}
+
+static void flavor_missing(struct launch_request *q)
+{
+	q->flavor = NULL;
+}
+
+static void disk_too_large(struct launch_request *q)
+{
+	q->min_disk = 30 * GIB;
+}
+
+static void network_unknown(struct launch_request *q)
+{
+	q->network = "private";
+}
+
+static void half_a_gib(struct launch_request *q)
+{
+	q->volume_size += 512 * MIB;
+}
+
+static void many_keys(struct launch_request *q)
+{
+	q->ssh_keys = two_keys;
+}
+
+static void foreign_key(struct launch_request *q)
+{
+	q->ssh_keys = NULL;
+	q->key = "laptop";
+}
+
+static void large_user_data(struct launch_request *q)
+{
+	memset(huge, 'x', sizeof huge - 1);
+	q->user_data = huge;
+}
+
+static void no_servers(_unused_ struct launch_request *q)
+{
+	fake.max_servers = 1;
+}
+
+static void no_cores(_unused_ struct launch_request *q)
+{
+	fake.max_cores = 1;
+}
+
+static void no_memory(_unused_ struct launch_request *q)
+{
+	fake.max_ram = 2048;
+}
+
+static void no_keys(_unused_ struct launch_request *q)
+{
+	fake.max_keys = 0;
+}
+
+static void no_groups(_unused_ struct launch_request *q)
+{
+	fake.max_groups = 1;
+}
+
+static void no_volumes(_unused_ struct launch_request *q)
+{
+	fake.max_volumes = 1;
+}
+
+static void no_storage(_unused_ struct launch_request *q)
+{
+	fake.max_gib = 20;
+}
+
+static void room_for_two(struct launch_request *q)
+{
+	fake.max_servers = 3; /* one is used */
+	q->count = 2;
+}
+
+static void group_of_others(_unused_ struct launch_request *q)
+{
+	fake_add(fake.groups, "g", "kbuild-web", "");
+}
+
+static void server_in_use(_unused_ struct launch_request *q)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", "web", "ACTIVE");
+
+	snprintf(s->metadata, sizeof s->metadata,
+		"{\"kbuild:name\":\"web\",\"kbuild:settled\":\"yes\"}");
+}
+
+static void server_of_another_launch(_unused_ struct launch_request *q)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", "web", "BUILD");
+
+	snprintf(s->metadata, sizeof s->metadata,
+		"{\"kbuild:name\":\"web\",\"kbuild:intent\":\"other\"}");
+}
+
+static void volume_elsewhere(_unused_ struct launch_request *q)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", "other", "ACTIVE");
+	struct fake_thing *v = fake_add(fake.volumes, "v", "kbuild-web", "in-use");
+
+	snprintf(v->tag, sizeof v->tag, "web");
+	snprintf(v->server, sizeof v->server, "%s", s->id);
+}
+
+static void volume_broken(_unused_ struct launch_request *q)
+{
+	struct fake_thing *v = fake_add(fake.volumes, "v", "kbuild-web", "error");
+
+	snprintf(v->tag, sizeof v->tag, "web");
+}
+
+static const struct {
+	void (*spoil)(struct launch_request *q);
+	const char *says;
+} wrongs[] = {
+	{ flavor_unknown,
+		"flavor 'd2-3': there is none in ONE; did you mean 'd2-2'?; those that fit: d2-2, b3-8" },
+	{ flavor_missing, "flavor: say how large: --flavor" },
+	{ disk_too_large, "its disk has 25 GiB and the image needs 30; those that fit: b3-8" },
+	{ network_unknown,
+		"network 'private': there is none of this name in ONE; there is: Ext-Net" },
+	{ half_a_gib, "whole GiB" },
+	{ many_keys, "give one --ssh-key" },
+	{ foreign_key, "key pair 'laptop': this user has none of this name" },
+	{ large_user_data, "it has 59999 bytes, and the cloud takes 49149" },
+	{ no_servers, "quota 'servers': 1 of 1 are used in ONE, and 1 more are needed" },
+	{ no_cores, "quota 'cores': 1 of 1" },
+	{ no_memory, "quota 'memory': 1 of 2048 MiB are used in ONE, and 2048 more" },
+	{ no_keys, "quota 'key pairs': 0 of 0" },
+	{ no_groups, "quota 'security groups': 1 of 1" },
+	{ no_volumes, "quota 'volumes': 1 of 1" },
+	{ no_storage, "quota 'volume storage': 1 of 20 GiB are used in ONE, and 20 more" },
+	{ room_for_two, "quota 'servers': 1 of 3 are used in ONE, and 3 more" },
+	{ group_of_others, "there is one of this name that kbuild has not made" },
+	{ server_in_use, "there is a server 'web' already (ACTIVE)" },
+	{ server_of_another_launch, "still starting, from another launch than this" },
+	{ volume_elsewhere, "it is attached to another server (s-1)" },
+	{ volume_broken, "in the state error: 'kbuild destroy web --with-data'" },
+};
+
+static void fresh(void)
+{
+	fake_reset();
+	check_int(remove_all(tmp_fd(), "state"), 0);
+	check_int(remove_all(tmp_fd(), "cache"), 0);
+}
+
+static void what_is_wrong_is_said_before_anything_is_made(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wrongs); i++) {
+		struct launch_request q = play_request();
+		RUN r = run_begin();
+		int f;
+
+		fresh();
+		wrongs[i].spoil(&q);
+		f = play_launch(&r, &q);
+		if (f != -ERR_FAILED || !strstr(r.e.msg, wrongs[i].says))
+			check_fail("row %zu: %d '%s'", i, f, r.e.msg);
+		check_int(fake.posts, 0);
+		/* A plan shows it, and all of the rest. */
+		r.e = (struct error){};
+		check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+		check(plan_count(&r.plan, PLAN_WRONG) >= 1 && r.plan.n >= 2);
+		check_int(fake.posts, 0);
+	}
+}
+
+static void all_that_is_wrong_is_said_at_once(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	flavor_unknown(&q);
+	network_unknown(&q);
+	half_a_gib(&q);
+	check(play_launch(&r, &q) < 0);
+	check(strstr(r.e.msg, "d2-3") && strstr(r.e.msg, "private") && strstr(r.e.msg, "GiB"));
+}
+
+static const struct plan_item *item(const struct plan *p, const char *what)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcmp(p->items[i].what, what) == 0)
+			return &p->items[i];
+	}
+	check_fail("no %s in the plan", what);
+}
+
+static void a_plan_names_all_and_what_it_costs(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_str(r.plan.region, "ONE");
+	check_str(r.plan.currency, "EUR");
+	check_int(r.plan.carbon, 1200);
+	check_int(item(&r.plan, "image")->state, PLAN_THERE);
+	check_int(item(&r.plan, "network")->state, PLAN_THERE);
+	check_int(item(&r.plan, "key pair")->state, PLAN_MAKE);
+	check_str(item(&r.plan, "security group")->detail, "lets in 22/tcp, 80:81/tcp");
+	check_int(item(&r.plan, "data volume")->price, 80000000);
+	check_str(item(&r.plan, "server")->detail, "d2-2: 1 CPUs, 2048 MiB, disk 25 GiB");
+	check_str(price_text(r.arena, item(&r.plan, "server")->price, r.plan.currency), "5.00 EUR");
+	check_int(fake.posts, 0);
+}
+
+static void a_server_that_fails_says_why_and_is_replaced(void)
+{
+	struct launch_request q = play_request();
+
+	fresh();
+	fake.fault = "No valid host was found";
+	{
+		RUN r = run_begin();
+
+		check_int(play_launch(&r, &q), -ERR_NETWORK);
+		if (!strstr(r.e.msg, "No valid host was found (create: Error)") ||
+			!strstr(r.e.msg,
+				"security group 'kbuild-web', data volume 'kbuild-web', server 'web' (5.80 EUR a month)") ||
+			!strstr(r.e.msg, "'kbuild destroy web --cloud openstack --with-data'"))
+			check_fail("'%s'", r.e.msg);
+		check(!r.e.transient);
+	}
+	fake.fault = NULL;
+	{
+		RUN r = run_begin();
+
+		play_well(&r, &q);
+		check_int(fake_count(fake.servers), 1);
+		check_int(fake_count(fake.volumes), 1);
+		check_int(r.server.state, SERVER_RUNNING);
+	}
+}
+
+static void a_server_that_is_never_made_is_not_waited_for_for_ever(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	fake.build_polls = 1000000;
+	q.volume_size = 0;
+	check_int(play_launch(&r, &q), -ERR_NETWORK);
+	check(strstr(r.e.msg, "the cloud did not make the server within 600 s") != NULL);
+	check(strstr(r.e.msg, "The same command goes on with that") != NULL);
+	check(fake.now_ms >= 600000 && fake.now_ms < 700000);
+}
+
+static void of_two_at_the_same_instant_one_gives_way(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	q.volume_size = 0;
+	fake.second_server = true;
+	check_int(play_launch(&r, &q), -ERR_FAILED);
+	check(strstr(r.e.msg, "another kbuild has just made a server 'web'") != NULL);
+	check_int(fake_count(fake.servers), 1);
+}
+
+static void a_key_of_an_earlier_server_is_replaced(void)
+{
+	struct launch_request q = play_request();
+	struct fake_thing *k;
+	RUN r = run_begin();
+
+	fresh();
+	k = fake_add(fake.keys, "k", "kbuild-web", "");
+	snprintf(k->public_key, sizeof k->public_key, "ssh-ed25519 OLD old");
+	play_well(&r, &q);
+	check_int(fake_count(fake.keys), 1);
+	for (int i = 0; i < FAKE_MAX; i++)
+		check(!fake.keys[i].id[0] || strcmp(fake.keys[i].public_key, play_keys[0]) == 0);
+}
+
+static void without_port_security_there_is_no_group(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	fake.no_port_security = true;
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(plan_count(&r.plan, PLAN_NOTE), 1);
+	play_well(&r, &q);
+	check_int(fake_count(fake.groups), 0);
+	check_str(fake.servers[0].group, "");
+}
+
+static void rules_of_before_go(void)
+{
+	struct launch_request q = play_request();
+	struct fake_thing *g;
+	RUN r = run_begin();
+
+	fresh();
+	fake.no_quota = true; /* an extension that this cloud has not */
+	g = fake_add(fake.groups, "g", "kbuild-web", "");
+	snprintf(g->tag, sizeof g->tag, "kbuild:server=web");
+	snprintf(g->rules[g->n_rules++], sizeof g->rules[0],
+		"{\"id\":\"old\",\"direction\":\"ingress\",\"ethertype\":\"IPv4\",\"protocol\":\"tcp\","
+		"\"port_range_min\":25,\"port_range_max\":25}");
+	snprintf(g->rules[g->n_rules++], sizeof g->rules[0],
+		"{\"id\":\"kept\",\"direction\":\"ingress\",\"ethertype\":\"IPv4\",\"protocol\":\"tcp\","
+		"\"port_range_min\":22,\"port_range_max\":22,\"remote_ip_prefix\":\"0.0.0.0/0\"}");
+	play_well(&r, &q);
+	check_int(fake.rules_deleted, 1);
+	check_int(g->n_rules, 2 + 3);
+}
+
+static void a_second_launch_of_the_same_finds_what_runs(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	check_int(row_check(&r.cloud, &q, &r.e), 0);
+	check_int(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e), 0);
+	check(r.server.volume_made);
+	check_int(row_check(&r.cloud, &q, &r.e), 0);
+	check_int(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e), CLOUD_CONTINUED);
+	check_int(fake_count(fake.servers), 1);
+	q.flavor = "b3-8"; /* that is another server */
+	check(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e) < 0);
+	check(strstr(r.e.msg, "from another launch than this") != NULL);
+}
+
+int main(void)
+{
+	run(what_is_wrong_is_said_before_anything_is_made);
+	run(all_that_is_wrong_is_said_at_once);
+	run(a_plan_names_all_and_what_it_costs);
+	run(a_server_that_fails_says_why_and_is_replaced);
+	run(a_server_that_is_never_made_is_not_waited_for_for_ever);
+	run(of_two_at_the_same_instant_one_gives_way);
+	run(a_key_of_an_earlier_server_is_replaced);
+	run(without_port_security_there_is_no_group);
+	run(rules_of_before_go);
+	run(a_second_launch_of_the_same_finds_what_runs);
+	return done();
+}
