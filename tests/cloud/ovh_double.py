@@ -5,7 +5,7 @@ the name servers of its zones, and the OpenStack services of its regions. Python
 only; loopback only; everything is forgotten at its end.
 
     ovh_double.py [--zone example.com] [--region NAME[=inactive]]… [--port N] [--dns-port N] [--listen ADDRESS]
-                  [--tls CERT KEY] [--url URL] [--by-name] [--store DIRECTORY] [--qemu KBUILD]
+                  [--tls CERT KEY] [--url URL] [--by-name] [--store DIRECTORY [--qemu]]
 
 Prints one line of JSON when it is ready: url, dns (address:port), control, auth_url, project, and the keys
 that are valid. What tests can turn is told in double/control.py and control_cloud.py; `match` of faults sees
@@ -28,6 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from double import nameserver, world  # noqa: E402
+from double.cloud import qemu  # noqa: E402
 from double.openstack import catalog  # noqa: E402
 from double.server import TOKEN_PATH, Server  # noqa: E402
 
@@ -45,13 +46,17 @@ def main():
     p.add_argument("--by-name", action="store_true", help="services have their own host names")
     p.add_argument("--region", action="append", default=[])
     p.add_argument("--store", type=Path, help="keep the bytes of images here")
-    p.add_argument("--qemu", metavar="KBUILD", help="servers are real, made by this program")
+    p.add_argument("--qemu", action="store_true", help="servers are real: double/cloud/qemu.py says where this may run")
     o = p.parse_args()
     w = world.World()
     active = [n for n in o.region if not n.endswith("=inactive")]
     inactive = [n.partition("=")[0] for n in o.region if n.endswith("=inactive")]
     w.furnish(o.zone, active or world.REGIONS, inactive or (() if active else world.INACTIVE))
     w.store, w.by_name = o.store, o.by_name
+    if o.store:
+        o.store.mkdir(parents=True, exist_ok=True)
+    if o.qemu:
+        w.machines = qemu.Qemu(o.store.resolve())
     tls = None
     if o.tls:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
