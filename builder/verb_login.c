@@ -76,7 +76,7 @@ static int get_key(
 	struct ctx *c, const struct login *l, int64_t timeout_ms, struct arena *a, struct error *e)
 {
 	struct login_key key = {};
-	const char *file;
+	const char *file = "";
 	int r = login_request(l, a, &key, e);
 
 	if (r < 0)

@@ -123,7 +123,7 @@ static int find_user(const struct signin *s, struct arena *a, struct user *ret, 
 	int r = native_list(s->native, "/user", a, &answer, e);
 
 	for (size_t i = 0; r == 0 && i < answer->n; i++) {
-		struct user u;
+		struct user u = {};
 
 		r = read_user(answer->items[i], a, &u, e);
 		if (r < 0 || !u.description || strcmp(u.description, SIGNIN_DESCRIPTION) != 0 ||
