@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define UPLOAD_MAX_S (24 * 3600)
+#define UPLOAD_MAX_S (24 * INT64_C(3600))
 
 static bool equal(const char *a, const char *b)
 {

@@ -77,11 +77,12 @@ int put_start(struct part *p, struct error *e)
 	struct upload *u = p->u;
 	/* A slow line is one that carries 1 MiB a second. */
 	int64_t life_s = (int64_t)(u->size / MIB) + TOKEN_EXTRA_S;
-	const char *token, *endpoint;
+	const char *token = NULL, *endpoint = NULL;
 	int r = os_endpoint(u->o, OS_IMAGE, p->region, u->a, &endpoint, e);
 
-	if (r == 0)
-		r = os_token(u->o, life_s, &token, e);
+	if (r < 0)
+		return r;
+	r = os_token(u->o, life_s, &token, e);
 	if (r < 0)
 		return r;
 	take_back(p);

@@ -19,9 +19,9 @@
 #define TRIES	  6
 #define RESTARTS  3
 #define POLL_MS	  2000
-#define SETTLE_MS 60000 /* for the service to see that a sender is gone */
-#define FOLLOW_MS (30 * 60000)
-#define STALE_S	  (2 * 3600) /* no upload takes longer without being seen as stuck */
+#define SETTLE_MS INT64_C(60000) /* for the service to see that a sender is gone */
+#define FOLLOW_MS (30 * INT64_C(60000))
+#define STALE_S	  (2 * INT64_C(3600)) /* no upload takes longer without being seen as stuck */
 
 static int64_t now_ms(const struct part *p)
 {
@@ -146,7 +146,7 @@ static int wait_for_it(struct part *p, struct error *e)
 	bool stale = !p->sent && p->image.changed && time(NULL) - p->image.changed > STALE_S;
 
 	if (p->sent && !p->stored) /* it may also be at work on the last bytes of it */
-		patience = SETTLE_MS + (int64_t)(p->u->size / (100 * MIB)) * 1000;
+		patience = SETTLE_MS + (int64_t)(p->u->size / (100 * MIB)) * INT64_C(1000);
 	if (!p->give_up)
 		p->give_up = now + patience;
 	if (stale || (p->sent && now >= p->give_up))
