@@ -76,12 +76,13 @@ class Kbuild:
 
 
 class Server:
-    def __init__(self, kbuild, name):
-        self.kbuild, self.name = kbuild, name
+    def __init__(self, kbuild, name, *where):
+        """where: options that lead to it, as --cloud ovh."""
+        self.kbuild, self.name, self.where = kbuild, name, where
 
     def sh(self, script, timeout=180, data=None):
         """Runs a script as root on the server; (exit status, output)."""
-        argv = [self.kbuild.program, "ssh", self.name, "--", "sudo", "sh", "-c", shlex.quote(script)]
+        argv = [self.kbuild.program, "ssh", self.name, *self.where, "--", "sudo", "sh", "-c", shlex.quote(script)]
         try:
             done = subprocess.run(argv, env=self.kbuild.env, input=data, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, timeout=timeout)

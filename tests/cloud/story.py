@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""
+The whole story: an empty OVH project becomes a running server, by the commands a person would type, against
+the double of OVH, whose servers are real ones in QEMU.
+
+    story.py KBUILD     build, upload, plan, launch, first boot, DNS, a commit goes live, a backup, destroy; prints TAP
+
+Needs root; the build needs the network. Then all of it is in a network of its own: OVH, a git server and a registry
+over HTTPS on its loopback, and the server at its own public address, which its A record gives. Without KVM it takes
+more than an hour.
+"""
+import ctypes
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import die_with_parent
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "agent"))
+import proof  # noqa: E402
+import world  # noqa: E402
+from kbtest import Kbuild, Server, Tap, free_port, wait_for  # noqa: E402
+
+REGION, FLAVOR, NAME = "GRA11", "d2-4", "web"
+# The double's public network of that region. Its second address leads to the loopback of whoever runs QEMU.
+GATEWAY = "198.51.116.2"
+OUTER = "KBUILD_TEST_OUTER"
+CLONE_NEWNET = 0x40000000
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+# The proof's definition and secrets, for another cloud: nothing is said of addresses, the server has to know its own.
+proof.DEFINITION = proof.DEFINITION.replace(world.GUEST_SEES, GATEWAY).replace(
+    "server: {cloud: local, volume: 2G}", f"server: {{cloud: ovh, region: {REGION}, flavor: {FLAVOR}, volume: 2G}}")
+proof.SECRETS = proof.SECRETS.replace(world.GUEST_SEES, GATEWAY).replace("  addresses: [%(address)s]\n", "")
+
+
+class World(world.World):
+    """The proof's world; OVH's double has servers in it, and a store for images."""
+
+    def hosts(self):
+        return super().hosts().replace(world.GUEST_SEES, GATEWAY)
+
+    def start(self):
+        self.registry.start()
+        a, self.ovh_port = self.authority, free_port()
+        self.ovh_child = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("ovh_double.py"), "--zone", world.ZONE, "--tls", a.cert, a.key,
+             "--port", str(self.ovh_port), "--url", f"https://ovh.{world.ZONE}:{self.ovh_port}",
+             "--store", self.where / "store", "--qemu"],
+            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        self.ovh = json.loads(self.ovh_child.stdout.readline())
+
+    def look(self, what):
+        """Something the double tells of itself."""
+        tls = ssl.create_default_context(cafile=self.authority.ca)
+        with urllib.request.urlopen(f"{self.ovh['control']}/{what}", timeout=60, context=tls) as reply:
+            return json.load(reply)
+
+    def stop(self):
+        self.registry.stop()
+        if self.ovh:
+            # Orderly: it ends its servers.
+            self.ovh_child.terminate()
+            self.ovh_child.wait(60)
+
+
+proof.World = World
+
+
+@contextmanager
+def outer_network():
+    """For this thread and what it starts meanwhile: the network there was."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def go(path):
+        with open(path, "rb") as ns:
+            if libc.setns(ns.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"setns {path}")
+    here = f"/proc/{os.getpid()}/task/{os.getpid()}/ns/net"
+    with open(here, "rb") as mine:
+        go(os.environ[OUTER])
+        try:
+            yield
+        finally:
+            if libc.setns(mine.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns back")
+
+
+class Story(proof.Proof):
+    def __init__(self, tap, kbuild, where):
+        super().__init__(tap, kbuild, where, False)
+        self.on = ("--cloud", "ovh", "--region", REGION)
+        self.server = Server(kbuild, NAME, *self.on)
+        self.address = None
+
+    def settle_in(self):
+        """What a person has: OVH's names, an authority that is trusted, an ovh.conf."""
+        names = self.kbuild.scratch / "hosts"
+        names.write_text("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {h}.{world.ZONE}\n" for h in world.HOSTS))
+        trusted = self.kbuild.scratch / "ca-certificates.crt"
+        trusted.write_text(CERTIFICATES.read_text() + self.world.authority.ca.read_text())
+        for file, place in ((names, "/etc/hosts"), (trusted, CERTIFICATES)):
+            subprocess.run(["mount", "--bind", file, place], check=True)
+        about, conf = self.world.ovh, self.kbuild.scratch / ".ovh.conf"
+        keys = {k: about[k] for k in ("application_key", "application_secret", "consumer_key")}
+        keys["openstack_auth_url"] = about["auth_url"]
+        conf.touch(0o600)
+        conf.write_text(f"[default]\nendpoint={about['url']}\n\n[{about['url']}]\n" +
+                        "".join(f"{k}={v}\n" for k, v in keys.items()))
+        self.kbuild.env.update(HOME=str(self.kbuild.scratch), OVH_CLOUD_PROJECT_SERVICE=about["project"])
+
+    def verb(self, *args, what, timeout=600):
+        """Runs a command as a person would; its result is a check, its words are quoted."""
+        started = time.monotonic()
+        done = self.kbuild.run(*args, timeout=timeout)
+        self.tap.check(done.returncode == 0, what, done.stdout + done.stderr)
+        shown = " ".join(str(a).replace(str(self.kbuild.scratch) + "/", "") for a in args)
+        self.tap.note(f"$ kbuild {shown}      ({time.monotonic() - started:.0f} s)")
+        for line in done.stdout.splitlines():
+            self.tap.note("  " + line)
+        return done.stdout if done.returncode == 0 else None
+
+    # The proof asks for the application at a forwarded port; here it has an address, which DNS tells.
+
+    def record(self, name):
+        host, _, port = self.world.ovh["dns"].rpartition(":")
+        got = subprocess.run(["dig", "+short", f"@{host}", "-p", port, name, "A"], capture_output=True, text=True,
+                             check=False).stdout.split()
+        return got[0] if got else None
+
+    def get(self, path="/version", seconds=10):
+        address = self.record(f"api.{world.ZONE}") or self.address
+        try:
+            with urllib.request.urlopen(f"http://{address}{path}", timeout=seconds) as reply:
+                return reply.read().decode().strip()
+        except urllib.error.HTTPError as problem:
+            return problem.code
+        except OSError:
+            return None
+
+    # The chapters.
+
+    def launched(self):
+        t, on = self.tap, self.on
+        self.verb("plan", self.definition, what="plan says what a launch would make, and its price")
+        t.equal(self.cloud_counts(), [0, 0, 0], "and made nothing")
+        self.verb("upload", self.definition, "--cloud", "ovh", "--region", REGION,
+                  what="the image is uploaded", timeout=1800)
+        self.verb("upload", self.definition, "--cloud", "ovh", "--region", REGION,
+                  what="and not a second time", timeout=1800)
+        self.verb("images", *on, what="images lists it")
+        out = self.verb("launch", self.definition, "--name", NAME, "--secrets", self.secrets_file(),
+                        "--timeout", "60m", what="the server is launched, and its agent says that it is ready",
+                        timeout=4000)
+        if out is None:
+            t.note(self.kbuild.run("console", NAME, *on).stdout[-8000:])
+            return False
+        listed = self.kbuild.json("list", *on) or [{}]
+        self.address = listed[0].get("address")
+        t.check(re.fullmatch(r"198\.51\.116\.\d+", self.address or ""), "list has its public address", listed)
+        t.equal(self.cloud_counts(), [1, 1, 1], "the project has one image, one server, one volume")
+        return True
+
+    def cloud_counts(self):
+        """Images of ours, servers, volumes."""
+        made = self.world.look("cloud")
+        return [len(made[kind]) for kind in ("images", "servers", "volumes")]
+
+    def named(self):
+        t = self.tap
+        for name in (world.ZONE, f"api.{world.ZONE}"):
+            t.equal(self.record(name), self.address, f"the name server gives the server's address for {name}")
+        t.equal(wait_for(lambda: self.get() == "1", 120), True, "the application answers there, with version 1")
+        self.verb("dns", "show", NAME, *self.on, what="kbuild dns show")
+        t.equal(self.server.out("hostname"), NAME, "kbuild ssh leads to it")
+        self.verb("status", NAME, *self.on, what="kbuild status")
+
+    def live(self):
+        self.settle()
+        took = self.deploy("2")
+        self.tap.check(took is not None, "a commit goes live by the timer", self.journal("kbuild-gitops.service"))
+        self.tap.note(f"live after {took or 0:.0f} s")
+
+    def backed_up(self):
+        t = self.tap
+        self.settle()
+        self.query("create table facts(id int primary key, what text)")
+        self.query("insert into facts select g, md5(g::text) from generate_series(1, 1000) g")
+        t.equal(self.run_unit("kbuild-backup.service"), "success", "a backup is taken") or \
+            t.note(self.journal("kbuild-backup.service"))
+        t.check(self.backups(), "and listed", self.journal("kbuild-backup.service"))
+        t.equal(self.agent("backup", "verify")[0], 0, "and whole")
+        self.verb("status", NAME, *self.on, what="kbuild status knows of it")
+
+    def gone(self):
+        t = self.tap
+        refused = self.kbuild.run("destroy", NAME, *self.on)
+        t.equal(refused.returncode, 7, "destroy asks first")
+        self.verb("destroy", NAME, *self.on, "--yes", "--with-data", what="destroyed, data and all")
+        t.equal(wait_for(lambda: self.cloud_counts() == [1, 0, 0], 60), True, "only the image is left")
+
+    def tell(self):
+        for chapter in ("launched", "named", "live", "backed_up", "gone"):
+            started = time.monotonic()
+            try:
+                if getattr(self, chapter)() is False:
+                    break
+            except (OSError, ValueError, KeyError, subprocess.SubprocessError) as problem:
+                self.tap.check(False, f"the chapter {chapter} comes to its end", repr(problem))
+            self.tap.note(f"{chapter}: {time.monotonic() - started:.0f} s")
+
+
+def inside():
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    tap, kbuild = Tap(), Kbuild(sys.argv[1])
+    story = Story(tap, kbuild, kbuild.scratch)
+    try:
+        with outer_network():
+            built = story.prepare()
+        if built:
+            story.world.start()
+            story.settle_in()
+            story.tell()
+    finally:
+        story.world.stop()
+        kbuild.remove()
+    return tap.done()
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if OUTER in os.environ:
+        return inside()
+    # The outer network is this process's, which waits.
+    more = {OUTER: f"/proc/{os.getpid()}/ns/net"}
+    return subprocess.run(["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv],
+                          env=dict(os.environ, **more), check=False, preexec_fn=die_with_parent).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
