@@ -1,0 +1,107 @@
+/* manifest.json, read again: what it says of a disk, and when it is about another one. */
+#include "check.h"
+
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "record.h"
+#include "tmpdir.h"
+
+#define IMAGE "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void write_text(const char *name, const char *text)
+{
+	check_int(file_replace(tmp_fd(), name, text, strlen(text), 0600), 0);
+}
+
+/* A disk, and a manifest that has its size and time; rest: more members, begun by a comma. */
+static void write_image(const char *image, const char *rest)
+{
+	_buf_ text = BUF_INIT;
+	struct stat st;
+
+	write_text("disk.qcow2", "a disk");
+	check_int(fstatat(tmp_fd(), "disk.qcow2", &st, 0), 0);
+	buf_printf(&text,
+		"{\"manifest\":1,\"name\":\"web\",\"image\":\"%s\",\"release\":\"trixie\"%s,"
+		"\"files\":{\"disk.qcow2\":{\"size\":6,\"modified\":\"%lld.%09ld\",\"sha512\":\"abc\"}}}",
+		image, rest, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	write_text("manifest.json", buf_str(&text));
+}
+
+static int read_it(const char *file, struct arena *a, struct record_facts *ret)
+{
+	struct error e = {};
+
+	tmp_fd();
+	return record_read(tmp_path, file, a, ret, &e);
+}
+
+static void a_manifest_says_what_its_disk_is(void)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct record_facts f;
+
+	write_image(IMAGE, ",\"user\":\"debian\",\"architecture\":\"amd64\"");
+	check_int(read_it("disk.qcow2", a, &f), 0);
+	check_str(f.name, "web");
+	check_str(f.image, IMAGE);
+	check_str(f.release, "trixie");
+	check_str(f.architecture, "amd64");
+	check_str(f.user, "debian");
+	check_str(f.sha512, "abc");
+	check(!f.distribution);
+}
+
+static void a_disk_that_changed_is_another_one(void)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct record_facts f;
+
+	write_image(IMAGE, "");
+	write_text("disk.qcow2", "a disc");
+	check_int(read_it("disk.qcow2", a, &f), RECORD_NONE);
+	write_image(IMAGE, "");
+	write_text("disk.qcow2", "a longer disk");
+	check_int(read_it("disk.qcow2", a, &f), RECORD_NONE);
+	check_int(read_it("disk.raw", a, &f), RECORD_NONE);
+}
+
+static void what_is_no_manifest_says_nothing(void)
+{
+	static const char *const texts[] = { "", "{", "[]", "null", "{\"name\":\"web\"}",
+		"{\"name\":\"web\",\"image\":\"" IMAGE "\",\"files\":[]}",
+		"{\"name\":\"web\",\"image\":\"" IMAGE "\",\"files\":{\"disk.qcow2\":null}}",
+		"{\"name\":\"web\",\"image\":\"" IMAGE
+		"\",\"files\":{\"disk.qcow2\":{\"size\":6,\"modified\":7}}}" };
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct record_facts f;
+
+	write_text("disk.qcow2", "a disk");
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		write_text("manifest.json", texts[i]);
+		check_int(read_it("disk.qcow2", a, &f), RECORD_NONE);
+	}
+	check_int(unlinkat(tmp_fd(), "manifest.json", 0), 0);
+	check_int(read_it("disk.qcow2", a, &f), RECORD_NONE);
+	write_image("not-a-digest", "");
+	check_int(read_it("disk.qcow2", a, &f), RECORD_NONE);
+}
+
+static void without_a_directory_it_is_an_error(void)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct record_facts f;
+	struct error e = {};
+
+	check_int(record_read("/nonexistent", "disk.raw", a, &f, &e), -ERR_FAILED);
+}
+
+int main(void)
+{
+	run(a_manifest_says_what_its_disk_is);
+	run(a_disk_that_changed_is_another_one);
+	run(what_is_no_manifest_says_nothing);
+	run(without_a_directory_it_is_an_error);
+	return done();
+}
