@@ -47,6 +47,10 @@ static void plan_json(const struct plan *p, const char *cloud, struct buf *out)
 	}
 	if (p->carbon >= 0 && p->region)
 		buf_printf(out, ",\"carbon_g\":%" PRId64, p->carbon);
+	if (p->carbon_basis) {
+		buf_adds(out, ",\"carbon_basis\":");
+		json_write_string(out, p->carbon_basis, strlen(p->carbon_basis));
+	}
 	buf_adds(out, ",\"items\":[");
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plan_item *t = &p->items[i];
@@ -80,7 +84,11 @@ static void plan_table(const struct plan *p, const char *cloud, struct arena *a,
 	else if (p->region)
 		buf_adds(out, "the cloud tells no prices\n");
 	if (p->carbon >= 0 && p->region)
-		buf_printf(out, "about %" PRId64 " g CO2e a month\n", p->carbon);
+		buf_printf(out, "about %" PRId64 " g CO2e a month", p->carbon);
+	else if (p->carbon_basis)
+		buf_adds(out, "CO2e: not known");
+	if (p->carbon_basis)
+		buf_printf(out, " (%s)\n", p->carbon_basis);
 }
 
 int plan_show(struct ctx *c, const struct launch_options *o, struct arena *a, struct error *e)

@@ -62,6 +62,8 @@ struct cloud_cost {
 	const char *currency;	/* "EUR"; NULL: no price is known */
 	int64_t server, volume; /* in 1e-8 of the currency */
 	int64_t carbon;		/* grams of CO2e a month; negative: not known */
+	const char
+		*carbon_basis; /* what that assumes, or why it is not known; NULL: nothing to say */
 };
 
 enum plan_state {
@@ -82,7 +84,8 @@ struct plan_item {
 struct plan {
 	const char *region; /* NULL: none */
 	const char *currency;
-	int64_t carbon; /* as in struct cloud_cost */
+	int64_t carbon; /* this and the next as in struct cloud_cost */
+	const char *carbon_basis;
 	struct plan_item *items;
 	size_t n;
 };

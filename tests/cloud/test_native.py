@@ -392,7 +392,15 @@ def prices(d, scratch):
     want = (hour["d2-2.consumption"] + 20 * hour["volume.classic.consumption"]) * 730
     tap.equal((plan["currency"], round(plan["month"] * 10 ** 8)), ("EUR", want),
               "prices: server and volume, for 730 hours, to the last digit")
-    tap.equal(plan["carbon_g"], 438, "prices: and its electricity, where that is known")
+    tap.equal((plan["carbon_g"], "10 W" in plan["carbon_basis"]), (438, True),
+              "prices: and its electricity, where that is known, with what is assumed")
+    other = home.run("plan", "web.yaml", "--flavor", "b3-16", "--quiet")
+    tap.check("CO2e: not known (nobody has published" in other.stdout, "prices: else it says that it is not",
+              other.stdout + other.stderr)
+    d.control("/log/clear", None, post=True)
+    home.forget()
+    d.control("/reset", None, post=True)
+    home.run("plan", "web.yaml", "--quiet")
     tap.equal([c for c in d.calls() if "/me" in c or c.startswith("POST") and "/user" not in c and "/tokens" not in c],
               ["GET /me"], "prices: a plan makes nothing but the user that looks")
     d.control("/log/clear", None, post=True)

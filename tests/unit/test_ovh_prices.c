@@ -184,8 +184,8 @@ static void carbon_is_known_where_somebody_has_published_it(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		check_int(carbon_month(cases[i].region, cases[i].vcpus), cases[i].grams);
-		check_int(
-			carbon_basis(cases[i].region, cases[i].vcpus) != NULL, cases[i].grams >= 0);
+		check_int(strncmp(carbon_basis(cases[i].region, cases[i].vcpus), "nobody", 6) != 0,
+			cases[i].grams >= 0);
 	}
 }
 

@@ -203,6 +203,7 @@ int launch_add_prices(struct launching *l, struct plan *p, struct error *e)
 		return r;
 	p->currency = cost.currency;
 	p->carbon = cost.carbon;
+	p->carbon_basis = cost.carbon_basis;
 	for (size_t i = 0; cost.currency && i < p->n; i++) {
 		struct plan_item *t = &p->items[i];
 

@@ -42,8 +42,9 @@ int64_t carbon_month(const char *region, int64_t vcpus)
 
 const char *carbon_basis(const char *region, int64_t vcpus)
 {
-	return known(region, vcpus)
-		       ? "60 g CO2/kWh (French grid) and 10 W for a small server, as the KoproGo "
-			 "project publishes for GRA11; without making the machine"
-		       : NULL;
+	if (known(region, vcpus))
+		return "60 g CO2/kWh, French grid, and 10 W for a small server, as the KoproGo project "
+		       "publishes for GRA11; without making the machine";
+	return region && in_france(region) ? "nobody has published what a server of this size draws"
+					   : "nobody has published a figure for this region's grid";
 }

@@ -8,5 +8,5 @@
 
 /* Grams a month (730 hours); negative: not known. */
 int64_t carbon_month(const char *region, int64_t vcpus);
-/* What that number assumes, one line; NULL where it is not known. */
+/* What that number assumes, or why there is none; one line, constant. */
 const char *carbon_basis(const char *region, int64_t vcpus);

@@ -191,8 +191,10 @@ static int ovh_price(struct row *r, const char *region, const char *flavor, uint
 	if (prices)
 		prices_cost(prices, flavor ? &f : NULL, checked ? s->region.type : NULL,
 			VOLUME_TYPE, (int64_t)MIN(volume_gib, MIB), &cost);
-	if (flavor)
+	if (flavor) {
 		cost.carbon = carbon_month(region, f.vcpus);
+		cost.carbon_basis = carbon_basis(region, f.vcpus);
+	}
 	*ret = cost;
 	return 0;
 }
