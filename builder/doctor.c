@@ -93,8 +93,19 @@ void doctor_json(const struct doctor *d, struct buf *out)
 		d->count[DOCTOR_WARN], d->count[DOCTOR_FAIL]);
 }
 
+/* The longest name of a check: what stands behind them is in one column. */
+static int widest(const struct doctor *d)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		width = MAX(width, strlen(d->v[i].check));
+	return (int)width;
+}
+
 void doctor_print(const struct doctor *d, struct buf *out)
 {
+	const int width = widest(d);
 	const char *area = NULL;
 
 	for (size_t i = 0; i < d->n; i++) {
@@ -103,9 +114,9 @@ void doctor_print(const struct doctor *d, struct buf *out)
 		if (!area || strcmp(area, f->area) != 0)
 			buf_printf(out, "%s%s\n", area ? "\n" : "", f->area);
 		area = f->area;
-		buf_printf(out, "  %-5s %-33s %s\n", words[f->verdict], f->check, f->text);
+		buf_printf(out, "  %-4s  %-*s  %s\n", words[f->verdict], width, f->check, f->text);
 		if (f->mend)
-			buf_printf(out, "  %-5s %-33s -> %s\n", "", "", f->mend);
+			buf_printf(out, "  %4s  %*s  -> %s\n", "", width, "", f->mend);
 	}
 	buf_printf(out, "\n%zu ok, %zu warnings, %zu failures\n", d->count[DOCTOR_OK],
 		d->count[DOCTOR_WARN], d->count[DOCTOR_FAIL]);
