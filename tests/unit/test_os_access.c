@@ -336,6 +336,14 @@ static void files_are_looked_for_in_order(void)
 	check(strstr(e.msg, "bad.yaml:3:1: "));
 	put_file("bad.yaml", "clouds: &x {a: *x}");
 	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_INVALID);
+	/* Beside the file first, wherever it is. */
+	check_int(mkdir_all(tmp_fd(), "elsewhere", 0700), 0);
+	put_file("elsewhere/clouds.yaml",
+		"clouds: {gra: {auth: {auth_url: 'https://e', project_id: p}}}");
+	put_file("elsewhere/secure.yaml", "clouds: {gra: {auth: {token: beside}}}");
+	setenv("OS_CLIENT_CONFIG_FILE", tmp_name("elsewhere/clouds.yaml"), 1);
+	check_int(os_access_read(&k, NULL, NULL, a, &e), 0);
+	check_str(k.token, "beside");
 	/* The argument is stronger than the variable. */
 	unsetenv("OS_CLIENT_CONFIG_FILE");
 	check_int(os_access_read(&k, "sbg", NULL, a, &e), -ERR_INVALID);

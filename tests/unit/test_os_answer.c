@@ -219,6 +219,27 @@ static void microversions_are_asked_for_once_and_kept(void)
 	fake_http_done(&p.fake);
 }
 
+static void versions_are_compared_as_numbers(void)
+{
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "GET " NOVA "/", .status = 200,
+			.body = "{\"version\":{\"version\":\"2.15\",\"min_version\":\"2.8\"}}" },
+		{ "GET " URL, .header = "OpenStack-API-Version: compute 2.9", .status = 200 },
+		{ "GET " URL, .header = "OpenStack-API-Version: compute 2.15", .status = 200 },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	check_int(with_version(&p, "2.9"), 0);
+	check_int(with_version(&p, "2.15"), 0);
+	check_int(with_version(&p, "2.16"), -ERR_FAILED);
+	check_int(with_version(&p, "2.7"), -ERR_FAILED);
+	check_int(with_version(&p, "3.9"), -ERR_FAILED);
+	fake_http_done(&p.fake);
+}
+
 static void old_services_have_no_microversions(void)
 {
 	static const char *const bodies[] = { "{}", "null", "[]",
@@ -251,6 +272,7 @@ int main(void)
 	run(pages_are_followed_on_our_own_host);
 	run(wrong_pages_are_named);
 	run(microversions_are_asked_for_once_and_kept);
+	run(versions_are_compared_as_numbers);
 	run(old_services_have_no_microversions);
 	return done();
 }

@@ -76,6 +76,33 @@ static void the_catalogue_is_chosen_from(void)
 	}
 }
 
+static void a_token_goes_to_no_odd_endpoint(void)
+{
+	static const char *const urls[] = { "http://glance.one", "http://localhost.evil/",
+		"ftp://g", "https://g/?x=", "https://g/#", "https://g/ x", "https://g/\\u001b[2J",
+		"" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		char body[512];
+		const struct fake_reply script[] = {
+			{ TOKENS, .status = 201, .body = body, .headers = play_token }, {}
+		};
+		_cleanup_(play_end) struct play p = { 0 };
+		const char *url;
+
+		snprintf(body, sizeof body,
+			"{\"token\":{\"issued_at\":\"2026-11-29T11:00:00Z\",\"expires_at\":"
+			"\"2026-11-29T12:00:00Z\",\"catalog\":[{\"type\":\"image\",\"endpoints\":[{"
+			"\"interface\":\"public\",\"region\":\"ONE\",\"url\":\"%s\"}]}]}}",
+			urls[i]);
+		play_begin(&p, script);
+		check_int(os_endpoint(p.os, OS_IMAGE, NULL, p.arena, &url, &p.e), -ERR_FAILED);
+		check(strstr(
+			p.e.msg, "image in ONE: its endpoint in the catalogue is no https:// URL"));
+		check(!strchr(p.e.msg, '\033'));
+	}
+}
+
 static void regions_are_listed(void)
 {
 	static const struct fake_reply script[] = { SIGN_IN, {} };
@@ -244,6 +271,7 @@ int main(void)
 {
 	run(endpoints_get_the_version_that_is_spoken);
 	run(the_catalogue_is_chosen_from);
+	run(a_token_goes_to_no_odd_endpoint);
 	run(regions_are_listed);
 	run(harmless_calls_are_repeated);
 	run(creations_are_repeated_only_when_they_were_not_made);
