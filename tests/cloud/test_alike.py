@@ -7,11 +7,13 @@ the words of refusals have to be equal (alike_steps.py).
 """
 import importlib.util
 import json
+import socket
 import sys
+from urllib.parse import urlsplit
 
 from lab import HERE, Double
 from alike import Cloud, compared, differences
-from alike_steps import STEPS
+from alike_steps import OCTETS, RAW, STEPS, Step
 from kbtest import Tap
 
 tap = Tap()
@@ -26,14 +28,14 @@ def real_lab(*args, **more):
     return module.Lab(*args, **more)
 
 
-def of_lab(lab):
-    return Cloud("the lab", lab.url("keystone", "/v3"), "GRA11", "user-one", lab.password,
+def of_lab(lab, region="GRA11"):
+    return Cloud("the lab", lab.url("keystone", "/v3"), region, "user-one", lab.password,
                  {"name": "1234567890123456", "domain": {"name": "Default"}})
 
 
-def of_double(double):
+def of_double(double, region="GRA11"):
     a = double.about
-    return Cloud("the double", a["auth_url"], "GRA11", a["user"], a["password"], {"id": a["project"]})
+    return Cloud("the double", a["auth_url"], region, a["user"], a["password"], {"id": a["project"]})
 
 
 def ask(cloud, step):
@@ -45,6 +47,35 @@ def ask(cloud, step):
         return seen
     except (OSError, TimeoutError, KeyError, StopIteration) as e:
         return {"no answer": f"{cloud.name}: {type(e).__name__}: {e}"}
+
+
+def raw_upload(cloud, head, body):
+    """What a Glance answers to bytes that are no whole request, and what becomes of the image."""
+    status, _, text = cloud.ask(Step("made", "image", "POST", "/images", RAW))
+    cloud.names["raw"] = json.loads(text)["id"]
+    url = urlsplit(cloud.endpoints["image"])
+    version = "" if url.path.endswith("/v2") else "/v2"
+    with socket.create_connection((url.hostname, url.port), 60) as s:
+        s.sendall((f"PUT {url.path.rstrip('/')}{version}/images/{cloud.names['raw']}/file HTTP/1.1\r\nHost: x\r\n"
+                   f"X-Auth-Token: {cloud.token}\r\nContent-Type: application/octet-stream\r\n{head}\r\n\r\n")
+                  .encode() + body)
+        s.shutdown(socket.SHUT_WR)
+        line = s.makefile("rb").readline().decode()
+    _, _, text = cloud.until(Step("queued", "image", "GET", "/images/<raw>", until=("status", "queued")), 30)
+    again = cloud.ask(Step("again", "image", "PUT", "/images/<raw>/file", b"whole", OCTETS))[0]
+    _, _, text = cloud.until(Step("active", "image", "GET", "/images/<raw>", until=("status", "active")), 30)
+    cloud.ask(Step("deleted", "image", "DELETE", "/images/<raw>"))
+    return {"status": line.split()[1] if line else "none", "again": again, "size": json.loads(text)["size"]}
+
+
+def cut_bodies(real, double):
+    for name, head, body in (("shorter than its Content-Length", "Content-Length: 1000", b"x" * 500),
+                             ("without its last chunk", "Transfer-Encoding: chunked", b"4\r\nxxxx\r\n")):
+        try:
+            a, b = raw_upload(real, head, body), raw_upload(double, head, body)
+        except (OSError, TimeoutError, KeyError) as e:
+            a, b = type(e).__name__, str(e)
+        tap.equal(b, a, f"image, {real.region}: a body {name} leaves it queued, and a whole one is taken then")
 
 
 def compare(real, double, steps=STEPS):
@@ -61,6 +92,8 @@ def main():
         double = Double()
         try:
             compare(of_lab(lab), of_double(double))
+            for region in ("GRA11", "SBG5"):
+                cut_bodies(of_lab(lab, region), of_double(double, region))
         finally:
             double.stop()
     tap.note(f"{len(STEPS)} requests to both")

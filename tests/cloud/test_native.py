@@ -296,6 +296,22 @@ def doctor_openstack(d, scratch):
     tap.check(status == 1 and findings["configuration"]["verdict"] == "fail", "doctor: no way to sign in", findings)
 
 
+def doctor_mixed(d, scratch):
+    """OVH with a way into OpenStack of the user's own, and one that is broken."""
+    fresh(d)
+    about = d.about
+    env = {"OS_AUTH_URL": about["auth_url"], "OS_USERNAME": about["user"], "OS_PASSWORD": about["password"],
+           "OS_PROJECT_ID": about["project"], "OS_USER_DOMAIN_NAME": "Default"}
+    findings, status = Home(scratch, d, "none").doctor("--cloud", "ovh", "--region", "GRA11", **env)
+    tap.check(status == 0 and findings["configuration"]["verdict"] == "warn" and
+              findings["services"]["verdict"] == "ok", "doctor: OS_* alone is enough for servers", findings)
+    findings, status = Home(scratch, d).doctor("--cloud", "ovh", "--region", "GRA11", **env)
+    tap.check(status == 0 and ours(d) == [], "doctor: with OS_* no user is made", findings)
+    findings, status = Home(scratch, d).doctor("--cloud", "ovh", OS_CLOUD="nowhere")
+    tap.check(status == 1 and "nowhere" in findings.get("way into OpenStack", {}).get("text", ""),
+              "doctor: a way into OpenStack that is broken is told", findings)
+
+
 # --- kbuild's own OpenStack user ---------------------------------------------------------------------------------
 
 
@@ -439,7 +455,7 @@ def main():
     subprocess.run(["mount", "--bind", scratch / "resolv.conf", "/etc/resolv.conf"], check=True)
     d = Double("--dns-port", 53)
     try:
-        for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, own_user,
+        for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, doctor_mixed, own_user,
                      two_at_once, crashes, prices):
             test(d, scratch)
     finally:

@@ -25,6 +25,7 @@ class Region:
         self.kind, self.city, self.continent, self.country = PLACES.get(
             name, ("region", name.title(), "EU", "fr"))
         self.status = "UP"
+        self.eventlet = name.startswith("SBG")  # what its Glance runs under
         self.microversion = MICROVERSIONS.get(name, "2.72")
         self.flavors = {f.id: f for f in (Flavor(self, row) for row in FLAVORS)}
         self.images = {}

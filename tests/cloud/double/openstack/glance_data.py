@@ -43,6 +43,11 @@ def check_kind(ctx):
         raise Refusal(415, "")
 
 
+def cut_short(ctx):
+    """Under uWSGI, as in most regions, it is an error of the server's; eventlet's own server sees bad chunks."""
+    return webob(ctx.request, 400 if ctx.request.stream.chunked and ctx.region.eventlet else 500)
+
+
 @service("image", "PUT", "/images/{id}/file", status=204, role="image_operator", streams=True)
 def image_upload(ctx, id):
     world, writer = ctx.world, object()
@@ -68,7 +73,7 @@ def image_upload(ctx, id):
             if image.status == "saving" and image.writer is writer:
                 image.status = "queued"
                 image.touch()
-        return webob(ctx.request, 400 if ctx.request.stream.chunked else 500)
+        return cut_short(ctx)
     with world.lock:
         gone = image.status != "saving"
         sink.close(not gone)
@@ -103,7 +108,7 @@ def image_stage(ctx, id):
     except (CutShort, OSError):
         sink.close(False)
         image.status = "queued"
-        return webob(ctx.request, 400 if ctx.request.stream.chunked else 500)
+        return cut_short(ctx)
     sink.close(True)
     image.staged = sink
     return Answer(204, None)
