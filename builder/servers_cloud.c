@@ -76,6 +76,7 @@ int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definit
 		.cache_dir = c->cache_dir,
 		.clock = c->clock,
 		.progress = c->progress,
+		.verbose = c->verbose,
 	};
 	int r = find_provider(name, &cloud.provider, &cloud.account, e);
 

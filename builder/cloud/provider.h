@@ -132,6 +132,7 @@ struct cloud {
 	const struct clock *clock;
 	struct progress *progress;
 	const struct http *http; /* NULL: libcurl */
+	bool verbose;		 /* say how many calls it took */
 };
 
 #define CLOUD_ABSENT 1 /* there is no server of this name */

@@ -33,14 +33,19 @@ int wait_volume(struct launching *l, struct error *e)
 	return 0;
 }
 
-/* Why it failed, as far as the cloud says. */
-static int say_fault(struct launching *l, const struct nova_server *s, struct error *e)
+/* Why it failed, as far as the cloud says: some clouds leave faults out of lists. */
+static int say_fault(struct launching *l, const struct nova_server *listed, struct error *e)
 {
 	struct error ignored = {};
 	const char *failed = NULL;
-	int r = error_set(e, ERR_NETWORK,
-		"the cloud could not make the server '%s' (flavor %s): %s", l->q->name,
-		l->flavor->name, s->fault ? s->fault : "it gave no reason");
+	struct nova_server whole = {};
+	const struct nova_server *s = listed;
+	int r;
+
+	if (!s->fault && nova_get(l->os, l->region, listed->id, l->a, &whole, &ignored) == 0)
+		s = &whole;
+	r = error_set(e, ERR_NETWORK, "the cloud could not make the server '%s' (flavor %s): %s",
+		l->q->name, l->flavor->name, s->fault ? s->fault : "it gave no reason");
 
 	e->transient = false;
 	if (nova_last_failure(l->os, l->region, s->id, l->a, &failed, &ignored) == 0 && failed)

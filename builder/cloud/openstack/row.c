@@ -8,6 +8,7 @@
 #include "http.h"
 #include "mark.h"
 #include "plan.h"
+#include "progress.h"
 #include "row_parts.h"
 
 #include <string.h>
@@ -39,6 +40,8 @@ void row_close(struct cloud *c)
 
 	if (!row)
 		return;
+	if (row->os && row->cloud.verbose)
+		progress_note(row->cloud.progress, "%u calls of OpenStack", os_calls(row->os));
 	if (row->hooks->close)
 		row->hooks->close(row);
 	if (row->os)

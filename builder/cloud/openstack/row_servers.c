@@ -304,10 +304,10 @@ int row_settle(const struct cloud *c, const char *name, struct error *e)
 	struct row *r = row_of(c);
 	struct nova_server s;
 	const char *region;
-	int f = row_lookup(r, name, a, &s, &region, e);
+	bool known = r->known.name && strcmp(r->known.name, name) == 0;
+	int f = known ? 0 : row_lookup(r, name, a, &s, &region, e);
 
-	if (f != 0 || s.tag_settled)
-		return f;
-	f = nova_mark(r->os, region, s.id, "kbuild:settled", "yes", e);
+	if (f == 0)
+		f = nova_mark(r->os, r->known.region, r->known.id, "kbuild:settled", "yes", e);
 	return f == OS_ABSENT ? CLOUD_ABSENT : f;
 }
