@@ -46,8 +46,10 @@ struct doctor {
 	const struct node *rules;  /* of the consumer key; NULL: not read */
 	struct ovh_session *ovh;   /* set by the first check of OVH; owned by the verb */
 	bool project_known;	   /* the project was found and is in use */
-	struct cloud *opened;	   /* the cloud, once it could be opened; owned by the verb */
-	struct os *os;		   /* signed in to OpenStack; NULL: not (yet) */
+	const char
+		*open_error;  /* why the cloud could not be opened; NULL: it could, or needs not */
+	struct cloud *opened; /* the cloud, once it could be opened; owned by the verb */
+	struct os *os;	      /* signed in to OpenStack; NULL: not (yet) */
 
 	const char *area; /* of the table at work */
 	struct doctor_finding *v;

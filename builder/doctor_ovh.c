@@ -67,13 +67,19 @@ static int check_configuration(struct doctor *d, struct error *e)
 
 		whole.keys.visitor = false; /* what is missing, not what goes without */
 		ovh_conf_check(&whole, &keys);
-		doctor_say(d, DOCTOR_FAIL, "configuration", "kbuild login ovh", "%s", keys.msg);
+		doctor_say(d, d->opened ? DOCTOR_WARN : DOCTOR_FAIL, "configuration",
+			"kbuild login ovh", "%s%s",
+			d->opened ? "OpenStack alone, without OVH's own API: " : "", keys.msg);
 		return 0;
 	}
 	doctor_say(d, DOCTOR_OK, "configuration", NULL, "%s, signing in with %s", conf->section,
 		conf->keys.consumer_key ? "a consumer key"
 		: conf->keys.client_id	? "a service account"
 					: "an access token");
+	if (d->open_error)
+		doctor_say(d, DOCTOR_FAIL, "way into OpenStack",
+			"mend clouds.yaml, or unset OS_* to let kbuild use a user of its own", "%s",
+			d->open_error);
 	return 0;
 }
 

@@ -59,12 +59,14 @@ static int open_cloud(
 		*e = own;
 		return r;
 	}
+	if (r < 0)
+		d->open_error = arena_strdup(d->arena, own.msg);
 	d->area = "openstack";
 	if (r < 0 && strcmp(d->cloud, "openstack") == 0)
 		doctor_say(d, DOCTOR_FAIL, "configuration",
 			"clouds.yaml, or OS_* in the environment (see 'kbuild doctor --help')",
 			"%s", own.msg);
-	return 0; /* OVH's own configuration is told by its own check */
+	return 0; /* of OVH it is told where its configuration is looked at */
 }
 
 static int walk(struct doctor *d, struct error *e)

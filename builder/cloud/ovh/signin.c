@@ -254,10 +254,15 @@ static int find_or_make(const struct signin *s, struct arena *a, const char *ref
 		return 0; /* another run has seen to it meanwhile */
 	progress_begin(s->progress, "OpenStack user of the project", NULL, 0);
 	r = find_user(s, a, u, e);
-	if (r == 0)
+	if (r == 0) {
+		progress_note(s->progress,
+			"the OpenStack user %s gets a new password: whoever else uses it has to ask "
+			"for another (%s can be copied)",
+			u->name, state_path(s, a));
 		r = new_password(s, a, u, e);
-	else if (r == 1)
+	} else if (r == 1) {
 		r = make_user(s, a, u, e);
+	}
 	if (r == 0)
 		r = keep(s, u, a, e); /* at once: what follows may be interrupted */
 	if (r == 0)
