@@ -1,0 +1,294 @@
+/* Servers of a cloud: listed, found, started and stopped; their console, whose window moves. */
+#include "cloud_play.h"
+
+#include "neutron.h"
+#include "row_parts.h"
+
+static void fresh(void)
+{
+	fake_reset();
+	check_int(remove_all(tmp_fd(), "state"), 0);
+	check_int(remove_all(tmp_fd(), "cache"), 0);
+}
+
+/* A server with that status, ours when settled is not negative. */
+static struct fake_thing *add_server(const char *name, const char *status, int settled)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", name, status);
+
+	if (settled >= 0)
+		snprintf(s->metadata, sizeof s->metadata,
+			"{\"kbuild:name\":\"%s\",\"kbuild:definition\":\"shop\",\"kbuild:user\":\"debian\"%s}",
+			name, settled ? ",\"kbuild:settled\":\"yes\"" : "");
+	return s;
+}
+
+static void only_ours_are_listed_by_name(void)
+{
+	struct server *v;
+	struct fake_thing *s, *volume;
+	size_t n;
+	RUN r = run_begin();
+
+	fresh();
+	fake.build_polls = 100;
+	add_server("zebra", "ACTIVE", 1);
+	add_server("somebody's", "ACTIVE", -1);
+	s = add_server("ant", "ACTIVE", 0);
+	add_server("bee", "BUILD", 0);
+	volume = fake_add(fake.volumes, "v", "kbuild-ant", "in-use");
+	snprintf(volume->tag, sizeof volume->tag, "ant");
+	snprintf(volume->server, sizeof volume->server, "%s", s->id);
+	volume->size = 20;
+	check_int(row_list(&r.cloud, r.arena, &v, &n, &r.e), 0);
+	check_int(n, 3);
+	check_str(v[0].name, "ant");
+	check_int(v[0].state, SERVER_BOOTING);
+	check_int(v[0].volume_size, 20 * GIB);
+	check_str(v[0].volume_id, volume->id);
+	check_str(v[0].address, "203.0.113.7"); /* although IPv6 comes first */
+	check_str(v[0].v6, "2001:db8::7");
+	check_str(v[0].user, "debian");
+	check_str(v[0].definition, "shop");
+	check_str(v[0].region, "ONE");
+	check_str(v[1].name, "bee");
+	check_int(v[1].state, SERVER_CREATING);
+	check_str(v[2].name, "zebra");
+	check_int(v[2].state, SERVER_RUNNING);
+	check(!v[2].volume_id);
+	/* Token, versions, servers, volumes. */
+	check_int(fake.calls, 4);
+}
+
+static void states_are_those_of_all_clouds(void)
+{
+	static const struct {
+		const char *status;
+		enum server_state state;
+	} rows[] = { { "ACTIVE", SERVER_RUNNING }, { "SHUTOFF", SERVER_STOPPED },
+		{ "ERROR", SERVER_BROKEN }, { "SHELVED_OFFLOADED", SERVER_STOPPED },
+		{ "HARD_REBOOT", SERVER_RUNNING }, { "RESCUE", SERVER_RUNNING },
+		{ "SOMETHING_NEW", SERVER_RUNNING } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		RUN r = run_begin();
+
+		fresh();
+		add_server("web", rows[i].status, 1);
+		check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+		check_int(r.server.state, rows[i].state);
+		check_int(r.server.stuck, rows[i].state == SERVER_BROKEN);
+	}
+}
+
+static void what_is_not_there_is_absent(void)
+{
+	_buf_ text = BUF_INIT;
+	uint64_t end;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web-2", "ACTIVE", 1);
+	add_server("web", "ACTIVE", -1); /* somebody else's of the same name */
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), CLOUD_ABSENT);
+	check_int(row_find(&r.cloud, "Web?", r.arena, &r.server, &r.e), CLOUD_ABSENT);
+	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), CLOUD_ABSENT);
+	check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), CLOUD_ABSENT);
+	check_int(row_start(&r.cloud, "web", &r.e), CLOUD_ABSENT);
+	check_int(row_settle(&r.cloud, "web", &r.e), CLOUD_ABSENT);
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), CLOUD_ABSENT);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), CLOUD_ABSENT);
+	check_int(fake_count(fake.servers), 2);
+}
+
+static void stop_and_start(void)
+{
+	struct fake_thing *s;
+	RUN r = run_begin();
+
+	fresh();
+	s = add_server("web", "ACTIVE", 1);
+	check_int(row_start(&r.cloud, "web", &r.e), CLOUD_UNCHANGED);
+	check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), 0);
+	check_str(s->status, "SHUTOFF");
+	check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), CLOUD_UNCHANGED);
+	fake.console = "old boot: kbuild-status: {\"state\":\"ready\"}\n";
+	check_int(row_start(&r.cloud, "web", &r.e), 0);
+	check_str(s->status, "ACTIVE");
+	/* The wait for this boot begins behind what the one before has said. */
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check_int(r.server.console_offset, strlen(fake.console));
+}
+
+static void a_broken_server_says_so(void)
+{
+	RUN r = run_begin();
+
+	fresh();
+	fake.fault = "disk full";
+	add_server("web", "ERROR", 1);
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check_str(r.server.note, "disk full");
+	check(row_stop(&r.cloud, "web", false, 1000, &r.e) < 0 || fake.calls > 0);
+}
+
+static void windows_of_a_console(void)
+{
+	static const struct {
+		const char *old, *text;
+		size_t from;
+	} rows[] = {
+		{ "", "", 0 },
+		{ "", "abc", 0 },
+		{ "abc", "abc", 3 },
+		{ "abc", "abcdef", 3 },
+		{ "abcdef", "cdefghi", 7 - 7 }, /* shorter than it was remembered: all is new */
+		{ "one\ntwo\n", "two\nthree\n", 0 },
+		{ "abc", "xyz", 0 }, /* it began anew */
+		{ "abc", "", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_int(row_window_new(rows[i].old, strlen(rows[i].old), rows[i].text,
+				  strlen(rows[i].text)),
+			rows[i].from);
+}
+
+/* A window of 2000 bytes over a console of lines that are all different. */
+static void a_window_that_moves_loses_nothing(void)
+{
+	static char all[20000];
+	size_t len = 0, at = 0, last = 0;
+	_buf_ seen = BUF_INIT;
+
+	for (int i = 0; len < sizeof all - 40; i++)
+		len += (size_t)snprintf(all + len, 40, "[%6d] something happened\n", i);
+	for (size_t end = 100; end <= len; last = end, end += 700) {
+		size_t begin = end > 2000 ? end - 2000 : 0;
+		size_t from = row_window_new(all + at, last - at, all + begin, end - begin);
+
+		buf_add(&seen, all + begin + from, end - begin - from);
+		at = begin;
+	}
+	check(strncmp(all, buf_str(&seen), seen.len) == 0);
+	check(seen.len > len - 700);
+}
+
+static void a_console_is_read_on(void)
+{
+	_buf_ text = BUF_INIT;
+	uint64_t end = 0;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web", "ACTIVE", 1);
+	fake.console = "one\n";
+	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), 0);
+	check_int(end, 4);
+	fake.console = "one\ntwo\n";
+	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
+	check_str(buf_str(&text), "one\ntwo\n");
+	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
+	check_int(end, 8);
+	/* From the beginning, again. */
+	buf_reset(&text);
+	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), 0);
+	check_str(buf_str(&text), "one\ntwo\n");
+	fake.console = "reborn\n";
+	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
+	check_str(buf_str(&text), "one\ntwo\nreborn\n");
+}
+
+static void rules_as_neutron_writes_them(void)
+{
+	static const struct {
+		const char *x, *y;
+		bool equal;
+	} rows[] = {
+		{ NULL, NULL, true },
+		{ NULL, "0.0.0.0/0", true },
+		{ "::/0", NULL, true },
+		{ "10.0.0.0/8", "10.0.0.0/8", true },
+		{ "10.0.0.0/8", "10.0.0.0/9", false },
+		{ "10.0.0.0/8", NULL, false },
+		{ "192.0.2.7", "192.0.2.7/32", true },
+		{ "192.0.2.7", "192.0.2.7/24", false },
+		{ "2001:db8::1", "2001:db8::1/128", true },
+		{ "2001:db8::1", "2001:db8::1/32", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct neutron_rule x = { .direction = "ingress",
+			.ethertype = "IPv4",
+			.protocol = "tcp",
+			.prefix = rows[i].x,
+			.first = 22,
+			.last = 22 };
+		struct neutron_rule y = x;
+
+		y.prefix = rows[i].y;
+		check_int(neutron_rule_equal(&x, &y), rows[i].equal);
+		y.first = 21;
+		check(!neutron_rule_equal(&x, &y));
+	}
+}
+
+static void what_is_let_in_is_let_in_over_both(void)
+{
+	static const struct port_allow allow[] = { { "tcp", 22, 22, NULL },
+		{ "tcp", 80, 90, "10.0.0.0/8" }, { "udp", 53, 53, "2001:db8::/32" } };
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct neutron_rule *v;
+	size_t n;
+
+	neutron_wanted(allow, 3, a, &v, &n);
+	check_int(n, 4);
+	check_str(v[0].ethertype, "IPv4");
+	check_str(v[1].ethertype, "IPv6");
+	check_str(v[2].ethertype, "IPv4");
+	check_str(v[2].prefix, "10.0.0.0/8");
+	check_int(v[2].last, 90);
+	check_str(v[3].ethertype, "IPv6");
+}
+
+static void an_inventory_names_all(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	play_well(&r, &q);
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
+	check_int(r.plan.n, 5);
+	check_str(r.plan.items[0].what, "server");
+	check_str(r.plan.items[4].what, "data volume");
+	check_int(r.plan.items[4].state, PLAN_NOTE);
+}
+
+static void what_a_server_costs(void)
+{
+	const char *text = NULL;
+	RUN r = run_begin();
+
+	fresh();
+	r.server = (struct server){ .region = "ONE", .flavor = "d2-2", .volume_size = 20 * GIB };
+	check_int(row_cost(&r.cloud, &r.server, r.arena, &text, &r.e), 0);
+	check_str(text, "5.80 EUR");
+}
+
+int main(void)
+{
+	run(only_ours_are_listed_by_name);
+	run(states_are_those_of_all_clouds);
+	run(what_is_not_there_is_absent);
+	run(stop_and_start);
+	run(a_broken_server_says_so);
+	run(windows_of_a_console);
+	run(a_window_that_moves_loses_nothing);
+	run(a_console_is_read_on);
+	run(rules_as_neutron_writes_them);
+	run(what_is_let_in_is_let_in_over_both);
+	run(an_inventory_names_all);
+	run(what_a_server_costs);
+	return done();
+}
