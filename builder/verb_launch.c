@@ -1,6 +1,7 @@
 /* kbuild launch: servers from a definition, built first when that is needed. */
 #include "arena.h"
 #include "buf.h"
+#include "clock.h"
 #include "ctx.h"
 #include "definition.h"
 #include "error.h"
@@ -10,6 +11,7 @@
 #include "provider.h"
 #include "verbs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +39,7 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 	struct launch_request q;
 	struct launch_options o;
 	struct server *v;
+	int64_t begin;
 	int r = launch_args_read(a, arena, &q, &o, e);
 
 	if (r == 0 && verb_arg(a, 0))
@@ -50,10 +53,17 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 	if (dry)
 		return plan_show(c, &o, arena, e);
 	v = arena_alloc(arena, launch_count(&o) * sizeof *v);
+	begin = clock_now_ms(c->clock);
 	r = launch_run(c, &o, arena, v, e);
-	if (r == 0)
-		print_servers(c, v, launch_count(&o));
-	return r;
+	if (r < 0)
+		return r;
+	/* What became of its records, its agent knows. */
+	for (unsigned i = 0; o.wait && def && def->dns && i < launch_count(&o); i++)
+		server_ask(&cloud, &v[i], arena);
+	print_servers(c, v, launch_count(&o));
+	if (!c->json)
+		printf("  %-10s%" PRId64 " s\n", "took", (clock_now_ms(c->clock) - begin) / 1000);
+	return 0;
 }
 
 static int run_launch(struct ctx *c, const struct verb_args *a, struct error *e)
