@@ -47,7 +47,7 @@ static bool try_one(size_t n, enum wrong wrong, unsigned *failed)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct fake_reply script[] = { SIGN_IN, {} };
-	_cleanup_(play_end) struct play p = { 0 };
+	_cleanup_(play_end) struct play p = { .no_cache = true };
 	struct node *root = NULL;
 	_buf_ text = BUF_INIT;
 	const char *name;

@@ -69,7 +69,7 @@ struct os;
 
 /*
  * Returns new. Nothing is asked of the network before the first call. k is copied, its strings and http, clock,
- * cache_dir are borrowed.
+ * cache_dir are borrowed. cache_dir NULL: nothing is kept.
  */
 int os_new(struct os **ret, const struct os_access *k, const struct http *http,
 	const struct clock *clock, const char *cache_dir, struct error *e);
