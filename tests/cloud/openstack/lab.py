@@ -39,7 +39,7 @@ class Lab:
     def __init__(self, *components, state=None, base=None, ttl=3600, harsh=False, image_cap=None, share=()):
         self.components = components or ("core",)
         self.own = state is None
-        self.state = Path(state or tempfile.mkdtemp(prefix="kbuild-lab-"))
+        self.state = Path(state) if state else None  # of its own: made by start()
         self.settings = dict(os.environ, OPENSTACK_ROOT=str(ROOT), OPENSTACK_PORT_BASE=str(base or ""),
                              OPENSTACK_TOKEN_TTL=str(ttl), OPENSTACK_HARSH="1" if harsh else "",
                              OPENSTACK_IMAGE_CAP=str(image_cap or ""), OPENSTACK_SHARE=":".join(map(str, share)))
@@ -54,6 +54,7 @@ class Lab:
 
     def start(self):
         begin = time.monotonic()
+        self.state = self.state or Path(tempfile.mkdtemp(prefix="kbuild-lab-"))
         self.script("up", self.state, *self.components)
         self.started = time.monotonic() - begin
         return self
@@ -69,7 +70,7 @@ class Lab:
             raise
 
     def __exit__(self, *_):
-        if self.own:
+        if self.own and self.state:
             self.stop()
             shutil.rmtree(self.state, ignore_errors=True)
 

@@ -71,7 +71,7 @@ def boot(kbuild, lab, path):
     TAP.equal(len(images), 1, "Glance has one image")
 
     begin = time.monotonic()
-    done = kbuild.run("launch", path, "--cloud", "openstack", "--name", "proof", "--timeout", "40m", timeout=2700)
+    done = kbuild.run("launch", path, "--cloud", "openstack", "--name", "proof", "--timeout", "80m", timeout=5400)
     TAP.note(f"launch: {time.monotonic() - begin:.0f} s")
     TAP.check(done.returncode == 0, "the server is launched and says that it is ready", done.stdout + done.stderr)
     for line in done.stdout.splitlines():
