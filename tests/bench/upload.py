@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "cloud/openstack"), str(HERE.parent / "lib")]
-from lab import HERE as SCRIPTS, Lab, Measured, Proxy  # noqa: E402
+from lab import HERE as SCRIPTS, ROOT, Lab, Measured, Proxy  # noqa: E402
 
 MIB = int(os.environ.get("MIB", "1536"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -44,7 +44,7 @@ class Bench:
         return Measured([self.program, "upload", "--cloud", "openstack", "--quiet", self.file], env=env)
 
     def official(self, cloud):
-        argv = [SCRIPTS / "enter", self.lab.root, self.lab.state, "openstack", "image", "create", "--file", self.file,
+        argv = [SCRIPTS / "enter", ROOT, self.lab.state, "openstack", "image", "create", "--file", self.file,
                 "--disk-format", "raw", "bench"]
         return Measured(argv, env=dict(self.lab.settings, **self.lab.env(cloud)))
 

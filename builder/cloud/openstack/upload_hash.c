@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#define BLOCK MIB
+#define BLOCK (256 * KIB)
 
 struct upload_hash {
 	int fd;
