@@ -163,7 +163,7 @@ static int check_credential(struct doctor *d, struct error *e)
 static int check_project(struct doctor *d, struct error *e)
 {
 	const struct native *n;
-	struct ovh_project p;
+	struct ovh_project p = {};
 	int r = ovh_session_project(d->ovh, &n, e);
 
 	if (r == 0)
@@ -248,7 +248,7 @@ static const char *join(const char *const *names, struct arena *a)
 static int check_regions(struct doctor *d, struct error *e)
 {
 	const struct native *n = &d->ovh->native;
-	const char **active, **more;
+	const char *none[] = { NULL }, **active = none, **more = none;
 	int r = project_regions(n, d->arena, &active, e);
 
 	if (r == 0)
@@ -285,12 +285,12 @@ static int check_flavor(struct doctor *d, struct error *e)
 {
 	const char *name = node_str(node_get(d->def->server, "flavor"));
 	const struct ovh_flavors *all;
-	const struct ovh_flavor *f;
+	const struct ovh_flavor *f = NULL;
 	int r = ovh_session_flavors(d->ovh, d->region, &all, e);
 
 	if (r == 0)
 		r = flavor_pick(all, name, &f, e);
-	if (r < 0)
+	if (r < 0 || !f)
 		return r;
 	doctor_say(d, DOCTOR_OK, "flavor", NULL,
 		"%s is there: %" PRId64 " CPUs, %" PRId64 " MB, %" PRId64 " GB of disk", f->name,
