@@ -1,4 +1,7 @@
-"""What the tests with clients that we did not write share: npm's packages, and namespaces where OVH's names lead to loopback."""
+"""
+What the tests with clients that we did not write share: npm's packages, and namespaces where OVH's names lead to
+loopback.
+"""
 import os
 import subprocess
 import sys

@@ -172,9 +172,6 @@ def killed_launch(home, n, way):
 
 
 def killed_destroy(home, n, way):
-    first = home.run(home.launch())
-    if first.returncode != 0:
-        return [f"launch: exit {first.returncode}: {first.stderr}"], 0, 0
     with_data = n % 2 == 0
     status, out = home.run_killed(home.destroy(with_data), n, way)
     if status != -signal.SIGKILL:
@@ -204,13 +201,28 @@ class Runner:
         fresh(self.local.double)
         return Home(self.program, self.scratch, self.local.double, self.cloud)
 
+    def home_with_server(self):
+        """The same, with a server: made once for each worker, and put back for each case."""
+        if not hasattr(self.local, "launched"):
+            home = self.home()
+            first = home.run(home.launch())
+            if first.returncode != 0:
+                raise OSError(f"launch: exit {first.returncode}: {first.stdout}{first.stderr}")
+            home.double.control("/save", None, post=True)
+            self.local.launched = home
+        self.local.double.control("/restore", None, post=True)
+        home = Home(self.program, self.scratch, self.local.double, self.cloud)
+        shutil.copytree(self.local.launched.dir, home.dir, dirs_exist_ok=True)
+        return home
+
     def case(self, what, function, n, way):
-        home = self.home()
+        home = None
         try:
+            home = self.home() if function is killed_launch else self.home_with_server()
             problems, seconds, orphans = function(home, n, way)
         except (OSError, subprocess.TimeoutExpired, KeyError) as e:
             problems, seconds, orphans = [f"{type(e).__name__}: {e}"], 0, 0
-        finally:
+        if home:
             home.remove()
         with lock:
             totals["cases"] += 1
@@ -229,10 +241,12 @@ class Runner:
         home.remove()
         return [entry["service"] for entry in home.double.log()]
 
-    def series(self, what, function, numbers, workers):
+    def all_cases(self, launch, destroy, workers):
         with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(self.case, what, function, n, way) for n in numbers for way in WAYS]:
-                done.result()
+            cases = [pool.submit(self.case, "launch", killed_launch, n, way) for n in launch for way in WAYS]
+            cases += [pool.submit(self.case, "destroy", killed_destroy, n, way) for n in destroy for way in WAYS]
+            for case in cases:
+                case.result()
 
     def stop(self):
         for double in self.doubles:
@@ -258,8 +272,7 @@ def main():
         destroy = runner.calls(Home.launch, lambda home: home.destroy(True))
         tap.note(f"calls of a destroy: {len(destroy)}")
         launch, destroy = chosen(launch), chosen(destroy)
-        runner.series("launch", killed_launch, launch, o.workers)
-        runner.series("destroy", killed_destroy, destroy, o.workers)
+        runner.all_cases(launch, destroy, o.workers)
         tap.check(totals["cases"] == 3 * (len(launch) + len(destroy)) > 0 and
                   totals["seconds"] == totals["orphans"] == 0,
                   f"{o.cloud}: {len(launch)} calls of launch and {len(destroy)} of destroy x 3 ways: "

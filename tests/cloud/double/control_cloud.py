@@ -4,6 +4,7 @@ What tests see and turn of the cloud: /_double/… with JSON in and out.
     GET  /_double/cloud            everything that was made, by kind
     GET  /_double/counts           calls by service since the log was cleared, and the most in one second
     POST /_double/reset            forgets what was made, faults and the log
+    POST /_double/save, /restore   what was made, kept and put back (servers on paper only)
     POST /_double/delays           {"server": s, …}: world.DELAYS
     POST /_double/limits           {"on": bool, "keystone": [n, s], "others": [n, s], "native": [n, s]}
     POST /_double/outcomes         [{"message": …, "code": n}…]: the next servers end in ERROR so
@@ -57,6 +58,14 @@ def counts(world, name, data):
 
 def reset(world, name, data):
     world.reset()
+
+
+def save(world, name, data):
+    world.save()
+
+
+def restore(world, name, data):
+    world.restore()
 
 
 def delays(world, name, data):
@@ -116,6 +125,7 @@ def server(world, name, data):
 
 
 calls = {("GET", "cloud"): cloud, ("GET", "counts"): counts, ("POST", "reset"): reset, ("POST", "delays"): delays,
+         ("POST", "save"): save, ("POST", "restore"): restore,
          ("POST", "limits"): limits, ("POST", "outcomes"): outcomes, ("POST", "console"): console,
          ("POST", "region"): region, ("POST", "project"): project, ("POST", "tokens"): tokens,
          ("POST", "users"): users, ("POST", "server"): server}

@@ -9,8 +9,8 @@ KINDS = ("status", "html", "half", "reset", "silence", "body", "delay", "kill")
 
 class Faults:
     """
-    A fault is {"match": regex of "METHOD /path?query" (services of OpenStack: "METHOD /host/path"), "kind": …, "times": n,
-    "skip": n, "after": bool}. after: the call is carried out first, so that only its answer is lost.
+    A fault is {"match": regex of "METHOD /path?query" (services of OpenStack: "METHOD /host/path"), "kind": …,
+    "times": n, "skip": n, "after": bool}. after: the call is carried out first, so that only its answer is lost.
     Kinds: status (status, body, headers), html (status, else 503), half (the answer cut in its middle), reset, silence
     (seconds), body (any text with status 200), delay (seconds; then as ever), kill (pid; way:
     "before" it is carried out, "after" it was carried out and answered, "lost": carried out, never answered).

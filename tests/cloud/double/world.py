@@ -1,4 +1,5 @@
 """Everything the double knows: zones, projects, accounts, faults, the log of calls, and what tests turn."""
+import copy
 import threading
 import time
 
@@ -48,6 +49,7 @@ class World:
         self.machines = Paper()
         self.store = None      # a directory for the bytes of images; None: they are counted and forgotten
         self.inactive = ()
+        self.saved = None
         self.user_polls = 0    # so many questions find a new user still being created
 
     def now(self):
@@ -75,13 +77,29 @@ class World:
 
     def reset(self):
         """All that was made in the cloud is forgotten; who may sign in, and tokens, are not."""
-        old = self.project()
         self.machines.close()
-        self.found_project([n for n in old.regions if n not in self.inactive], self.inactive)
+        self.found_project([n for n in self.project().regions if n not in self.inactive], self.inactive)
+        self.began_anew()
+
+    def save(self):
+        """Keeps all that was made, for restore()."""
+        self.project().settle()
+        self.saved = copy.deepcopy(self.project())
+
+    def restore(self):
+        project = copy.deepcopy(self.saved)
+        self.projects[project.id] = project
+        self.began_anew()
+
+    def __deepcopy__(self, memo):
+        return self  # what is in the world may be copied, it itself never
+
+    def began_anew(self):
+        """Tokens are of this project and its users now."""
+        users = self.project().users
         for token in self.tokens.known.values():
-            if token.project is old:
-                token.project = self.project()
-                token.user = next(iter(self.project().users.values()))
+            token.project = token.project and self.project()
+            token.user = users.get(token.user.number, next(iter(users.values())))
         self.outcomes.clear()
         self.faults.queue.clear()
         self.log.clear()

@@ -4,7 +4,7 @@ import uuid
 from ..request import Answer, CutShort
 from . import (cinder, glance, glance_data, keystone, neutron, neutron_groups, nova,  # noqa: F401 (their routes)
                nova_servers, oidc, router, swift)
-from .catalog import AUTH, host_of, which
+from .catalog import AUTH, host_of
 from .errors import Refusal, answer, challenge, unauthorized, webob
 from .microversion import negotiate
 

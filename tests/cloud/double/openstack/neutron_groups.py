@@ -17,7 +17,7 @@ def rule_shown(r):
     return {"id": r.id, "tenant_id": project, "project_id": project, "security_group_id": r.group.id,
             "ethertype": r.ethertype, "direction": r.direction, "protocol": r.protocol, "port_range_min": r.low,
             "port_range_max": r.high, "remote_ip_prefix": r.prefix,
-            "normalized_cidr": str(ipaddress.ip_network(r.prefix, strict=False)) if r.prefix else None,
+            "normalized_cidr": r.prefix and str(ipaddress.ip_network(r.prefix, strict=False)),
             "remote_group_id": r.remote, "remote_address_group_id": None,
             "description": r.description, "created_at": stamp(r.created),
             "updated_at": stamp(r.created), "revision_number": 0}

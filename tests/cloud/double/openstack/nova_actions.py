@@ -168,8 +168,8 @@ def attachment_delete(ctx, id, volume):
         raise Refusal(404, f"Instance {id} is not attached to volume {volume}")
     held = ctx.region.volumes[volume]
     if held.status != "in-use":
-        raise Refusal(400, f"Invalid volume: Invalid input received: Invalid volume: Unable to detach volume. "
-                           f"Volume status must be 'in-use' and attach_status must be 'attached' to detach.")
+        raise Refusal(400, "Invalid volume: Invalid input received: Invalid volume: Unable to detach volume. "
+                           "Volume status must be 'in-use' and attach_status must be 'attached' to detach.")
     held.detach(server, ctx.world.delays["detach"])
     return Answer(202, None)
 
