@@ -150,7 +150,8 @@ class Story(proof.Proof):
 
     def launched(self):
         t, on = self.tap, self.on
-        self.verb("plan", self.definition, what="plan says what a launch would make, and its price")
+        self.verb("plan", self.definition, "--name", NAME, "--secrets", self.secrets_file(),
+                  what="plan says what a launch would make, and its price")
         t.equal(self.cloud_counts(), [0, 0, 0], "and made nothing")
         self.verb("upload", self.definition, "--cloud", "ovh", "--region", REGION,
                   what="the image is uploaded", timeout=1800)
