@@ -23,21 +23,24 @@ as_root() {
 }
 
 # Builds into build directory $1, configured with the meson options that follow; anew when they
-# or the compiler change.
-build_in() {
-	local dir=$1
+# or the compiler change. One at a time in each directory.
+build_in() (
+	dir=$1
 	shift
+	mkdir -p "${dir%/*}"
+	exec 9>"$dir.lock"
+	flock 9
 	if [ "$(cat "$dir/options" 2>/dev/null)" != "${CC:-} $*" ] || [ ! -f "$dir/build.ninja" ]; then
 		rm -rf "$dir"
 		meson setup "$dir" "$@" >"$dir.log" 2>&1 || {
 			cat "$dir.log" >&2
-			return 1
+			exit 1
 		}
 		mv "$dir.log" "$dir/setup.log"
 		printf '%s\n' "${CC:-} $*" >"$dir/options"
 	fi
 	ninja -C "$dir" >"$dir/ninja.log" 2>&1 || {
 		grep -v '^\[' "$dir/ninja.log" >&2
-		return 1
+		exit 1
 	}
-}
+)
