@@ -53,6 +53,8 @@ enum gitops_step {
 };
 int gitops_first(
 	struct agent *a, enum gitops_step step, const struct gitops_run *run, struct error *e);
+/* Whether a run is at work now, in another process: containers come and go, and it judges them. */
+bool gitops_is_running(const struct agent *a);
 /* Whether a revision is good: first boot's probe. */
 bool gitops_has_good(struct agent *a);
 

@@ -25,7 +25,7 @@ struct view {
 	int64_t checked; /* 0: never */
 };
 
-static bool somebody_runs(const struct agent *a)
+bool gitops_is_running(const struct agent *a)
 {
 	_close_ int fd = openat(a->state_fd, "lock-gitops", O_RDWR | O_CLOEXEC);
 
@@ -36,7 +36,7 @@ static int look(struct agent *a, struct arena *arena, struct view *ret, struct e
 {
 	struct stat st;
 
-	ret->running = somebody_runs(a);
+	ret->running = gitops_is_running(a);
 	ret->paused = faccessat(a->state_fd, GITOPS_PAUSE_FILE, F_OK, 0) == 0;
 	ret->checked = fstatat(a->state_fd, GITOPS_CHECKED_FILE, &st, 0) == 0 ? st.st_mtime : 0;
 	return ledger_load(&ret->ledger, a, arena, e);

@@ -77,7 +77,10 @@ static void judge_container(struct examination *x, const struct node *c)
 	bool once = strcmp(state, "exited") == 0 && number(c, "exit_code") == 0;
 	struct finding *f;
 
-	if (strcmp(state, "restarting") == 0)
+	/* Its faults are the commit's, of which the deployment engine tells. */
+	if (gitops_is_running(x->agent))
+		f = finding_add(x, VERDICT_UNKNOWN, name, "%s: a deployment is at work", who);
+	else if (strcmp(state, "restarting") == 0)
 		f = finding_add(x, VERDICT_BAD, name, "%s restarts again and again", who);
 	else if (before >= 0 && restarts > before)
 		f = finding_add(x, VERDICT_BAD, name, "%s was restarted %" PRId64 " times since",

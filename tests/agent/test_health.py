@@ -9,6 +9,7 @@ Prints TAP. Needs root: the test's own authority is trusted in a mount namespace
 """
 import base64
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -181,6 +182,11 @@ def containers_and_clock(tap, lab):
     lab.run()
     tap.equal(lab.check("clock")["now"], "unknown", "a broker that cannot say changes nothing")
     lab.broker.answers["clock"] = {"synchronized": True}
+    with open(lab.where / "state/lock-gitops", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lab.run()
+        tap.check("deployment" in lab.check("container:api")["text"], "while a deployment is at work that one judges",
+                  lab.check("container:api"))
     lab.broker.answers["ps"]["containers"] = []
     for _ in range(3):
         lab.run()
