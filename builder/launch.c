@@ -208,6 +208,8 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 		if (r == 0)
 			r = o->cloud->provider->plan(o->cloud, &q, a, ret, e);
 	}
+	if (ret->carbon > 0) /* which was said of one */
+		ret->carbon *= launch_count(o);
 	return r;
 }
 

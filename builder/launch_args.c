@@ -225,6 +225,22 @@ static int read_request(
 	return r < 0 ? r : read_keys(a, arena, q, e);
 }
 
+int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct error *e)
+{
+	static const char *const local[] = { "forward", "memory", "cpus", "accel", NULL };
+	static const char *const others[] = { "flavor", "network", NULL };
+	bool is_cloud = cloud->provider->upload;
+	const char *const *unfit = is_cloud ? local : others;
+
+	for (size_t i = 0; unfit[i]; i++) {
+		if (verb_opt(a, unfit[i]))
+			return error_set(e, ERR_USAGE, "--%s is for %s, and this is the cloud '%s'",
+				unfit[i], is_cloud ? "local servers" : "servers in a cloud",
+				cloud->provider->name);
+	}
+	return 0;
+}
+
 int launch_args_read(const struct verb_args *a, struct arena *arena, struct launch_request *q,
 	struct launch_options *o, struct error *e)
 {

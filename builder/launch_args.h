@@ -4,6 +4,7 @@
 #include "servers.h"
 
 struct arena;
+struct cloud;
 struct error;
 struct launch_options;
 struct launch_request;
@@ -12,6 +13,9 @@ struct verb_args;
 /* Fills both but for the cloud and the definition. q borrows from the arguments and the arena. ERR_USAGE. */
 int launch_args_read(const struct verb_args *a, struct arena *arena, struct launch_request *q,
 	struct launch_options *o, struct error *e);
+
+/* ERR_USAGE: an option that this cloud has no use for. */
+int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct error *e);
 
 #define LAUNCH_OPTIONS                                                                                \
 	OPTION_CLOUD, { "name", "NAME", "of the server (default: the definition's)", 0 },             \

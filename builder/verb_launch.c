@@ -46,6 +46,8 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 		r = servers_definition(c, verb_arg(a, 0), &def, e);
 	if (r == 0)
 		r = servers_cloud(c, a, def, &cloud, e);
+	if (r == 0)
+		r = launch_args_fit(a, &cloud, e);
 	if (r < 0)
 		return r;
 	o.cloud = &cloud;

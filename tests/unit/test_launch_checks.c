@@ -267,6 +267,30 @@ static void a_server_that_is_never_made_is_not_waited_for_for_ever(void)
 	check(fake.now_ms >= 600000 && fake.now_ms < 700000);
 }
 
+/* What goes on asks for no flavor, and so knows none. */
+static void a_server_that_fails_while_it_is_waited_for_again(void)
+{
+	struct launch_request q = play_request();
+
+	fresh();
+	fake.build_polls = 1000000;
+	q.volume_size = 0;
+	{
+		RUN r = run_begin();
+
+		check_int(play_launch(&r, &q), -ERR_NETWORK);
+	}
+	fake.servers[0].polls = 3;
+	fake.fault = "boom";
+	{
+		RUN r = run_begin();
+
+		check_int(play_launch(&r, &q), -ERR_NETWORK);
+		check(strstr(r.e.msg, "(flavor f1): boom") != NULL);
+		check(strstr(r.e.msg, "server 'web'") != NULL);
+	}
+}
+
 static void of_two_at_the_same_instant_one_gives_way(void)
 {
 	struct launch_request q = play_request();
@@ -354,6 +378,7 @@ int main(void)
 	run(a_plan_names_all_and_what_it_costs);
 	run(a_server_that_fails_says_why_and_is_replaced);
 	run(a_server_that_is_never_made_is_not_waited_for_for_ever);
+	run(a_server_that_fails_while_it_is_waited_for_again);
 	run(of_two_at_the_same_instant_one_gives_way);
 	run(a_key_of_an_earlier_server_is_replaced);
 	run(without_port_security_there_is_no_group);

@@ -60,7 +60,7 @@ static const struct neutron_network *only(const struct launching *l, bool inner)
 {
 	const struct neutron_network *found = NULL;
 
-	for (size_t i = 0; i < l->n_networks; i++) {
+	for (size_t i = 0; l->networks && i < l->n_networks; i++) {
 		if (inner && l->networks[i].external)
 			continue;
 		if (found)

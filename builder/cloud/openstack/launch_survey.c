@@ -231,7 +231,7 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 		if (l->server && !l->broken)
 			plan_add(ret, a, PLAN_THERE, "server", q->name,
 				"still starting: a launch goes on with it");
-		else
+		else if (f)
 			plan_add(ret, a, PLAN_MAKE, "server", q->name,
 				arena_printf(a,
 					"%s: %" PRId64 " CPUs, %" PRId64 " MiB, disk %" PRId64

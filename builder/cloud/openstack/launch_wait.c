@@ -45,7 +45,8 @@ static int say_fault(struct launching *l, const struct nova_server *listed, stru
 	if (!s->fault && nova_get(l->os, l->region, listed->id, l->a, &whole, &ignored) == 0)
 		s = &whole;
 	r = error_set(e, ERR_NETWORK, "the cloud could not make the server '%s' (flavor %s): %s",
-		l->q->name, l->flavor->name, s->fault ? s->fault : "it gave no reason");
+		l->q->name, s->flavor ? s->flavor : "unknown",
+		s->fault ? s->fault : "it gave no reason");
 
 	e->transient = false;
 	if (nova_last_failure(l->os, l->region, s->id, l->a, &failed, &ignored) == 0 && failed)
@@ -72,8 +73,8 @@ int wait_server(struct launching *l, struct error *e)
 	/* All of that name: so two launches at the same time see one another. */
 	while (strcmp(l->server->status, "ACTIVE") != 0) {
 		const struct nova_server *ours;
-		struct nova_server *v;
-		size_t n;
+		struct nova_server *v = NULL;
+		size_t n = 0;
 		int r;
 
 		if (strcmp(l->server->status, "ERROR") == 0)

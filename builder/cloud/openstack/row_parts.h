@@ -6,9 +6,9 @@
 struct cinder_volume;
 struct nova_server;
 
-#define WAIT_SERVER_MS (10 * 60 * 1000) /* until ACTIVE; OVH takes 20 s to 3 minutes */
-#define WAIT_VOLUME_MS (5 * 60 * 1000)
-#define WAIT_GONE_MS   (5 * 60 * 1000)
+#define WAIT_SERVER_MS (INT64_C(10) * 60 * 1000) /* until ACTIVE; OVH takes 20 s to 3 minutes */
+#define WAIT_VOLUME_MS (INT64_C(5) * 60 * 1000)
+#define WAIT_GONE_MS   (INT64_C(5) * 60 * 1000)
 #define POLL_MS	       2000 /* OVH asks for 2 to 5 seconds */
 
 /* Sleeps one pause. ERR_INTERRUPTED; ERR_NETWORK at the deadline: "… within N s", about what. */

@@ -5,6 +5,7 @@
 #include "nova.h"
 #include "row_parts.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Until it has that status. 0, CLOUD_ABSENT, CLOUD_TIMEOUT. */
@@ -69,7 +70,8 @@ int row_start(const struct cloud *c, const char *name, struct error *e)
 	(void)row_console(c, name, 0, &before, &end, &ignored);
 	f = change(r, name, "os-start", "ACTIVE", WAIT_SERVER_MS, e);
 	if (f == CLOUD_TIMEOUT)
-		return error_set(e, ERR_NETWORK, "the server '%s' did not start within %d s", name,
+		return error_set(e, ERR_NETWORK,
+			"the server '%s' did not start within %" PRId64 " s", name,
 			WAIT_SERVER_MS / 1000);
 	return f;
 }
@@ -78,5 +80,6 @@ int row_stop(const struct cloud *c, const char *name, _unused_ bool force, int64
 	struct error *e)
 {
 	/* Nova asks the system first and ends it by force after a minute; there is no other way. */
-	return change(row_of(c), name, "os-stop", "SHUTOFF", MAX(timeout, 2 * 60 * 1000), e);
+	return change(
+		row_of(c), name, "os-stop", "SHUTOFF", MAX(timeout, INT64_C(2) * 60 * 1000), e);
 }
