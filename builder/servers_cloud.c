@@ -80,7 +80,7 @@ int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definit
 	};
 	int r = find_provider(name, &cloud.provider, &cloud.account, e);
 
-	if (r < 0)
+	if (r < 0 || !cloud.provider)
 		return r;
 	/* The definition's region is one of its own cloud. */
 	cloud.region = region ? region

@@ -145,9 +145,15 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 	int64_t deadline = row_deadline(r, WAIT_GONE_MS);
 
 	for (size_t i = 0; i < m->n_servers; i++) {
+		int f = nova_delete(r->os, m->region, m->servers[i].id, e);
+
+		if (f < 0)
+			return f;
+	}
+	for (size_t i = 0; i < m->n_servers; i++) {
 		const char *id = m->servers[i].id;
 		struct nova_server s;
-		int f = nova_delete(r->os, m->region, id, e);
+		int f = 0;
 
 		while (f == 0) {
 			f = nova_get(r->os, m->region, id, a, &s, e);
