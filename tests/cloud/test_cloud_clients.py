@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import Double, authority, wait_until
+from lab import Double, authority, die_with_parent, wait_until
 from clients import NPM, enter, go_inside, inside, npm_package, run
 from kbtest import Tap
 
@@ -195,15 +195,36 @@ def npm(d, scratch, ca):
 # --- the OpenStack client ------------------------------------------------------------------------------
 
 
+# One process for all commands: what takes a second each time is its start.
+RUNNER = """
+import contextlib, io, json, os, sys
+from openstackclient import shell
+for line in sys.stdin:
+    argv, env = json.loads(line)
+    os.environ.update(env)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = shell.main(argv)
+        except SystemExit as e:
+            status = e.code
+    print(json.dumps([status, out.getvalue(), err.getvalue()]), file=sys.__stdout__, flush=True)
+"""
+
+
 class OpenStack:
     def __init__(self, d, ca, region):
         a = d.about
+        self.child = subprocess.Popen([PYTHON, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, text=True, preexec_fn=die_with_parent)
         self.env = {"OS_AUTH_URL": a["auth_url"], "OS_USERNAME": a["user"], "OS_PASSWORD": a["password"],
                     "OS_PROJECT_ID": a["project"], "OS_USER_DOMAIN_NAME": "Default", "OS_CACERT": str(ca),
                     "OS_REGION_NAME": region, "OS_IDENTITY_API_VERSION": "3"}
 
     def __call__(self, *args):
-        return run("openstack", *args, **self.env)
+        self.child.stdin.write(json.dumps([[str(a) for a in args], self.env]) + "\n")
+        self.child.stdin.flush()
+        return subprocess.CompletedProcess(args, *json.loads(self.child.stdout.readline()))
 
     def json(self, *args):
         done = self(*args, "-f", "json")
