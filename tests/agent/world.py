@@ -1,7 +1,7 @@
 """
 The world around a server of the proof, on loopback: a certificate authority, a git server over HTTPS, a
-registry with the application's images, OVH's double with its name server, a mail sink, a web hook, an
-S3 server where there is one. A guest in QEMU reaches all of it as 10.0.2.2.
+registry with the application's images that wants a login, OVH's double with its name server, a mail sink, a web
+hook, a time server. A guest in QEMU reaches all of it as 10.0.2.2.
 
 Everything listens on 127.0.0.1 of the network namespace this runs in, and ends with it.
 """
@@ -14,21 +14,26 @@ import shutil
 import socket
 import socketserver
 import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
+import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-from docker_lab import DockerLab, engine_tree  # noqa: E402
+from docker_lab import DockerLab, debian_tree, engine_tree, postgres_tree, slim_tree  # noqa: E402
 from kbtest import free_port, wait_for  # noqa: E402
 
 ZONE = "proof.test"
 HOSTS = ["git", "registry", "ovh", "mail", "hook", "ns1", "s3"]
 GUEST_SEES = "10.0.2.2"
 GIT_USER, GIT_TOKEN = "deploy", "tOkEn-of-the-repository-4711"
+REGISTRY_USER, REGISTRY_PASSWORD = "robot", "pAssword-of-the-registry-0816"
+NTP_EPOCH = 2208988800  # seconds from 1900 to 1970
 
 
 def run(*argv, **more):
@@ -85,6 +90,7 @@ class GitServer:
 
     def __init__(self, where, tls, port=0):
         self.root, self.requests, self.mode = where, 0, "well"
+        self.fetched = []  # when objects were asked for
         self.bare = where / "app.git"
         self.work = where / "work"
         run("git", "init", "-q", "--bare", "-b", "main", self.bare)
@@ -124,6 +130,8 @@ class GitServer:
             return
         path, _, query = h.path.partition("?")
         body = self.body(h)
+        if b"\nwant " in body or b"want " in body[:16]:
+            self.fetched.append(time.monotonic())
         env = {"PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1",
                "PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": h.command, "REMOTE_USER": GIT_USER,
                "CONTENT_TYPE": h.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
@@ -177,10 +185,12 @@ class Registry:
         tree = engine_tree()
         config = {"version": 0.1, "log": {"level": "error"},
                   "storage": {"filesystem": {"rootdirectory": str(self.where)}},
+                  "auth": {"htpasswd": {"realm": "proof", "path": str(self.where / "htpasswd")}},
                   "http": {"addr": f"127.0.0.1:{self.port}",
                            "tls": {"certificate": str(self.authority.cert), "key": str(self.authority.key)}}}
         path = self.where / "config.json"
         path.write_text(json.dumps(config))
+        (self.where / "htpasswd").write_text(f"{REGISTRY_USER}:{bcrypt(REGISTRY_PASSWORD)}\n")
         self.child = subprocess.Popen([tree / "usr/bin/docker-registry", "serve", path], stdin=subprocess.DEVNULL,
                                       stdout=open(self.where / "log", "ab"), stderr=subprocess.STDOUT,
                                       preexec_fn=die_with_parent)
@@ -191,6 +201,32 @@ class Registry:
             self.child.kill()
             self.child.wait()
             self.child = None
+
+
+def bcrypt(password):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import crypt  # pylint: disable=deprecated-module,import-outside-toplevel
+    return crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+
+
+class TimeServer:
+    """NTP as far as a client that trusts it needs it: the time of this machine."""
+
+    def __init__(self, port=123):
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                data, sock = self.request
+                if len(data) < 48:
+                    return
+                now = time.time() + NTP_EPOCH
+                stamp = struct.pack("!II", int(now), int(now % 1 * 2 ** 32))
+                head = struct.pack("!BBbbII4s", 0x24, 1, data[2] & 0x7f, -20, 0, 0, b"TEST")
+                sock.sendto(head + stamp + data[40:48] + stamp + stamp, self.client_address)
+
+        self.server = socketserver.ThreadingUDPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 def can_connect(port):
@@ -298,6 +334,7 @@ class MailSink:
                 say("250 ok")
 
 
+# Health checks are a process in a container each: seconds of a guest without KVM.
 COMPOSE = """\
 services:
   proxy:
@@ -313,7 +350,8 @@ services:
       BREAK: "%(broken)s"
       DRAIN: /tmp/drain
       DATABASE_URL: ${DATABASE_URL}
-    healthcheck: {test: ["CMD", "/api", "check"], interval: 2s, timeout: 5s, retries: 3, start_period: 20s}
+    labels: {kbuild.drain: /tmp/drain}
+    healthcheck: {test: ["CMD", "/api", "check"], interval: 8s, timeout: 10s, retries: 2, start_period: 20s}
     restart: unless-stopped
 %(more)s  db:
     image: %(registry)s/postgres:1
@@ -321,11 +359,14 @@ services:
     environment:
       POSTGRES_DB: proof
       POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}
-    volumes: ["data:/var/lib/postgresql/data"]
-    healthcheck: {test: ["CMD", "pg_isready", "-U", "postgres", "-h", "127.0.0.1"], interval: 3s, timeout: 10s, retries: 20, start_period: 60s}
+    volumes: ["data:/var/lib/postgresql/data", "files:/files"]
+    healthcheck:
+      {test: ["CMD", "pg_isready", "-U", "postgres", "-h", "127.0.0.1"], interval: 20s, timeout: 20s, retries: 5,
+       start_period: 120s}
     restart: unless-stopped
 volumes:
   data: {}
+  files: {}
 """
 
 # nginx, not haproxy: that one wants cmpxchg16b, which guests without KVM have not here.
@@ -352,6 +393,18 @@ http {
 """
 
 
+def nginx_tree():
+    return slim_tree(debian_tree(["nginx-light"], variant="minbase"),
+                     ["usr/sbin/nginx", "var/log/nginx", "var/lib/nginx", "run"])
+
+
+def prepare_trees():
+    """What needs the network, once."""
+    engine_tree()
+    nginx_tree()
+    postgres_tree()
+
+
 class World:
     """All of it. images() is slow once (trees of packages are made and kept in the cache)."""
 
@@ -365,6 +418,7 @@ class World:
         self.registry = Registry(self.where / "registry", self.authority)
         self.hook = Sink(tls)
         self.mail = MailSink(tls, "alerts", "pAssword-of-the-mail-0815")
+        self.clock = TimeServer()
         self.dns_port = dns_port
         self.ovh = None
 
@@ -386,6 +440,13 @@ class World:
             self.ovh_child.kill()
             self.ovh_child.wait()
 
+    def turn(self, what, data):
+        """Turns something of OVH's double, as told in tests/cloud/double/control.py."""
+        request = urllib.request.Request(f"https://127.0.0.1:{self.ovh_port}/_double/{what}", method="POST",
+                                         data=json.dumps(data).encode())
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=self.authority.ca)) as reply:
+            return json.load(reply)
+
     def hosts(self):
         return "".join(f"{GUEST_SEES} {h}.{ZONE}\n" for h in HOSTS)
 
@@ -398,7 +459,7 @@ class World:
             name, child = lab.registry(port)
             lab.make_image(f"{name}/api:1", files={"/api": ("exec", scratch.read_bytes()), "/tmp/.keep": ""},
                            cmd=["/api"])
-            lab.make_image(f"{name}/proxy:1", packages=["nginx-light"], cmd=["/usr/sbin/nginx"])
+            lab.make_image(f"{name}/proxy:1", tree=nginx_tree(), cmd=["/usr/sbin/nginx"])
             lab.postgres_image(f"{name}/postgres:1")
             for image in ("api", "proxy", "postgres"):
                 lab.docker("push", f"{name}/{image}:1")

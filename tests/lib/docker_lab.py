@@ -130,6 +130,10 @@ def slim_tree(tree, keep):
     return path
 
 
+def postgres_tree():
+    return slim_tree(debian_tree(["postgresql", "postgresql-client"], variant="minbase"), POSTGRES)
+
+
 def _below(tree, patterns):
     found = set()
     for pattern in patterns:
@@ -405,8 +409,7 @@ class DockerLab:
 
     def postgres_image(self, name="postgres:lab", changes=()):
         """PostgreSQL 17 that takes POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB as the usual image does."""
-        tree = slim_tree(debian_tree(["postgresql", "postgresql-client"], variant="minbase"), POSTGRES)
-        return self.make_image(name, tree=tree,
+        return self.make_image(name, tree=postgres_tree(),
                                files={"/entry": ("exec", POSTGRES_ENTRY)}, cmd=["/entry"],
                                env={"PGDATA": "/var/lib/postgresql/data",
                                     "PATH": "/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"},

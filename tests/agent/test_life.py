@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""
+A server's life as in proof.py, in minutes: the same sections with the same world, but the image's tree boots under
+systemd-nspawn. What needs a machine of its own is left to proof.py: data volume, clock, full disk, real power cuts.
+
+    tests/agent/test_life.py KBUILD [--long] [SECTION...]       (TAP; root; systemd-nspawn)
+
+Sections: boot good bad backup dead_git dead_registry dead_network secrets cuts. A cut kills process 1 and so all.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from docker_lab import engine_tree  # noqa: E402
+from kbtest import Kbuild, Tap, wait_for  # noqa: E402
+from nspawn_lab import Disk, Machine, own_world  # noqa: E402
+from proof import NAME, Proof  # noqa: E402
+from world import GUEST_SEES, prepare_trees  # noqa: E402
+
+US, BITS = "10.0.2.15", 24
+SEED = "/var/lib/cloud/seed/nocloud/"
+NETWORK = ("version: 2\nethernets:\n  host0:\n    addresses: [%s/%d]\n    routes: [{to: default, via: %s}]\n"
+           "    nameservers: {addresses: [%s]}\n" % (US, BITS, GUEST_SEES, GUEST_SEES))
+LINK = ("ip link set lo up; ip link set ve-lab up; ip addr replace %s/%d dev ve-lab" % (GUEST_SEES, BITS))
+# The world listens on loopback, as QEMU's network would have it.
+WAY_IN = """
+table ip life {
+	chain in { type nat hook prerouting priority -100; ip daddr %s dnat to 127.0.0.1; }
+}
+""" % GUEST_SEES
+BOOT = 600
+SECTIONS = ["boot", "good", "bad", "backup", "dead_git", "dead_registry", "dead_network", "secrets", "cuts"]
+
+
+class Inside:
+    """As kbtest.Server, without ssh."""
+
+    def __init__(self, life):
+        self.life = life
+
+    def sh(self, script, timeout=180, data=None):
+        pid = self.life.machine.init
+        argv = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd", "env", "-i",
+                "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "sh", "-c", script]
+        try:
+            done = subprocess.run(argv, input=data, stdin=None if data else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=timeout, cwd="/", check=False)
+        except subprocess.TimeoutExpired as e:
+            return 124, f"no end after {timeout} s: {(e.stdout or b'').decode(errors='replace')}"
+        return done.returncode, done.stdout.decode(errors="replace").strip()
+
+    def out(self, script, **more):
+        return self.sh(script, **more)[1]
+
+
+class Life(Proof):
+    volume = False
+    address = f"http://{US}"
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.server, self.disk, self.machine, self.boots = Inside(self), None, None, 0
+
+    def prepare(self):
+        subprocess.run(["chroot", engine_tree(), "/usr/sbin/nft", "-f", "-"], input=WAY_IN, text=True, check=True)
+        for name in ("all", "default"):
+            Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet").write_text("1")
+        self.tree = self.where / "tree"
+        if not super().prepare():
+            return False
+        done = self.kbuild.run("build", self.definition, "--until", "seal", "--tree", self.tree, timeout=1500)
+        return self.tap.check(done.returncode == 0, "and its tree", done.stderr)
+
+    def user_data(self):
+        """What launch would give a server of this image: made by it, and read from its config drive."""
+        done = self.kbuild.run(*self.launch_arguments(), "--no-wait")
+        if done.returncode != 0:
+            raise ValueError(done.stderr)
+        drive = (self.kbuild.state / "servers" / NAME / "config.iso").read_bytes()
+        self.kbuild.run("destroy", NAME, "--yes")
+        for at in range(0, len(drive), 2048):
+            if drive.startswith(b"#cloud-config", at):
+                return drive[at:drive.index(b"\0", at)].decode()
+        raise ValueError("there is no user-data on the config drive")
+
+    def fresh(self):
+        self.boots += 1
+        self.disk = Disk(self.tree, self.where / f"disk-{self.boots}")
+        (self.where / f"docker-{self.boots}").mkdir()
+        self.disk.write(SEED + "user-data", self.user_data())
+        self.disk.write(SEED + "meta-data", f"instance-id: i-{self.boots}\nlocal-hostname: {NAME}\n")
+        self.disk.write(SEED + "network-config", NETWORK)
+        self.disk.write("/etc/fstab", "")
+
+    def begin(self):
+        """Boots the disk; its console goes on where it was."""
+        self.consoles = getattr(self, "consoles", 0) + 1
+        # Whoever may set the clock here sets this machine's.
+        self.machine = Machine(self.disk, self.where / f"console-{self.consoles}", setup=LINK, options=[
+            "--drop-capability=CAP_SYS_TIME", "--system-call-filter=adjtimex clock_adjtime",
+            f"--bind={self.where}/docker-{self.boots}:/var/lib/docker"]).__enter__()
+
+    def console(self):
+        return "".join((self.where / f"console-{n + 1}").read_text(errors="replace") for n in range(self.consoles))
+
+    def ready(self):
+        wait_for(lambda: any(s["state"] != "working" for s in self.machine.status_lines()), BOOT)
+        return [s for s in self.machine.status_lines() if s["state"] != "working"][-1:]
+
+    def launch(self):
+        self.fresh()
+        self.begin()
+        said = self.ready()
+        good = self.tap.check(said and said[0]["state"] == "ready", "the tree boots and its agent is ready", said)
+        if not good:
+            self.tap.note(self.journal("kbuild-firstboot.service", 80))
+        return good
+
+    def cut(self):
+        self.machine.cut()
+
+    def start_again(self, what):
+        self.begin()
+        said = self.ready()
+        return self.tap.check(said and said[0]["state"] == "ready", f"{what}: the server comes back ready",
+                              f"{said}\n" + self.journal("kbuild-firstboot.service"))
+
+    def forget(self):
+        self.cut()
+        self.disk.unmount()
+
+    def begin_first(self):
+        self.fresh()
+        self.begin()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("kbuild")
+    p.add_argument("section", nargs="*")
+    p.add_argument("--long", action="store_true")
+    o = p.parse_intermixed_args()
+    if "KBUILD_TEST_NET" not in os.environ:
+        prepare_trees()
+        # In the world that comes there is no way out: builds are made in this one.
+        os.environ["KBUILD_TEST_NET"] = f"/proc/{os.getppid()}/ns/net"
+    own_world()
+    subprocess.run("ip link set lo up", shell=True, check=True)
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kbuild-life-", ignore_cleanup_errors=True) as where:
+        outside = Path(where) / "kbuild"
+        outside.write_text(f"#!/bin/sh\nexec nsenter --net={os.environ['KBUILD_TEST_NET']} "
+                           f"{Path(o.kbuild).resolve()} \"$@\"\n")
+        outside.chmod(0o755)
+        tap, kbuild = Tap(), Kbuild(outside, scratch=where)
+        life = Life(tap, kbuild, where, o.long)
+        try:
+            if life.prepare():
+                life.world.start()
+                if life.launch():
+                    life.everything(o.section, SECTIONS)
+        finally:
+            if life.machine:
+                life.machine.cut()
+            life.world.stop()
+            if life.disk:
+                life.disk.unmount()
+    return tap.done()
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())
