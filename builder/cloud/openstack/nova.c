@@ -43,8 +43,6 @@ int nova_servers(struct os *o, const char *region, const char *name, struct aren
 	size_t n = 0;
 	int r;
 
-	if (name) /* a regular expression on most clouds, a part of the name on some */
-		q.path = arena_printf(a, "/servers/detail?name=%s", escaped(a, name));
 	r = os_list(o, &q, "servers", a, &list, e);
 	if (r < 0)
 		return r;
@@ -53,7 +51,7 @@ int nova_servers(struct os *o, const char *region, const char *name, struct aren
 		r = nova_server_read(list->items[i], a, &v[n], e);
 		if (r < 0)
 			return r;
-		n += !name || strcmp(v[n].name, name) == 0;
+		n += !name || (v[n].tag_name && strcmp(v[n].tag_name, name) == 0);
 	}
 	*ret = v;
 	*ret_n = n;

@@ -43,7 +43,10 @@ struct nova_server {
 int nova_server_read(
 	const struct node *n, struct arena *a, struct nova_server *ret, struct error *e);
 
-/* All servers of the project, or those of exactly that name; whether kbuild has made them or not. */
+/*
+ * All servers of the project, whoever made them, or (name) those whose mark is that name: what a server is called
+ * in the cloud may be changed by a person, and then it is still the same.
+ */
 int nova_servers(struct os *o, const char *region, const char *name, struct arena *a,
 	struct nova_server **ret, size_t *ret_n, struct error *e);
 /* 0 or OS_ABSENT. */

@@ -142,8 +142,6 @@ int row_inventory(
 
 static int remove_servers(struct row *r, const struct remains *m, struct arena *a, struct error *e)
 {
-	int64_t deadline = row_deadline(r, WAIT_GONE_MS);
-
 	for (size_t i = 0; i < m->n_servers; i++) {
 		int f = nova_delete(r->os, m->region, m->servers[i].id, e);
 
@@ -151,6 +149,7 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 			return f;
 	}
 	for (size_t i = 0; i < m->n_servers; i++) {
+		int64_t deadline = row_deadline(r, WAIT_GONE_MS);
 		const char *id = m->servers[i].id;
 		struct nova_server s;
 		int f = 0;
