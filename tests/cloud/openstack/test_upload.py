@@ -226,13 +226,13 @@ def two_regions(w):
     regions = [word for region in GLANCES for word in ("--region", region)]
     with w.through("GRA11") as one, w.through("SBG5") as two:
         for proxy in (one, two):
-            proxy.add("PUT /v2/images", "slow", rate=4 * MIB)
+            proxy.add("PUT /v2/images", "slow", rate=2 * MIB)
         begin = time.monotonic()
         done = w.upload(path, *regions)
         seconds = time.monotonic() - begin
     TAP.check(done.returncode == 0, "two regions at once", done.stderr)
-    TAP.check(seconds < 18, "take the time of one (10 s each)", f"{seconds:.1f} s")
-    TAP.note(f"two regions of 10 s each: {seconds:.1f} s")
+    TAP.check(seconds < 36, "take the time of one (20 s each)", f"{seconds:.1f} s")
+    TAP.note(f"two regions of 20 s each: {seconds:.1f} s")
     for region in GLANCES:
         w.one_active("two", digest, region, region)
     path, digest = w.disk("one-of-two", 8)
@@ -329,7 +329,7 @@ def interrupted(w):
         begin = time.monotonic()
         child.terminate()
         child.wait(30)
-        TAP.check(child.returncode == 130 and time.monotonic() - begin < 2, "an interrupted upload ends at once",
+        TAP.check(child.returncode == 130 and time.monotonic() - begin < 10, "an interrupted upload ends at once",
                   child.returncode)
     TAP.equal(w.upload(path).returncode, 0, "the next one succeeds")
     w.one_active("interrupt", digest, "interrupted")
