@@ -87,15 +87,22 @@ def compare(real, double, steps=STEPS):
                   ("\n" + json.dumps(a)[:1500] if "no answer" in a else ""))
 
 
+def both(lab):
+    double = Double()
+    try:
+        compare(of_lab(lab), of_double(double))
+        for region in ("GRA11", "SBG5"):
+            cut_bodies(of_lab(lab, region), of_double(double, region))
+    finally:
+        double.stop()
+
+
 def main():
-    with real_lab("core", "nova", "cinder", state=sys.argv[1] if len(sys.argv) > 1 else None) as lab:
-        double = Double()
-        try:
-            compare(of_lab(lab), of_double(double))
-            for region in ("GRA11", "SBG5"):
-                cut_bodies(of_lab(lab, region), of_double(double, region))
-        finally:
-            double.stop()
+    if len(sys.argv) > 1:
+        both(real_lab(state=sys.argv[1]))
+    else:
+        with real_lab("core", "nova", "cinder") as lab:
+            both(lab)
     tap.note(f"{len(STEPS)} requests to both")
     return tap.done()
 

@@ -76,7 +76,7 @@ def fresh(d, **delays):
     d.control("/limits", {"on": False})
     d.control("/project", {"expired": False})
     d.control("/delays", {"server": 0.4, "action": 0.1, "delete": 0.1, "image": 0, "import": 0.1, "volume": 0.1,
-                          "attach": 0.1, "detach": 0.1, "user": 0.1, "list": 0, **delays})
+                          "attach": 0.1, "detach": 0.1, "user": 0.1, "list": 0, "ipv6": 0, **delays})
 
 
 # --- OVH's own -------------------------------------------------------------------------------------------------
@@ -245,6 +245,19 @@ def server_states(d):
     tap.check(wait_until(lambda: s("compute", "GET", f"/servers/{id}")[0] == 404, 3), "then it is gone")
 
 
+def server_addresses(d):
+    fresh(d, server=0.0, ipv6=0.8)
+    s = Service(d)
+    id = ask_server(s)[1]["server"]["id"]
+
+    def versions():
+        shown = s("compute", "GET", f"/servers/{id}")[1]["server"]
+        return shown["status"], [a["version"] for a in shown["addresses"].get("Ext-Net", [])]
+    first = versions()
+    tap.check(wait_until(lambda: versions() == ("ACTIVE", [4, 6]), 5) and first == ("ACTIVE", [4]),
+              "a server is ACTIVE before its IPv6 address is shown", first)
+
+
 def server_failures(d):
     fresh(d, server=0.1)
     s = Service(d)
@@ -340,8 +353,8 @@ def many_at_once(d):
 def main():
     d = Double()
     try:
-        for test in (limits, refusals, users, service_account, images, server_states, server_failures, server_volume,
-                     faults, many_at_once):
+        for test in (limits, refusals, users, service_account, images, server_states, server_addresses,
+                     server_failures, server_volume, faults, many_at_once):
             test(d)
     finally:
         d.stop()

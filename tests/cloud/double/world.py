@@ -22,7 +22,7 @@ INACTIVE = ("DE1", "BHS5")
 
 # Seconds that things take.
 DELAYS = {"server": 0.4, "action": 0.1, "delete": 0.1, "image": 0.0, "import": 0.2, "volume": 0.1,
-          "attach": 0.1, "detach": 0.1, "user": 0.2, "list": 0.0}
+          "attach": 0.1, "detach": 0.1, "user": 0.2, "list": 0.0, "ipv6": 0.0}
 
 
 class World:

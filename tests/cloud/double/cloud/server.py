@@ -162,10 +162,14 @@ class Server:
         return self.machine.console(self)
 
     def addresses(self):
-        """By network: (address, version, mac)."""
+        """By network: (address, version, mac). A server may be ACTIVE before its IPv6 is shown."""
         found = {}
+        late = self.booted is not None and \
+            time.monotonic() < self.booted + self.region.project.world.delays["ipv6"]
         for port in self.ports:
             pairs = found.setdefault(port.network.name, [])
             for fixed in port.fixed:
+                if late and ":" in fixed["ip_address"]:
+                    continue
                 pairs.append((fixed["ip_address"], 6 if ":" in fixed["ip_address"] else 4, port.mac))
         return found
