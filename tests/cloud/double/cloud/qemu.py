@@ -7,6 +7,7 @@ where the ports of PORTS lead into the guest. The guest has that address itself;
 the namespace, it reaches at the second address of its network.
 """
 import ctypes
+import functools
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PORTS = (22, 80, 443)
@@ -32,6 +34,23 @@ def call(*argv):
 def node_of(volume_id):
     """QEMU's names of block nodes have at most 31 characters."""
     return "v" + volume_id.replace("-", "")[:30]
+
+
+@functools.lru_cache(maxsize=1)
+def kvm():
+    """Whether a machine really starts with it: that the device is there says little inside of other machines."""
+    if not os.access("/dev/kvm", os.W_OK):
+        return False
+    probe = subprocess.Popen(["qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "pc", "-accel", "kvm",
+                              "-cpu", "host", "-S"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    try:
+        probe.wait(2)
+        return False
+    except subprocess.TimeoutExpired:
+        probe.kill()
+        probe.wait()
+        return True
 
 
 class Machine:
@@ -90,11 +109,10 @@ class Machine:
     def arguments(self):
         f = self.server.flavor
         forwards = ",".join(f"hostfwd=tcp:{self.address}:{p}-:{p}" for p in PORTS)
-        kvm = os.access("/dev/kvm", os.W_OK)
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc",
                 "-smp", str(min(f.vcpus, 2)), "-m", f"{f.ram}M", "-smbios",
                 "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova", "-device", "virtio-rng-pci",
-                "-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else "qemu64,-cx16,+rdrand",
+                "-accel", "kvm" if kvm() else "tcg,thread=multi", "-cpu", "host" if kvm() else "qemu64,-cx16,+rdrand",
                 "-device", "virtio-scsi-pci,id=scsi",
                 *self.disk("root", self.where / "root.qcow2", "qcow2", "bootindex=1"),
                 *self.disk("config", self.where / "config.img", "raw", ""),
@@ -166,6 +184,11 @@ class Qemu:
 
     def __init__(self, store):
         self.store, self.machines, self.script = Path(store), {}, []
+        # A child dies with the thread that made it: not with that of the request.
+        self.maker = ThreadPoolExecutor(max_workers=1)
+
+    def launch(self, machine):
+        self.maker.submit(machine.launch).result()
 
     def of(self, server):
         return self.machines.get(server.id)
@@ -175,7 +198,7 @@ class Qemu:
         self.machines[server.id] = machine
         try:
             machine.make(self.store / server.image.id)
-            machine.launch()
+            self.launch(machine)
         except (OSError, subprocess.CalledProcessError) as problem:
             machine.problem = f"{problem} {getattr(problem, 'stderr', '')}"
 
@@ -195,7 +218,7 @@ class Qemu:
 
     def start_again(self, server):
         if not self.of(server).alive():
-            self.of(server).launch()
+            self.launch(self.of(server))
 
     def reboot(self, server):
         self.of(server).ask("system_reset")
