@@ -13,6 +13,23 @@
 
 #include <string.h>
 
+#define GAP_MS 110 /* no more than ten calls a second, all services and OVH's own API together */
+
+static int paced_send(void *arg, const struct http_request *q, struct http_response *ret,
+	enum http_failure *ret_failure, struct error *e)
+{
+	struct row *row = arg;
+	int64_t now = clock_now_ms(row->cloud.clock);
+
+	if (now < row->next_ms && clock_sleep_ms(row->cloud.clock, row->next_ms - now) < 0) {
+		if (ret_failure)
+			*ret_failure = HTTP_NOT_SENT;
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	}
+	row->next_ms = MAX(now, row->next_ms) + GAP_MS;
+	return http_send(&row->inner, q, ret, ret_failure, e);
+}
+
 int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
 {
 	struct row *row = xcalloc(1, sizeof *row);
@@ -23,11 +40,12 @@ int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
 	row->cloud = *c;
 	row->cloud.session = c->session = row;
 	if (c->http) {
-		row->http = *c->http;
+		row->inner = *c->http;
 	} else {
 		row->curl = http_curl_new();
-		row->http = http_curl_seam(row->curl);
+		row->inner = http_curl_seam(row->curl);
 	}
+	row->http = (struct http){ .send = paced_send, .arg = row };
 	r = h->open ? h->open(row, &row->access, e) : 0;
 	if (r < 0)
 		row_close(c);

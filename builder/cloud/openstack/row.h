@@ -47,7 +47,9 @@ struct row {
 	struct arena *arena; /* lives as long as the session */
 	const struct row_hooks *hooks;
 	struct cloud cloud;	/* a copy of the one that was opened */
-	struct http http;	/* libcurl, or what the tests gave */
+	struct http http;	/* for all calls, of whichever API: paced */
+	struct http inner;	/* libcurl, or what the tests gave */
+	int64_t next_ms;	/* no call before */
 	struct http_curl *curl; /* owned; NULL with http of tests */
 	struct os_access access;
 	struct os *os; /* owned; made by row_os() */

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""
+kbuild's everyday verbs about servers against the double in paper mode, the same on `openstack` and on `ovh`: plan, launch,
+list, status, console, logs, stop, start, destroy. Calls are counted where they arrive, not where they are made.
+
+    test_servers.py KBUILD [openstack|ovh …]
+
+Prints TAP.
+"""
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from lab import Double
+from kbtest import Kbuild, Tap
+
+READY = 'kbuild-status: {"v":1,"state":"ready","cloud_init":"done","failed_units":[]}\n'
+KEYS = ("-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Fm7vmXcRkqzjW4hgTWDE8vQmE0Z2mbc1dCkzS4K8S root@web\n"
+        "-----END SSH HOST KEY KEYS-----\n")
+# What a launch with a volume and a list cannot do without; see docs/ARCHITECTURE.md.
+LAUNCH, LIST = 22, 4
+tap = Tap()
+
+
+class Place:
+    def __init__(self, program, double, cloud):
+        self.double, self.cloud, about = double, cloud, double.about
+        self.scratch = Path(tempfile.mkdtemp(prefix="kbuild-servers-"))
+        self.kbuild = Kbuild(program, scratch=self.scratch, cache=self.scratch / "cache")
+        for name in [n for n in self.kbuild.env if n.startswith(("OS_", "OVH_"))]:
+            del self.kbuild.env[name]
+        self.kbuild.env["HOME"] = str(self.scratch)
+        if cloud == "ovh":
+            keys = {k: about[k] for k in ("application_key", "application_secret", "consumer_key")}
+            conf = self.scratch / ".ovh.conf"
+            conf.touch(0o600)
+            conf.write_text(f"[default]\nendpoint={about['url']}\n\n[{about['url']}]\n" + "".join(
+                f"{k}={v}\n" for k, v in dict(keys, openstack_auth_url=about["auth_url"]).items()))
+            self.kbuild.env["OVH_CLOUD_PROJECT_SERVICE"] = about["project"]
+        else:
+            self.kbuild.env.update(OS_AUTH_URL=about["auth_url"], OS_USERNAME=about["user"], OS_PASSWORD=about["password"],
+                                   OS_PROJECT_ID=about["project"], OS_USER_DOMAIN_NAME="Default")
+        self.disk = self.scratch / "disk.raw"
+        self.disk.write_bytes(os.urandom(1 << 20))
+        double.control("/reset", None, post=True)
+        double.control("/console", [[0, KEYS], [0.5, READY]])
+
+    def words(self, verb, *more):
+        return [verb, *more, "--cloud", self.cloud, "--region", "GRA11"]
+
+    def run(self, verb, *more):
+        return self.kbuild.run(*self.words(verb, *more), timeout=180)
+
+    def json(self, verb, *more):
+        done = self.run(verb, *more, "--json")
+        return json.loads(done.stdout) if done.stdout and done.returncode == 0 else {"failed": done.stdout + done.stderr}
+
+    def launch(self, name="web", *more, verb="launch"):
+        return self.run(verb, "--image", self.disk, "--name", name, "--flavor", "b3-8", "--volume", "5G", *more)
+
+    def made(self):
+        made = self.double.control("/cloud")
+        return {kind: len(made[kind]) for kind in ("servers", "volumes", "groups", "keypairs")}
+
+    def counted(self, what):
+        """What it comes to, and how many calls it took."""
+        self.double.control("/log/clear", None, post=True)
+        result = what()
+        counts = self.double.control("/counts")
+        return result, counts["calls"], counts["most_in_a_second"]
+
+
+ONE, NOTHING = ({kind: n for kind in ("servers", "volumes", "groups", "keypairs")} for n in (1, 0))
+
+
+def planned(p, say):
+    done = p.launch("web", "--json", verb="plan")
+    plan = json.loads(done.stdout or "{}")
+    tap.equal([i["what"] for i in plan.get("items", []) if i["state"] == "make"],
+              ["image", "key pair", "security group", "data volume", "server"], say("plan names what would be made"))
+    tap.equal(p.made(), NOTHING, say("and makes nothing"))
+    if p.cloud == "ovh":
+        tap.check(plan.get("month", 0) > 0 and plan.get("currency") == "EUR", say("with prices of OVH's catalogue"), done.stdout)
+
+
+def launched(p, say):
+    done, calls, most = p.counted(lambda: p.launch())
+    tap.check(done.returncode == 0 and "server 'web' is running" in done.stdout and re.search(r"took +\d+ s", done.stdout),
+              say("launch waits until it is ready, and says how long that took"), done.stdout + done.stderr)
+    tap.equal(p.made(), ONE, say("one of each"))
+    tap.check(most <= 10, say(f"never more than 10 calls a second ({most}; {calls} in all, with the upload)"))
+    hosts = list((p.kbuild.state / "clouds").rglob("known_hosts"))
+    tap.check(len(hosts) == 1 and "kbuild-web ssh-ed25519 " in hosts[0].read_text(), say("the host keys of its console are kept"))
+    p.run("destroy", "web", "--yes", "--with-data")
+    done, calls, most = p.counted(lambda: p.launch("web", "--no-wait"))
+    tap.check(done.returncode == 0 and calls <= 1.5 * LAUNCH,
+              say(f"a launch, the image there: {calls} calls, at most 1.5 × {LAUNCH}"), done.stderr)
+
+
+def shown(p, say):
+    status = p.json("status", "web")
+    tap.equal((status.get("state"), status.get("flavor"), status.get("region"), status.get("volume")),
+              ("running", "b3-8", "GRA11", 5 << 30), say("status"))
+    tap.equal((status.get("status") or {}).get("state"), "ready", say("with its last word on the console"))
+    if p.cloud == "ovh":
+        tap.check(re.match(r"\d+\.\d\d EUR$", status.get("cost", "")), say("and its cost"), status)
+    console = p.run("console", "web")
+    tap.check(READY in console.stdout, say("console"), console.stdout + console.stderr)
+    listed = p.json("list")
+    tap.equal([(s["name"], s["state"]) for s in listed], [("web", "running")], say("list"))
+
+
+def powered(p, say):
+    for verb, state in (("stop", "stopped"), ("stop", "stopped"), ("start", "running"), ("start", "running")):
+        done = p.json(verb, "web", *(["--no-wait"] if verb == "start" else []))
+        tap.equal(done.get("state"), state, say(verb))
+    p.json("stop", "web")
+    done = p.run("ssh", "web")
+    tap.check(done.returncode == 1 and "'kbuild start web' first" in done.stderr, say("ssh to a stopped one"), done.stderr)
+    done = p.run("dns", "show", "web")
+    tap.check(done.returncode == 1 and "is stopped" in done.stderr, say("dns of a stopped one"), done.stderr)
+    done = p.run("logs", "web")
+    tap.check(done.returncode == 0 and "kbuild-status" in done.stdout, say("logs of a stopped one are its console"), done.stderr)
+    done = p.run("logs", "web", "a;b")
+    tap.equal(done.returncode, 2, say("logs of what is no unit"))
+
+
+def destroyed(p, say):
+    done = p.run("destroy", "web")
+    tap.check(done.returncode == 7 and "data volume" in done.stderr, say("destroy wants to be told (7)"), done.stderr)
+    tap.equal(p.made(), ONE, say("nothing was removed"))
+    tap.equal(p.json("destroy", "web", "--yes"), {"name": "web", "destroyed": True, "volume_kept": True}, say("destroy --yes"))
+    tap.equal(p.made(), dict(NOTHING, volumes=1), say("leaves the data volume alone"))
+    tap.equal(p.json("destroy", "web", "--yes", "--with-data"), {"name": "web", "destroyed": True}, say("--with-data"))
+    tap.equal(p.made(), NOTHING, say("leaves nothing"))
+
+
+def failed(p, say):
+    p.double.control("/outcomes", [{"message": "No valid host was found."}])
+    done = p.launch()
+    tap.check(done.returncode == 5 and "No valid host was found." in done.stderr and "kbuild destroy web" in done.stderr,
+              say("a server that could not be made: the fault, and how to remove it"), done.stderr)
+    p.run("destroy", "web", "--yes", "--with-data")
+    tap.equal(p.made(), NOTHING, say("nothing is left of it"))
+
+
+def call(token, url, body=None):
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None,
+                                     {"X-Auth-Token": token or "", "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.headers, json.load(answer)
+
+
+def fifty(p, say):
+    """Made without kbuild: their marks are what counts."""
+    about = p.double.about
+    headers, token = call(None, about["auth_url"].rstrip("/") + "/auth/tokens", {"auth": {
+        "identity": {"methods": ["password"], "password": {"user": {
+            "name": about["user"], "password": about["password"], "domain": {"name": "Default"}}}},
+        "scope": {"project": {"id": about["project"]}}}})
+    key = headers["X-Subject-Token"]
+    nova, glance, neutron = (next(e["url"] for s in token["token"]["catalog"] if s["type"] == kind
+                                  for e in s["endpoints"] if e["region_id"] == "GRA11" and e["interface"] == "public")
+                             for kind in ("compute", "image", "network"))
+    p.double.control("/region/GRA11", {"limits": {"instances": 100, "cores": 1000, "ram": 10_000_000}})
+    image = call(key, glance.rstrip("/").removesuffix("/v2") + "/v2/images")[1]["images"][0]["id"]
+    flavor = next(f["id"] for f in call(key, nova + "/flavors/detail")[1]["flavors"] if f["name"] == "b3-8")
+    network = next(n["id"] for n in call(key, neutron.rstrip("/").removesuffix("/v2.0") + "/v2.0/networks")[1]["networks"]
+                   if n["name"] == "Ext-Net")
+    for i in range(50):
+        call(key, nova + "/servers", {"server": {"name": f"s-{i}", "flavorRef": flavor, "imageRef": image,
+                                                 "networks": [{"uuid": network}], "metadata": {"kbuild:name": f"s-{i}"}}})
+    shutil.rmtree(p.scratch / "cache", ignore_errors=True)
+    listed, calls, _ = p.counted(lambda: p.json("list"))
+    tap.equal(len([s for s in listed if s["name"].startswith("s-")]), 50, say("list has fifty servers"))
+    tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
+
+
+TESTS = (planned, launched, shown, powered, destroyed, failed, fifty)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    for cloud in sys.argv[2:] or ("openstack", "ovh"):
+        double = Double()
+        place = Place(sys.argv[1], double, cloud)
+        try:
+            for test in TESTS:
+                test(place, lambda text: f"{cloud}: {text}")
+        finally:
+            place.kbuild.remove()
+            double.stop()
+    return tap.done()
+
+
+sys.exit(main())
