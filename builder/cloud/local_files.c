@@ -95,8 +95,8 @@ static int make_config(struct launch *l, const struct local_dir *d, struct error
 	if (fd < 0)
 		return error_errno(e, errno, "writing '%s/config.iso'", d->path);
 	if (!launch_has_keys(l->q)) {
-		r = ssh_key_make(d->path, arena_printf(l->a, "kbuild-%s", l->q->name), l->a,
-			&own[0], e);
+		r = ssh_key_make(
+			d->path, arena_printf(l->a, "kbuild-%s", l->q->name), l->a, &own[0], e);
 		if (r < 0)
 			return r;
 		l->rec.identity = arena_printf(l->a, "%s/id_ed25519", d->path);

@@ -82,7 +82,7 @@ class Life(Proof):
         if done.returncode != 0:
             raise ValueError(done.stderr)
         drive = (self.kbuild.state / "servers" / NAME / "config.iso").read_bytes()
-        self.kbuild.run("destroy", NAME, "--yes")
+        self.kbuild.run("destroy", NAME, "--yes", "--with-data")
         for at in range(0, len(drive), 2048):
             if drive.startswith(b"#cloud-config", at):
                 return drive[at:drive.index(b"\0", at)].decode()
@@ -113,6 +113,7 @@ class Life(Proof):
         return [s for s in self.machine.status_lines() if s["state"] != "working"][-1:]
 
     def launch(self):
+        self.ovh_is_ill()
         self.fresh()
         self.begin()
         said = self.ready()

@@ -96,8 +96,8 @@ static const struct {
 	  "\"OS-EXT-IPS:type\":\"fixed\"}]},\"fault\":{\"message\":\"x\"},"
 	  "\"os-extended-volumes:volumes_attached\":[{\"id\":\"v-1\"}]}",
 		server, " id name status addr version " },
-	{ "{\"id\":\"s-1\",\"name\":\"web\",\"status\":\"BUILD\",\"image\":{\"id\":\"img\"}}", server,
-		" name status " },
+	{ "{\"id\":\"s-1\",\"name\":\"web\",\"status\":\"BUILD\",\"image\":{\"id\":\"img\"}}",
+		server, " name status " },
 	{ "{\"id\":\"f\",\"name\":\"d2-2\",\"vcpus\":1,\"ram\":2048,\"disk\":25}", flavor,
 		" id name vcpus ram disk " },
 	{ "{\"limits\":{\"absolute\":{\"maxTotalInstances\":10,\"totalInstancesUsed\":1}}}", limits,

@@ -204,7 +204,7 @@ def listed(kbuild):
 
 def check_destroyed(tap, kbuild, servers):
     for s in servers:
-        done = kbuild.run("destroy", s.name, "--yes")
+        done = kbuild.run("destroy", s.name, "--yes", "--with-data")
         tap.check(done.returncode == 0, f"{s.name} is destroyed", done.stderr)
     tap.equal(listed(kbuild), [], "no server is listed")
     tap.equal(processes(str(kbuild.state)), [], "no process is left")
@@ -284,7 +284,7 @@ def main():
         prove(tap, kbuild, path)
     finally:
         for server in listed(kbuild):
-            kbuild.run("destroy", server["name"], "--yes")
+            kbuild.run("destroy", server["name"], "--yes", "--with-data")
         kbuild.remove()
     return tap.done()
 
