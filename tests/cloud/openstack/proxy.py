@@ -10,6 +10,7 @@ A fault has effect on requests whose "METHOD /path" its pattern is found in, the
     cut      after= bytes of the request (head included) were passed on, both sides are reset
     flip     byte number after= of the request has its lowest bit turned round
     stall    after so many bytes nothing moves for seconds=
+    gather   after so many bytes nothing moves until all of barrier= are at theirs; when they do not come: reset
     slow     at most rate= bytes a second are passed on
     answer   status= and an HTML body= from the proxy itself, as a load balancer writes them
     short    the answer is cut after its first after= bytes
@@ -25,10 +26,11 @@ BLOCK = 1 << 16
 
 
 class Fault:
-    def __init__(self, match, kind, times=1, after=0, seconds=0.0, rate=0, status=502, body="", headers=()):
+    def __init__(self, match, kind, times=1, after=0, seconds=0.0, rate=0, status=502, body="", headers=(),
+                 barrier=None):
         self.match, self.kind, self.left = re.compile(match), kind, times
         self.after, self.seconds, self.rate = after, seconds, rate
-        self.status, self.body, self.headers = status, body, headers
+        self.status, self.body, self.headers, self.barrier = status, body, headers, barrier
         self.met = 0
 
     def page(self):
@@ -117,6 +119,11 @@ class Connection:
             data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
         if f.kind == "stall" and reached:
             await asyncio.sleep(f.seconds)
+        if f.kind == "gather" and reached:
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, f.barrier.wait, 60)
+            except threading.BrokenBarrierError:
+                raise Reset from None
         if f.kind == "slow":
             await asyncio.sleep(len(data) / f.rate)
         return data

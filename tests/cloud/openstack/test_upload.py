@@ -224,15 +224,12 @@ def flipped(w):
 def two_regions(w):
     path, digest = w.disk("two", 40)
     regions = [word for region in GLANCES for word in ("--region", region)]
+    both = threading.Barrier(2)
     with w.through("GRA11") as one, w.through("SBG5") as two:
-        for proxy in (one, two):
-            proxy.add("PUT /v2/images", "slow", rate=2 * MIB)
-        begin = time.monotonic()
+        faults = [proxy.add("PUT /v2/images", "gather", after=8 * MIB, barrier=both) for proxy in (one, two)]
         done = w.upload(path, *regions)
-        seconds = time.monotonic() - begin
     TAP.check(done.returncode == 0, "two regions at once", done.stderr)
-    TAP.check(seconds < 36, "take the time of one (20 s each)", f"{seconds:.1f} s")
-    TAP.note(f"two regions of 20 s each: {seconds:.1f} s")
+    TAP.equal(([f.met for f in faults], both.broken), ([1, 1], False), "both are half-way at the same moment")
     for region in GLANCES:
         w.one_active("two", digest, region, region)
     path, digest = w.disk("one-of-two", 8)
