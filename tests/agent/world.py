@@ -447,6 +447,12 @@ class World:
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=self.authority.ca)) as reply:
             return json.load(reply)
 
+    def log(self):
+        """The calls that the double was asked."""
+        with urllib.request.urlopen(f"https://127.0.0.1:{self.ovh_port}/_double/log",
+                                    context=ssl.create_default_context(cafile=self.authority.ca)) as reply:
+            return json.load(reply)
+
     def hosts(self):
         return "".join(f"{GUEST_SEES} {h}.{ZONE}\n" for h in HOSTS)
 
