@@ -431,7 +431,8 @@ class Proof:
         w.commit("6")
         self.run_unit("kbuild-gitops.service")
         s.sh("systemd-run -q --unit=proof-sick false")
-        for _ in range(3):
+        # Two bad looks of three are a fault; each run waits for ways out that there are not.
+        for _ in range(2):
             self.run_unit("kbuild-health.service")
         t.equal(self.get(), self.version, "with a dead network the application answers")
         waiting = s.out("ls /var/lib/kbuild/alerts | wc -l")

@@ -82,7 +82,9 @@ class Life(Proof):
         if done.returncode != 0:
             raise ValueError(done.stderr)
         drive = (self.kbuild.state / "servers" / NAME / "config.iso").read_bytes()
-        self.kbuild.run("destroy", NAME, "--yes", "--with-data")
+        gone = self.kbuild.run("destroy", NAME, "--yes", "--with-data")
+        if gone.returncode != 0:
+            raise ValueError(gone.stderr)
         for at in range(0, len(drive), 2048):
             if drive.startswith(b"#cloud-config", at):
                 return drive[at:drive.index(b"\0", at)].decode()
