@@ -104,8 +104,8 @@ static int take_back(const struct launch_options *o, const struct server *s, str
 
 	if (o->keep || cloud->provider->keeps_interrupted)
 		return error_append(e,
-			": the server '%s' goes on starting; the same command waits for it again, 'kbuild destroy %s' removes it",
-			s->name, s->name);
+			": the server '%s' goes on starting; the same command waits for it again, 'kbuild destroy %s%s' removes it",
+			s->name, s->name, cloud->words);
 	if (cloud->provider->destroy(cloud, s->name, s->volume_made, &why) < 0)
 		return error_append(
 			e, ", and the server '%s' could not be removed: %s", s->name, why.msg);

@@ -148,8 +148,8 @@ int server_run(const struct cloud *cloud, const struct server *s, const char *co
 	int r;
 
 	if (s->state != SERVER_RUNNING && s->state != SERVER_BOOTING)
-		return error_set(e, ERR_FAILED, "the server '%s' is %s: 'kbuild start %s' first",
-			s->name, server_state_name(s->state), s->name);
+		return error_set(e, ERR_FAILED, "the server '%s' is %s: 'kbuild start %s%s' first",
+			s->name, server_state_name(s->state), s->name, cloud->words);
 	if (!program_exists("ssh"))
 		return error_set(e, ERR_FAILED,
 			"the program 'ssh' is not installed: install the package openssh-client");

@@ -167,19 +167,19 @@ static void describe_agent(const struct server *s, struct arena *a, struct buf *
 			      : "none");
 }
 
-static void describe_verbs(const struct server *s, struct buf *out)
+static void describe_verbs(const struct cloud *c, const struct server *s, struct buf *out)
 {
 	if (s->state == SERVER_RUNNING || s->state == SERVER_BOOTING) {
-		buf_printf(out, "  %-10skbuild ssh %s\n", "log in", s->name);
-		buf_printf(out, "  %-10skbuild console %s -f\n", "console", s->name);
-		buf_printf(out, "  %-10skbuild stop %s\n", "stop", s->name);
+		buf_printf(out, "  %-10skbuild ssh %s%s\n", "log in", s->name, c->words);
+		buf_printf(out, "  %-10skbuild console %s -f%s\n", "console", s->name, c->words);
+		buf_printf(out, "  %-10skbuild stop %s%s\n", "stop", s->name, c->words);
 	} else if (s->state == SERVER_STOPPED) {
-		buf_printf(out, "  %-10skbuild start %s\n", "start", s->name);
+		buf_printf(out, "  %-10skbuild start %s%s\n", "start", s->name, c->words);
 	}
-	buf_printf(out, "  %-10skbuild destroy %s\n", "remove", s->name);
+	buf_printf(out, "  %-10skbuild destroy %s%s\n", "remove", s->name, c->words);
 }
 
-void server_describe(const struct server *s, struct buf *out)
+void server_describe(const struct cloud *cloud, const struct server *s, struct buf *out)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_buf_ status = BUF_INIT;
@@ -202,10 +202,10 @@ void server_describe(const struct server *s, struct buf *out)
 	describe_machine(s, a, out);
 	describe_ports(s, out);
 	describe_agent(s, a, out);
-	describe_verbs(s, out);
+	describe_verbs(cloud, s, out);
 }
 
-void server_print(const struct ctx *c, const struct server *s)
+void server_print(const struct ctx *c, const struct cloud *cloud, const struct server *s)
 {
 	_buf_ out = BUF_INIT;
 
@@ -213,7 +213,7 @@ void server_print(const struct ctx *c, const struct server *s)
 		server_json(s, &out);
 		buf_addc(&out, '\n');
 	} else {
-		server_describe(s, &out);
+		server_describe(cloud, s, &out);
 	}
 	fputs(buf_str(&out), stdout);
 }

@@ -42,8 +42,9 @@ static int give_up(const struct wait *w, int code, const char *what, bool runs, 
 	error_set(e, code, "the server '%s' did not get ready: %s%s%s", w->name, what,
 		tail.len ? "\n" : "", buf_str(&tail));
 	return error_append(e,
-		"\n%s. All it wrote: 'kbuild console %s'. To remove it: 'kbuild destroy %s'",
-		runs ? "It still runs" : "It is kept", w->name, w->name);
+		"\n%s. All it wrote: 'kbuild console %s%s'. To remove it: 'kbuild destroy %s%s'",
+		runs ? "It still runs" : "It is kept", w->name, w->cloud->words, w->name,
+		w->cloud->words);
 }
 
 static int gone(const struct wait *w, struct error *e)
@@ -122,8 +123,8 @@ static int judge(struct wait *w, bool ended, struct error *e)
 	case READINESS_DEGRADED:
 		return error_set(e, ERR_TEST,
 			"the server '%s' is up, but not as it should be: %s\nLook at it with "
-			"'kbuild ssh %s', or remove it with 'kbuild destroy %s'",
-			w->name, reasons, w->name, w->name);
+			"'kbuild ssh %s%s', or remove it with 'kbuild destroy %s%s'",
+			w->name, reasons, w->name, w->cloud->words, w->name, w->cloud->words);
 	case READINESS_FAILED:
 		return give_up(w, ERR_TEST, reasons, !ended, e);
 	case READINESS_DEAD:

@@ -14,22 +14,28 @@ struct server;
 struct verb_args;
 
 /* --cloud and --region, as every verb about servers takes them. */
-#define OPTION_CLOUD                                                                                               \
-	{ "cloud", "CLOUD",                                                                                        \
-		"local, ovh, openstack, or openstack:NAME of clouds.yaml (default: the definition's, else local)", \
-		0 },                                                                                               \
-	{                                                                                                          \
-		"region", "REGION",                                                                                \
-			"of the cloud (default: the definition's, else what its configuration says)",              \
-			0                                                                                          \
+#define OPTION_CLOUD                                                                                                                   \
+	{ "cloud", "CLOUD",                                                                                                            \
+		"local, ovh, openstack, or openstack:NAME of clouds.yaml (default: the definition's, else $KBUILD_CLOUD, else local)", \
+		0 },                                                                                                                   \
+	{                                                                                                                              \
+		"region", "REGION",                                                                                                    \
+			"of the cloud (default: the definition's, else what its configuration says)",                                  \
+			0                                                                                                              \
 	}
 
 /* All clouds, in the order of help. NULL-terminated. */
 const struct provider *const *clouds(void);
 
 /*
- * Opens the cloud of --cloud; without it, that of kbuild.server of the definition (NULL: there is none),
- * else local. The region likewise. Asks nothing of the network. ERR_USAGE with a suggestion when there
+ * The word for the cloud that is meant: --cloud; without it kbuild.server.cloud of the definition (NULL: there is
+ * none), else $KBUILD_CLOUD, else "local". What a definition says goes before the environment, so that who
+ * has that set to a cloud that costs money can still try a definition that is for this machine.
+ */
+const char *servers_cloud_name(const struct verb_args *a, const struct definition *def);
+
+/*
+ * Opens that cloud. The region: --region, else the definition's. Asks nothing of the network. ERR_USAGE with a suggestion when there
  * is no cloud of this name; else as provider.open(). What is in it borrows from all three.
  */
 int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definition *def,
@@ -53,7 +59,7 @@ int servers_open(struct ctx *c, const struct verb_args *a, const char *name, str
 int servers_gone(const char *name, struct error *e);
 
 /* The lines that "launch" and "status" print for people. */
-void server_describe(const struct server *s, struct buf *out);
+void server_describe(const struct cloud *cloud, const struct server *s, struct buf *out);
 
 /* The last word of the server on itself: "ready", "degraded: …"; appended. Nothing when it has none. */
 void server_status_text(const struct server *s, struct buf *out);
@@ -84,4 +90,4 @@ void server_ask(const struct cloud *cloud, struct server *s, struct arena *a);
 void age_text(int64_t seconds, struct buf *out);
 
 /* Prints one server as JSON, or as server_describe(). */
-void server_print(const struct ctx *c, const struct server *s);
+void server_print(const struct ctx *c, const struct cloud *cloud, const struct server *s);

@@ -11,6 +11,8 @@
 #include "servers.h"
 #include "verb.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct provider *const table[] = { &provider_local, &provider_ovh, &provider_openstack,
@@ -65,12 +67,25 @@ static const char *said(const struct definition *def, const char *key)
 	return def ? node_str(node_get(def->server, key)) : NULL;
 }
 
+static const char *environment(void)
+{
+	const char *name = getenv("KBUILD_CLOUD");
+
+	return name && *name ? name : "local";
+}
+
+const char *servers_cloud_name(const struct verb_args *a, const struct definition *def)
+{
+	const char *option = verb_opt(a, "cloud"), *declared = said(def, "cloud");
+
+	return option ? option : declared ? declared : environment();
+}
+
 int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definition *def,
 	struct cloud *ret, struct error *e)
 {
-	const char *option = verb_opt(a, "cloud"), *region = verb_opt(a, "region");
+	const char *name = servers_cloud_name(a, def), *region = verb_opt(a, "region");
 	const char *declared = said(def, "cloud");
-	const char *name = option ? option : declared ? declared : "local";
 	struct cloud cloud = {
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
@@ -82,6 +97,8 @@ int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definit
 
 	if (r < 0 || !cloud.provider)
 		return r;
+	if (strcmp(name, environment()) != 0)
+		snprintf(cloud.words, sizeof cloud.words, " --cloud %s", name);
 	/* The definition's region is one of its own cloud. */
 	cloud.region = region ? region
 		       : declared && strcmp(declared, cloud.provider->name) == 0

@@ -25,8 +25,8 @@ static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 		r = server_run(&cloud, &s, command, NULL, 0, e);
 	if (r == SERVER_UNREACHED)
 		return error_set(e, ERR_NETWORK,
-			"the server '%s' could not be reached by ssh: 'kbuild console %s' shows how it is",
-			s.name, s.name);
+			"the server '%s' could not be reached by ssh: 'kbuild console %s%s' shows how it is",
+			s.name, s.name, cloud.words);
 	return r; /* the agent has said it; its exit status means what ours does */
 }
 

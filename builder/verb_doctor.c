@@ -25,11 +25,9 @@ static const char *said(const struct definition *def, const char *key)
 static const char *cloud_of(
 	const struct verb_args *args, const struct definition *def, struct arena *a)
 {
-	const char *name = verb_opt(args, "cloud");
+	const char *name = servers_cloud_name(args, def);
 
-	if (!name)
-		name = said(def, "cloud");
-	return name ? arena_strndup(a, name, strcspn(name, ":")) : "local";
+	return arena_strndup(a, name, strcspn(name, ":"));
 }
 
 /* What of the definition decides what is looked at. */

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_servers(const struct ctx *c, const struct server *v, unsigned n)
+static void print_servers(
+	const struct ctx *c, const struct cloud *cloud, const struct server *v, unsigned n)
 {
 	_buf_ out = BUF_INIT;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (n == 1 || !c->json) {
-			server_print(c, &v[i]);
+			server_print(c, cloud, &v[i]);
 			continue;
 		}
 		buf_addc(&out, i ? ',' : '[');
@@ -38,6 +39,7 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	struct launch_request q;
 	struct launch_options o;
+	struct error ignored = {};
 	struct server *v;
 	int64_t begin;
 	int r = launch_args_read(a, arena, &q, &o, e);
@@ -59,10 +61,14 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 	r = launch_run(c, &o, arena, v, e);
 	if (r < 0)
 		return r;
-	/* What became of its records, its agent knows. */
-	for (unsigned i = 0; o.wait && def && def->dns && i < launch_count(&o); i++)
-		server_ask(&cloud, &v[i], arena);
-	print_servers(c, v, launch_count(&o));
+	for (unsigned i = 0; i < launch_count(&o); i++) {
+		/* What became of its records, its agent knows. */
+		if (o.wait && def && def->dns)
+			server_ask(&cloud, &v[i], arena);
+		if (cloud.provider->cost)
+			(void)cloud.provider->cost(&cloud, &v[i], arena, &v[i].cost, &ignored);
+	}
+	print_servers(c, &cloud, v, launch_count(&o));
 	if (!c->json)
 		printf("  %-10s%" PRId64 " s\n", "took", (clock_now_ms(c->clock) - begin) / 1000);
 	return 0;

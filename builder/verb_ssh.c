@@ -39,8 +39,8 @@ static int run_ssh(struct ctx *c, const struct verb_args *a, struct error *e)
 	for (size_t i = 1; i < verb_arg_count(a); i++)
 		command[i - 1] = verb_arg(a, i);
 	if (s.state != SERVER_RUNNING && s.state != SERVER_BOOTING)
-		return error_set(e, ERR_FAILED, "the server '%s' is %s: 'kbuild start %s' first",
-			s.name, server_state_name(s.state), s.name);
+		return error_set(e, ERR_FAILED, "the server '%s' is %s: 'kbuild start %s%s' first",
+			s.name, server_state_name(s.state), s.name, cloud.words);
 	if (!program_exists("ssh"))
 		return error_set(e, ERR_FAILED,
 			"the program 'ssh' is not installed: install the package openssh-client");

@@ -43,7 +43,7 @@ static int run_start(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r == 0)
 		r = servers_pick(&cloud, s.name, arena, &s, e);
 	if (r == 0)
-		server_print(c, &s);
+		server_print(c, &cloud, &s);
 	return r;
 }
 

@@ -18,7 +18,7 @@ static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r == 0 && cloud.provider->cost)
 		r = cloud.provider->cost(&cloud, &s, arena, &s.cost, e);
 	if (r == 0)
-		server_print(c, &s);
+		server_print(c, &cloud, &s);
 	return r;
 }
 

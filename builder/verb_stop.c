@@ -32,8 +32,8 @@ static int do_stop(struct ctx *c, const struct cloud *cloud, const char *name,
 		return error_set(e, ERR_FAILED,
 			"the server '%s' did not shut down within %" PRIu64
 			" s and still runs. While it boots it does not listen: try again later, or "
-			"'kbuild stop --force %s' ends it as pulling the plug does",
-			name, timeout, name);
+			"'kbuild stop --force %s%s' ends it as pulling the plug does",
+			name, timeout, name, cloud->words);
 	if (r >= 0)
 		progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was stopped already" : NULL);
 	return r < 0 ? r : 0;
@@ -51,7 +51,7 @@ static int run_stop(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r == 0)
 		r = servers_pick(&cloud, s.name, arena, &s, e);
 	if (r == 0)
-		server_print(c, &s);
+		server_print(c, &cloud, &s);
 	return r;
 }
 

@@ -127,6 +127,7 @@ struct cloud {
 	void *session;	     /* the provider's own; NULL on local */
 	const char *account; /* entry of clouds.yaml, or NULL: what the environment says */
 	const char *region;  /* that the user chose, or NULL */
+	char words[128];     /* what a command needs to mean this cloud: " --cloud ovh", or "" */
 	const char *state_dir;
 	const char *cache_dir;
 	const struct clock *clock;

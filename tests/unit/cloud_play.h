@@ -63,6 +63,7 @@ static inline struct run run_begin(void)
 	struct run r = { .arena = arena_new(),
 		.plan = { .carbon = -1 },
 		.cloud = { .provider = &play_provider,
+			.words = " --cloud openstack",
 			.clock = &fake_clock,
 			.state_dir = tmp_name("state"),
 			.cache_dir = tmp_name("cache"),

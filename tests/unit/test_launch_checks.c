@@ -152,7 +152,7 @@ static const struct {
 	{ server_in_use, "there is a server 'web' already (ACTIVE)" },
 	{ server_of_another_launch, "still starting, from another launch than this" },
 	{ volume_elsewhere, "it is attached to another server (s-1)" },
-	{ volume_broken, "in the state error: 'kbuild destroy web --with-data'" },
+	{ volume_broken, "in the state error: 'kbuild destroy web --with-data --cloud openstack'" },
 };
 
 static void fresh(void)
@@ -238,7 +238,7 @@ static void a_server_that_fails_says_why_and_is_replaced(void)
 		if (!strstr(r.e.msg, "No valid host was found (create: Error)") ||
 			!strstr(r.e.msg,
 				"security group 'kbuild-web', data volume 'kbuild-web', server 'web' (5.80 EUR a month)") ||
-			!strstr(r.e.msg, "'kbuild destroy web --cloud openstack --with-data'"))
+			!strstr(r.e.msg, "'kbuild destroy web --with-data --cloud openstack'"))
 			check_fail("'%s'", r.e.msg);
 		check(!r.e.transient);
 	}

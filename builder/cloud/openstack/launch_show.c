@@ -56,12 +56,12 @@ void show_server(struct launching *l)
 				s->task ? s->task : s->status));
 	else if (s->tag_settled)
 		launch_wrong(l, "server", l->q->name,
-			"there is a server '%s' already (%s): choose another name with --name, or 'kbuild destroy %s' first",
-			l->q->name, s->status, l->q->name);
+			"there is a server '%s' already (%s): choose another name with --name, or 'kbuild destroy %s%s' first",
+			l->q->name, s->status, l->q->name, l->row->cloud.words);
 	else if (l->intent && (!s->tag_intent || strcmp(s->tag_intent, l->intent) != 0))
 		launch_wrong(l, "server", l->q->name,
-			"the server '%s' is still starting, from another launch than this: 'kbuild destroy %s' removes it",
-			l->q->name, l->q->name);
+			"the server '%s' is still starting, from another launch than this: 'kbuild destroy %s%s' removes it",
+			l->q->name, l->q->name, l->row->cloud.words);
 }
 
 /* The smallest ones that the image fits on. */
@@ -204,8 +204,8 @@ void show_volume(struct launching *l)
 			l->volume->attached_to);
 	else if (strcmp(l->volume->status, "error") == 0)
 		launch_wrong(l, "data volume", l->tag,
-			"an earlier launch left one in the state error: 'kbuild destroy %s --with-data' removes it",
-			l->q->name);
+			"an earlier launch left one in the state error: 'kbuild destroy %s --with-data%s' removes it",
+			l->q->name, l->row->cloud.words);
 	else
 		plan_add(l->plan, l->a, PLAN_THERE, "data volume", l->tag,
 			arena_printf(l->a, "%" PRId64 " GiB, kept from before", l->volume->size));

@@ -81,8 +81,8 @@ int wait_server(struct launching *l, struct error *e)
 			return say_fault(l, l->server, e);
 		if (strcmp(l->server->status, "SHUTOFF") == 0)
 			return error_set(e, ERR_FAILED,
-				"the server '%s' was stopped while it was made: 'kbuild start %s'",
-				l->q->name, l->q->name);
+				"the server '%s' was stopped while it was made: 'kbuild start %s%s'",
+				l->q->name, l->q->name, l->row->cloud.words);
 		progress_detail(l->row->cloud.progress, "server: %s",
 			l->server->task ? l->server->task : l->server->status);
 		r = row_pause(

@@ -75,8 +75,8 @@ static int say_made(struct launching *l, struct error *e)
 	if (sum)
 		error_append(e, " (%s a month)", price_text(l->a, sum, l->made.currency));
 	return error_append(e,
-		"\nThe same command goes on with that; 'kbuild destroy %s --cloud %s%s' removes it",
-		l->q->name, l->row->cloud.provider->name, l->volume_made ? " --with-data" : "");
+		"\nThe same command goes on with that; 'kbuild destroy %s%s%s' removes it",
+		l->q->name, l->volume_made ? " --with-data" : "", l->row->cloud.words);
 }
 
 static void remember_made(struct launching *l, const struct launch_step *s)
