@@ -48,6 +48,8 @@ defaults
   timeout connect 2s
   timeout client 20s
   timeout server 20s
+  # Else it is the interval, and on a busy machine an answer that takes longer would be a server that is down.
+  timeout check 5s
 resolvers docker
   nameserver docker 127.0.0.11:53
   hold valid 1s
