@@ -37,8 +37,8 @@ ENGINE = ["docker.io", "docker-cli", "docker-compose", "docker-registry", "iptab
           "dash", "coreutils", "mount", "iproute2", "util-linux", "ca-certificates"]
 # What every slim tree has.
 SLIM = ["bin", "sbin", "lib", "lib64", "run", "var/run", "var/tmp", "usr/bin/sh", "usr/bin/dash", "usr/bin/mkdir",
-        "usr/bin/chown", "usr/bin/chmod", "usr/bin/rm", "usr/bin/cat", "usr/bin/stat", "usr/bin/sleep",
-        "usr/bin/setpriv", "usr/lib/locale/C.utf8", "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+        "usr/bin/chown", "usr/bin/chmod", "usr/bin/rm", "usr/bin/sync", "usr/bin/touch", "usr/bin/cat",
+        "usr/bin/stat", "usr/bin/sleep", "usr/bin/setpriv", "usr/lib/locale/C.utf8", "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
         "etc/passwd", "etc/group", "etc/nsswitch.conf", "usr/lib64/ld-linux-x86-64.so.2"]
 POSTGRES = ["usr/lib/postgresql/17/bin", "usr/lib/postgresql/17/lib/[!lb]*.so", "usr/lib/postgresql/17/lib/libpq*",
             "usr/share/postgresql/17/[!m]*", "usr/share/zoneinfo/UTC", "usr/share/zoneinfo/Etc"]
@@ -423,7 +423,9 @@ mkdir -p "$PGDATA" /run/postgresql
 chown -R postgres:postgres "$PGDATA" /run/postgresql
 chmod 700 "$PGDATA"
 as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
+# Cut off in the middle of this, it begins anew: not so the usual image, which then never starts again.
+if [ ! -e "$PGDATA/complete" ]; then
+	rm -rf "$PGDATA"/*
 	[ "${POSTGRES_HOST_AUTH_METHOD:-}" = trust ] || : "${POSTGRES_PASSWORD:?}"
 	printf '%s' "${POSTGRES_PASSWORD:-none}" >/tmp/pw
 	chmod 644 /tmp/pw
@@ -437,6 +439,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 		as createdb -U "$user" "$db"
 		as pg_ctl -D "$PGDATA" -m fast -w stop >/dev/null
 	fi
+	sync
+	as touch "$PGDATA/complete"
 fi
 exec setpriv --reuid=postgres --regid=postgres --clear-groups postgres -D "$PGDATA"
 """
