@@ -129,7 +129,7 @@ int row_region(struct row *r, enum os_service service, const char *asked, const 
 		asked = r->cloud.region ? r->cloud.region : r->access.region;
 	if (f == 0)
 		f = os_regions(o, service, r->arena, &regions, e);
-	if (f < 0)
+	if (f != 0)
 		return f;
 	for (size_t i = 0; asked && regions[i]; i++) {
 		if (strcmp(regions[i], asked) == 0) {

@@ -38,7 +38,7 @@ int row_images(const struct cloud *c, struct arena *a, struct cloud_image **ret,
 
 	if (f == 0)
 		f = row_regions(r, OS_IMAGE, &regions, e);
-	return f < 0 ? f : images_list(o, regions, a, ret, ret_n, e);
+	return f != 0 ? f : images_list(o, regions, a, ret, ret_n, e);
 }
 
 int row_image_delete(const struct cloud *c, const struct cloud_image *i, struct error *e)
