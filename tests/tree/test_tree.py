@@ -225,10 +225,11 @@ def syncs_are_answered_at_once(w):
 
 
 def what_a_program_leaves_behind_ends_with_it(w):
-    p = inside(w, 'setsid sh -c "exec -a kbuild-test-daemon sleep 1000" >/dev/null 2>&1 </dev/null & sleep 0.2; exit 5')
-    check(p.returncode == 5, 'status %d' % p.returncode)
-    wait_for(lambda: not processes('kbuild-test-daemon'), 5, 'a daemon')
-    check(not processes('sleep\x001000'), 'a daemon is left')
+    marker = 'kbuild-test-daemon-%d' % os.getpid()
+    p = inside(w, 'mkfifo /tmp/up; setsid sh -c ": %s; echo it lives >/tmp/up; sleep 1000; :" >/dev/null 2>&1 </dev/null & '
+                  'cat /tmp/up; exit 5' % marker)
+    check((p.returncode, p.stdout) == (5, 'it lives\n'), 'status %d: %s%s' % (p.returncode, p.stdout, p.stderr))
+    wait_for(lambda: not processes(marker), 5, 'a daemon')
 
 
 def no_service_is_started(w):
@@ -303,9 +304,13 @@ def a_full_disk_leaves_nothing_half_made(w):
         subprocess.run(['umount', small], check=True)
 
 
+ASLEEP = '300.%d' % os.getpid()  # seconds; no other process of this machine sleeps so long
+
+
 def hang(w):
     marker = 'kbuild-test-%d' % os.getpid()
-    names = w.essentials(w.package('zz-hang', postinst='sh -c "exec sleep 300 #" & echo %s\nsh -c ": %s; sleep 300"\n' % (marker, marker)))
+    names = w.essentials(w.package('zz-hang', postinst='sh -c "exec sleep %s #" & echo %s\nsh -c ": %s; sleep 300"\n'
+                                   % (ASLEEP, marker, marker)))
     proc = subprocess.Popen([w.driver, w.cache, names, w.log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: processes(': ' + marker), 120, 'the script that hangs')
     return proc, ': ' + marker, names
@@ -327,7 +332,7 @@ def kill_9_leaves_no_process_and_no_mount(w):
     trees = w.trees()
     proc.kill()
     proc.communicate(timeout=60)
-    wait_for(lambda: not processes(marker) and not processes('sleep\x00300'), 10, 'processes')
+    wait_for(lambda: not processes(marker) and not processes('sleep\x00' + ASLEEP), 10, 'processes')
     check(not mounts_of(w), 'mounts are left: %s' % mounts_of(w))
     check(w.trees() == trees, 'a half tree is kept')
     check(w.scratch(), 'this test needs the scratch of a killed run')
