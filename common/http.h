@@ -81,6 +81,11 @@ struct http {
 	 */
 	int (*send)(void *arg, const struct http_request *q, struct http_response *ret,
 		enum http_failure *ret_failure, struct error *e);
+	/*
+	 * Waits until another request may be made, for one that is made by other means (a transfer) where
+	 * send counts them. ERR_INTERRUPTED. NULL: at any time.
+	 */
+	int (*turn)(void *arg, struct error *e);
 	void *arg;
 };
 
@@ -88,6 +93,11 @@ static inline int http_send(const struct http *h, const struct http_request *q,
 	struct http_response *ret, enum http_failure *ret_failure, struct error *e)
 {
 	return h->send(h->arg, q, ret, ret_failure, e);
+}
+
+static inline int http_turn(const struct http *h, struct error *e)
+{
+	return h->turn ? h->turn(h->arg, e) : 0;
 }
 
 /* By libcurl. One at a time; keeps its connections. Returns new. */

@@ -111,5 +111,5 @@ static int send_by_role(void *arg, const struct http_request *q, struct http_res
 
 struct http agent_http(struct agent *a)
 {
-	return (struct http){ send_by_role, a };
+	return (struct http){ .send = send_by_role, .arg = a };
 }

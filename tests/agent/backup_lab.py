@@ -91,7 +91,8 @@ class Broker:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(self.path)
         self.sock.listen(16)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.server_thread = threading.Thread(target=self.serve, daemon=True)
+        self.server_thread.start()
 
     def serve(self):
         while True:
@@ -257,6 +258,9 @@ class Broker:
         self.send(sock, {})
 
     def stop(self):
+        # Closed under a blocked accept(), its number could become the next broker's, and be accepted from here.
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.server_thread.join()
         self.sock.close()
         for pg in self.containers.values():
             pg.stop()

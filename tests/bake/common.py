@@ -1,4 +1,5 @@
 """What the bake suites share: a package tree of mmdebstrap, overlays over it, TAP."""
+import fcntl
 import glob
 import hashlib
 import os
@@ -35,17 +36,23 @@ def tree():
         return given
     cache = os.path.join(os.environ.get('KBUILD_CACHE', os.path.join(TOP, 'build-ci/cache')), 'test-trees')
     path = os.path.join(cache, 'trixie-' + hashlib.sha256(SET.encode()).hexdigest()[:12])
-    if not os.path.isdir(path):
-        os.makedirs(cache, exist_ok=True)
-        subprocess.run(['rm', '-rf', path + '.new'], check=True)
-        print('# making a tree with mmdebstrap: a minute', flush=True)
-        subprocess.run(
-            ['mmdebstrap', '--quiet', '--mode=root', '--variant=essential',
-             '--aptopt=APT::Install-Recommends "false"', '--include=' + SET.replace(' ', ','),
-             '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
-             'trixie', path + '.new', host_mirror()], check=True, stdout=sys.stderr)
-        os.rename(path + '.new', path)
+    os.makedirs(cache, exist_ok=True)
+    with open(path + '.lock', 'w', encoding='ascii') as lock:  # suites run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(path):
+            make_tree(path)
     return path
+
+
+def make_tree(path):
+    subprocess.run(['rm', '-rf', path + '.new'], check=True)
+    print('# making a tree with mmdebstrap: a minute', flush=True)
+    subprocess.run(
+        ['mmdebstrap', '--quiet', '--mode=root', '--variant=essential',
+         '--aptopt=APT::Install-Recommends "false"', '--include=' + SET.replace(' ', ','),
+         '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
+         'trixie', path + '.new', host_mirror()], check=True, stdout=sys.stderr)
+    os.rename(path + '.new', path)
 
 
 class Overlay:

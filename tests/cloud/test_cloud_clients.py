@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab import Double, authority, die_with_parent, wait_until
 from clients import NPM, enter, go_inside, inside, npm_package, run
-from kbtest import Tap
+from kbtest import Tap, wait_for
 
 # Names that libcloud knows are needed: it has a list of its own.
 REGIONS = ["GRA1", "SGP1"]
@@ -273,8 +273,8 @@ def openstack_server(o, scratch):
                len(server["addresses"]["Ext-Net"]), server["config_drive"]),
               ("ACTIVE", {"kbuild:name": "web"}, "os-key", ["os-group"], 2, "True"), "openstack: it is as asked for")
     tap.equal([s["Name"] for s in o.json("server", "list")], ["os-server"], "openstack lists it")
-    done = o("console", "log", "show", "os-server")
-    tap.check('kbuild-status: {"v":1,"state":"ready"' in done.stdout, "openstack reads its console", done.stdout)
+    ready = 'kbuild-status: {"v":1,"state":"ready"'
+    tap.check(wait_for(lambda: ready in o("console", "log", "show", "os-server").stdout, 60), "openstack reads its console")
     done = o("server", "add", "volume", "os-server", "os-volume")
     tap.equal(o.until("in-use", "volume", "show", "os-volume"), "in-use", "openstack attaches the volume")
     held = o("security", "group", "delete", "os-group")

@@ -121,7 +121,7 @@ def powered(p, say):
         tap.equal(done.get("state"), state, say(verb))
     p.json("stop", "web")
     done = p.run("ssh", "web")
-    tap.check(done.returncode == 1 and "'kbuild start web' first" in done.stderr, say("ssh to a stopped one"), done.stderr)
+    tap.check(done.returncode == 1 and f"'kbuild start web --cloud {p.cloud}' first" in done.stderr, say("ssh to a stopped one"), done.stderr)
     done = p.run("dns", "show", "web")
     tap.check(done.returncode == 1 and "is stopped" in done.stderr, say("dns of a stopped one"), done.stderr)
     done = p.run("logs", "web")

@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.region = "ONE" };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct script s = { data, size, 0 };
-	const struct http http = { say, &s };
+	const struct http http = { .send = say, .arg = &s };
 	const struct clock clock = { now, sleep_on, &s };
 	struct error e = { 0 };
 	struct os *o;

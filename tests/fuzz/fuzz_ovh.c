@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char oauth_keys[] = "{\"client_id\":\"a\",\"client_secret\":\"b\"}";
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct script s = { data, size, 0 };
-	const struct http http = { say, &s };
+	const struct http http = { .send = say, .arg = &s };
 	const struct clock clock = { now, sleep_on, &s };
 	const char *text = size % 2 ? signed_keys : oauth_keys;
 	struct node *keys = NULL;

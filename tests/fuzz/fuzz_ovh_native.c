@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(ovh_freep) struct ovh *api = NULL;
 	struct script s = { data, size, 0 };
-	const struct http http = { say, &s };
+	const struct http http = { .send = say, .arg = &s };
 	const struct clock clock = { now, sleep_on, &s };
 	struct error e = { 0 };
 

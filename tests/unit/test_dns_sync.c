@@ -65,7 +65,7 @@ static int run_zone(struct play *p, bool write)
 		.arena = p->arena,
 		.options = &p->options,
 		.report = &p->report,
-		.http = { fake_send, &p->zone },
+		.http = { .send = fake_send, .arg = &p->zone },
 		.exchange = { fake_ask, fake_source, &p->zone },
 	};
 

@@ -13,21 +13,44 @@
 
 #include <string.h>
 
-#define GAP_MS 110 /* no more than ten calls a second, all services and OVH's own API together */
+/* The second in which no more than ROW_CALLS are made, and what two clocks may differ by in it. */
+#define WINDOW_MS 1050
+
+/*
+ * A call begins a second after the one ten calls ago had ended, not begun: however late each of them arrived,
+ * the service never sees more in any second.
+ */
+static int paced_turn(void *arg, struct error *e)
+{
+	struct row *row = arg;
+	int64_t *ended_ms = &row->pace.ended_ms[row->pace.n % ROW_CALLS];
+	int64_t now = clock_now_ms(row->cloud.clock);
+
+	if (row->pace.n >= ROW_CALLS && now < *ended_ms + WINDOW_MS) {
+		if (clock_sleep_ms(row->cloud.clock, *ended_ms + WINDOW_MS - now) < 0)
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+		now = clock_now_ms(row->cloud.clock);
+	}
+	*ended_ms = now;
+	row->pace.n++;
+	return 0;
+}
 
 static int paced_send(void *arg, const struct http_request *q, struct http_response *ret,
 	enum http_failure *ret_failure, struct error *e)
 {
 	struct row *row = arg;
-	int64_t now = clock_now_ms(row->cloud.clock);
+	int64_t *ended_ms = &row->pace.ended_ms[row->pace.n % ROW_CALLS];
+	int r = paced_turn(row, e);
 
-	if (now < row->next_ms && clock_sleep_ms(row->cloud.clock, row->next_ms - now) < 0) {
+	if (r < 0) {
 		if (ret_failure)
 			*ret_failure = HTTP_NOT_SENT;
-		return error_set(e, ERR_INTERRUPTED, "interrupted");
+		return r;
 	}
-	row->next_ms = MAX(now, row->next_ms) + GAP_MS;
-	return http_send(&row->inner, q, ret, ret_failure, e);
+	r = http_send(&row->inner, q, ret, ret_failure, e);
+	*ended_ms = clock_now_ms(row->cloud.clock);
+	return r;
 }
 
 int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
@@ -45,7 +68,7 @@ int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
 		row->curl = http_curl_new();
 		row->inner = http_curl_seam(row->curl);
 	}
-	row->http = (struct http){ .send = paced_send, .arg = row };
+	row->http = (struct http){ .send = paced_send, .turn = paced_turn, .arg = row };
 	r = h->open ? h->open(row, &row->access, e) : 0;
 	if (r < 0)
 		row_close(c);

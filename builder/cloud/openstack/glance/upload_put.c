@@ -83,6 +83,8 @@ int put_start(struct part *p, struct error *e)
 	if (r < 0)
 		return r;
 	r = os_token(u->o, life_s, &token, e);
+	if (r == 0)
+		r = os_turn(u->o, e);
 	if (r < 0)
 		return r;
 	take_back(p);

@@ -224,6 +224,11 @@ unsigned os_calls(const struct os *o)
 	return o->api.sent;
 }
 
+int os_turn(struct os *o, struct error *e)
+{
+	return http_turn(o->api.http, e);
+}
+
 const char *os_cacert(const struct os *o)
 {
 	return o->api.ca_file;
