@@ -1,6 +1,7 @@
 /* A server for people, and for --json. */
 #include "arena.h"
 #include "buf.h"
+#include "console_text.h"
 #include "ctx.h"
 #include "error.h"
 #include "json.h"

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "progress_sink.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -147,6 +148,7 @@ void progress_detail(struct progress *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(s->detail, sizeof s->detail, fmt, ap);
 	va_end(ap);
+	s->detail[utf8_whole(s->detail, strlen(s->detail))] = '\0';
 	sanitize(s->detail);
 	due(p, s);
 }

@@ -32,3 +32,16 @@ bool utf8_valid(const char *s, size_t len)
 	}
 	return true;
 }
+
+size_t utf8_whole(const char *s, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back <= len; back++) {
+		unsigned char c = (unsigned char)s[len - back];
+		size_t needs = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		return c >= 0xc2 && c <= 0xf4 && needs > back ? len - back : len;
+	}
+	return len;
+}

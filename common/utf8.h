@@ -10,3 +10,6 @@
 size_t utf8_next(const char *s, size_t len, uint32_t *ret);
 
 bool utf8_valid(const char *s, size_t len);
+
+/* How many of the bytes are left without a character at their end that has only begun. */
+size_t utf8_whole(const char *s, size_t len);

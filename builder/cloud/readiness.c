@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "arena.h"
+#include "console_text.h"
 #include "error.h"
 #include "json.h"
 #include "node.h"
@@ -66,60 +67,6 @@ static void replace(char **p, char *value)
 {
 	free(*p);
 	*p = value;
-}
-
-/* Behind an ESC: how many bytes belong to the sequence (ECMA-48: CSI, OSC, or one letter). */
-static size_t escape_len(const char *p, size_t len)
-{
-	size_t i = 1;
-
-	if (len == 0)
-		return 0;
-	if (p[0] == '[') {
-		while (i < len && ((unsigned char)p[i] < 0x40 || (unsigned char)p[i] > 0x7e))
-			i++;
-		return MIN(i + 1, len);
-	}
-	if (p[0] == ']') {
-		while (i < len && p[i] != '\a' && p[i] != '\033')
-			i++;
-		return MIN(i + 1, len);
-	}
-	return strchr("()#%", p[0]) && p[0] ? MIN(2, len) : 1;
-}
-
-/* A character as it may stand on a terminal: no controls, in whatever coding; "?" for what is none. */
-static size_t clean_character(const char *p, size_t len, struct buf *out)
-{
-	uint32_t c;
-	size_t n = utf8_next(p, len, &c);
-
-	if (n == 0) {
-		buf_addc(out, '?');
-		return 1;
-	}
-	if (c >= 0xa0 || (c >= 0x20 && c < 0x7f))
-		buf_add(out, p, n);
-	return n;
-}
-
-void console_clean(const char *line, size_t len, struct buf *out)
-{
-	size_t start = out->len;
-
-	for (size_t i = 0; i < len;) {
-		if (line[i] == '\033') {
-			i += 1 + escape_len(line + i + 1, len - i - 1);
-		} else if (line[i] == '\t' || line[i] == ' ') {
-			if (out->len > start)
-				buf_addc(out, ' ');
-			i++;
-		} else {
-			i += clean_character(line + i, len - i, out);
-		}
-	}
-	while (out->len > start && out->data[out->len - 1] == ' ')
-		out->data[--out->len] = '\0';
 }
 
 /* One reason more, while there is room. What servers say goes to terminals: cleaned. */
@@ -230,17 +177,10 @@ static void read_status(struct readiness_watch *w, const char *text)
 	}
 }
 
-/* Cuts at DETAIL_CAP bytes, never inside a UTF-8 sequence. */
+/* Cuts at DETAIL_CAP bytes, never inside of a character. */
 static char *short_line(const char *line)
 {
-	size_t n = strlen(line);
-
-	if (n > DETAIL_CAP) {
-		n = DETAIL_CAP;
-		while (n > 0 && ((unsigned char)line[n] & 0xc0) == 0x80)
-			n--;
-	}
-	return xstrndup(line, n);
+	return xstrndup(line, utf8_whole(line, MIN(strlen(line), DETAIL_CAP)));
 }
 
 /* "[   12.345678] " says nothing to a person. */

@@ -70,9 +70,6 @@ void status_reasons(const struct node *status, struct buf *out);
  */
 void status_doing(const struct node *status, struct buf *out);
 
-/* Appends line as clean UTF-8: no escape sequences, no controls, no white space at its ends. */
-void console_clean(const char *line, size_t len, struct buf *out);
-
 /*
  * The SSH host keys that cloud-init printed, as lines of a known_hosts file for that host name
  * (the last complete block; nothing when there is none). Returns the number of keys.

@@ -63,6 +63,19 @@ static void plain_tells_begin_heartbeat_and_end(void)
 		"Fetching: done, 35.0 MiB in 35.0 s\n");
 }
 
+static void a_detail_is_cut_between_characters(void)
+{
+	_close_ int fd = -1;
+	_cleanup_(progress_freep) struct progress *p = make(PROGRESS_PLAIN, false, &fd);
+	char want[200];
+
+	progress_begin(p, "Waiting", NULL, 0);
+	now += 31000;
+	progress_detail(p, "%094d…", 0);
+	snprintf(want, sizeof want, "Waiting …\nWaiting: still working after 31.0 s (%094d)\n", 0);
+	check_output(fd, want);
+}
+
 static void a_silent_wait_still_has_a_heartbeat(void)
 {
 	_close_ int fd = -1;
@@ -237,6 +250,7 @@ static void a_closed_sink_fails_nothing(void)
 int main(void)
 {
 	run(plain_tells_begin_heartbeat_and_end);
+	run(a_detail_is_cut_between_characters);
 	run(a_silent_wait_still_has_a_heartbeat);
 	run(steps_nest_once_and_deeper_ones_are_silent);
 	run(failing_ends_all_that_is_open);

@@ -199,6 +199,45 @@ static void a_console_is_read_on(void)
 	check_str(buf_str(&text), "one\ntwo\nreborn\n");
 }
 
+/* Portions as they come when windows end in the middle of something. */
+static void what_a_window_cuts_comes_whole(void)
+{
+	static const struct {
+		const char *window, *all;
+	} rows[] = {
+		{ "one \033[0;3", "one " },
+		{ "one \033[0;32mgreen\033", "one \033[0;32mgreen" },
+		{ "one \033[0;32mgreen\033[0m \357\277\275", "one \033[0;32mgreen\033[0m " },
+		{ "one \033[0;32mgreen\033[0m grü", "one \033[0;32mgreen\033[0m grü" },
+		/* It began anew: the line before is over. */
+		{ "reborn\n", "one \033[0;32mgreen\033[0m grü\nreborn\n" },
+	};
+	_buf_ text = BUF_INIT;
+	uint64_t end = 0;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web", "ACTIVE", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		fake.console = rows[i].window;
+		check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
+		check_str(buf_str(&text), rows[i].all);
+		check_int(end, text.len);
+	}
+}
+
+static void a_full_window_begins_with_its_first_whole_line(void)
+{
+	static char text[70000];
+
+	memset(text, 'x', sizeof text);
+	memcpy(text, "2mOK\nnext", 9);
+	check_int(row_window_begin(text, sizeof text), 5);
+	check_int(row_window_begin(text, 1000), 0);
+	text[4] = 'x';
+	check_int(row_window_begin(text, sizeof text), 0);
+}
+
 static void rules_as_neutron_writes_them(void)
 {
 	static const struct {
@@ -286,6 +325,8 @@ int main(void)
 	run(windows_of_a_console);
 	run(a_window_that_moves_loses_nothing);
 	run(a_console_is_read_on);
+	run(what_a_window_cuts_comes_whole);
+	run(a_full_window_begins_with_its_first_whole_line);
 	run(rules_as_neutron_writes_them);
 	run(what_is_let_in_is_let_in_over_both);
 	run(an_inventory_names_all);

@@ -2,16 +2,21 @@
  * The console, whose service gives only its last 100 KiB or so: a window that moves as the server
  * writes. Offsets are counted by us, for the life of a session, by finding the end of the last
  * window in the new one.
+ *
+ * A window is cut anywhere, in the middle of an escape sequence or a character: what has only begun at
+ * its end is left to the next window, what began before it is left out.
  */
 #include "alloc.h"
 #include "arena.h"
+#include "console_text.h"
 #include "error.h"
 #include "nova.h"
 #include "row_parts.h"
 
 #include <string.h>
 
-#define ANCHOR 512 /* so many bytes of console do not come twice, in practice */
+#define ANCHOR	  512	     /* so many bytes of console do not come twice, in practice */
+#define CUT_BYTES (64 * KIB) /* a window of that size has more before it: no service keeps less */
 
 size_t row_window_new(const char *old, size_t old_len, const char *text, size_t len)
 {
@@ -32,22 +37,41 @@ size_t row_window_new(const char *old, size_t old_len, const char *text, size_t 
 	return found ? (size_t)(found - text) + anchor : 0;
 }
 
+size_t row_window_begin(const char *text, size_t len)
+{
+	const char *nl = len >= CUT_BYTES ? memchr(text, '\n', len) : NULL;
+
+	return nl ? (size_t)(nl + 1 - text) : 0;
+}
+
+static void begin_console(struct row *r, const char *id)
+{
+	free(r->console.id);
+	r->console.id = xstrdup(id);
+	buf_reset(&r->console.text);
+	r->console.end = 0;
+}
+
 /* Takes a new window; all that is new in it is appended to ret. */
 static void take(struct row *r, const char *id, const char *text, uint64_t offset, struct buf *ret)
 {
-	size_t len = strlen(text), from;
+	size_t len = console_whole(text, strlen(text)), from, old;
+	struct buf *seen = &r->console.text;
 
-	if (!r->console.id || strcmp(r->console.id, id) != 0 || offset == 0) {
-		free(r->console.id);
-		r->console.id = xstrdup(id);
-		buf_reset(&r->console.text);
-		r->console.end = 0;
+	if (!r->console.id || strcmp(r->console.id, id) != 0 || offset == 0)
+		begin_console(r, id);
+	old = ret->len;
+	from = row_window_new(buf_str(seen), seen->len, text, len);
+	if (from == 0) {
+		/* Nothing goes on where the last window ended: its last line will not be finished. */
+		if (seen->len && len && seen->data[seen->len - 1] != '\n')
+			buf_addc(ret, '\n');
+		from = row_window_begin(text, len);
 	}
-	from = row_window_new(buf_str(&r->console.text), r->console.text.len, text, len);
 	buf_add(ret, text + from, len - from);
-	r->console.end += len - from;
-	buf_reset(&r->console.text);
-	buf_add(&r->console.text, text, len);
+	r->console.end += ret->len - old;
+	buf_reset(seen);
+	buf_add(seen, text, len);
 }
 
 int row_console(const struct cloud *c, const char *name, uint64_t offset, struct buf *ret,

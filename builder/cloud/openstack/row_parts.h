@@ -38,5 +38,7 @@ const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);
 /* Where in the new window of a console that begins which the old one did not have. */
 size_t row_window_new(const char *old, size_t old_len, const char *text, size_t len);
+/* Where the first whole line of a window begins: one that has been cut begins anywhere. */
+size_t row_window_begin(const char *text, size_t len);
 /* "kbuild-NAME": of its key pair, security group and volume. */
 const char *row_tag(struct arena *a, const char *name);
