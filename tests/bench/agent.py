@@ -74,8 +74,9 @@ def peak(argv, env, runs):
     return best
 
 
-def serve(where, pipe):
+def serve(where, pipe, other_end):
     """The servers, in a process of their own: what they cost is not what a client costs."""
+    other_end.close()  # else its end is never seen here
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # what they leave behind is theirs
     lab = gitserver.Lab(where)
     lab.commit({f"file{i}": f"{i}\n" * 50 for i in range(50)})
@@ -116,7 +117,7 @@ def main():
     build, runs = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 15
     where = tempfile.mkdtemp(prefix="kbuild-bench-")
     ours, theirs = multiprocessing.Pipe()
-    servers = multiprocessing.Process(target=serve, args=(where, theirs))
+    servers = multiprocessing.Process(target=serve, args=(where, theirs, ours))
     servers.start()
     theirs.close()
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans' time counts too
