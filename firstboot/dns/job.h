@@ -65,5 +65,8 @@ void dns_check_delegation(struct dns_job *j);
 int dns_publish(struct dns_job *j, struct error *e);
 
 /* Waits before the n-th repetition of a question (from 1): 1 s, then longer, 15 s at most. */
+/* Everything up to the first question to the provider; dns_end() also after a failure. */
+int dns_begin(struct dns_job *j, struct error *e);
+void dns_end(struct dns_job *j);
 int dns_pause(const struct dns_job *j, unsigned n, struct error *e);
 void dns_note(const struct dns_job *j, const char *fmt, ...) _printf_(2, 3);

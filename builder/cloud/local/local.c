@@ -2,11 +2,10 @@
  * Servers on this machine, as QEMU processes that outlive kbuild. The table is at the end; making
  * one is in local_launch.c.
  */
-#include "alloc.h"
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
-#include "fd.h"
+#include "local_console.h"
 #include "local_launch.h"
 #include "local_plan.h"
 #include "local_qemu.h"
@@ -17,59 +16,8 @@
 #include "provider.h"
 #include "readiness.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define CONSOLE	    "console.log"
-#define CONSOLE_MAX (4 * MIB) /* a portion; also how far back a status is looked for */
-
-/* Up to CONSOLE_MAX bytes from *offset on, which moves behind them. */
-static int read_console(const struct local_dir *d, uint64_t *offset, struct buf *ret)
-{
-	_close_ int fd = openat(d->fd, CONSOLE, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	n = pread(fd, buf_reserve(ret, CONSOLE_MAX), CONSOLE_MAX, (off_t)*offset);
-	if (n < 0)
-		return -errno;
-	ret->len += (size_t)n;
-	ret->data[ret->len] = '\0';
-	*offset += (uint64_t)n;
-	return 0;
-}
-
-static uint64_t console_size(const struct local_dir *d)
-{
-	struct stat st;
-
-	return fstatat(d->fd, CONSOLE, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
-}
-
-/* What the server said since offset. */
-static void watch_console(const struct local_dir *d, uint64_t offset, struct readiness_watch *w)
-{
-	uint64_t size = console_size(d);
-	_buf_ text = BUF_INIT;
-
-	if (size > CONSOLE_MAX && offset < size - CONSOLE_MAX)
-		offset = size - CONSOLE_MAX;
-	if (read_console(d, &offset, &text) == 0)
-		readiness_feed(w, buf_str(&text), text.len);
-}
-
-bool local_has_answered(const struct local_dir *d)
-{
-	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
-
-	watch_console(d, 0, &w);
-	return readiness_answered(&w);
-}
 
 static enum server_state state_of(
 	const struct local_dir *d, const struct local_record *rec, const struct readiness_watch *w)
@@ -131,7 +79,7 @@ static void describe(const struct local_dir *d, const char *name, struct arena *
 	s->forwards = rec.forwards;
 	s->n_forwards = rec.n_forwards;
 	s->console_offset = rec.console_offset;
-	watch_console(d, rec.console_offset, &w);
+	local_console_watch(d, rec.console_offset, &w);
 	s->status = w.status ? arena_strdup(a, w.status) : NULL;
 	s->state = state_of(d, &rec, &w);
 	if (s->state == SERVER_BOOTING || s->state == SERVER_RUNNING)
@@ -245,7 +193,7 @@ static int start(const struct cloud *c, const char *name, struct error *e)
 		r = need_memory(rec.memory, e);
 	if (r < 0)
 		return error_prefix(e, "starting '%s'", name);
-	rec.console_offset = console_size(&d);
+	rec.console_offset = local_console_size(&d);
 	r = local_record_write(&d, &rec, e);
 	return r < 0 ? r : qemu_start(&d, name, &rec, e);
 }
@@ -309,8 +257,8 @@ static int console(const struct cloud *c, const char *name, uint64_t offset, str
 	if (r != 0)
 		return r;
 	*ret_offset = offset;
-	r = read_console(&d, ret_offset, ret);
-	return r < 0 ? error_errno(e, r, "reading '%s/" CONSOLE "'", d.path) : 0;
+	r = local_console_read(&d, ret_offset, ret);
+	return r < 0 ? error_errno(e, r, "reading '%s/" LOCAL_CONSOLE "'", d.path) : 0;
 }
 
 const struct provider provider_local = {

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "fd.h"
 #include "kvm_probe.h"
+#include "local_console.h"
 #include "local_qemu.h"
 #include "local_state.h"
 #include "local_volume.h"
@@ -105,7 +106,7 @@ static int check_existing(
 			"there is a server '%s' already, and its record cannot be read (%s): "
 			"'kbuild destroy %s' removes it",
 			name, why.msg, name);
-	if (old.phase == PHASE_BOOTING && !local_has_answered(d)) {
+	if (old.phase == PHASE_BOOTING && !local_console_answered(d)) {
 		bool serves = qemu_serves(d);
 
 		if (serves && strcmp(old.intent, intent) == 0)
@@ -301,7 +302,7 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 	if (r == 0) {
 		/* One that is not finished may be ours to continue, ports and all. */
 		if (local_record_read(&d, a, &rec, &later) < 0 || rec.phase == PHASE_CREATING ||
-			(rec.phase == PHASE_BOOTING && !local_has_answered(&d)))
+			(rec.phase == PHASE_BOOTING && !local_console_answered(&d)))
 			return 0;
 		return name_taken(&d, q->name, e);
 	}

@@ -27,9 +27,6 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 int local_launch(
 	const struct cloud *c, const struct launch_request *q, struct arena *a, struct error *e);
 
-/* True when the console holds an answer: then the server is in use, whatever its phase says. */
-bool local_has_answered(const struct local_dir *d);
-
 /* The disks, the key and the config drive; fills in rec.identity when the key is the server's own. */
 int launch_make_files(struct launch *l, const struct local_dir *d, struct error *e);
 bool launch_has_keys(const struct launch_request *q);
