@@ -321,6 +321,18 @@ class Proof:
         self.tap.note(f"fetched after {seen or 0:.0f} s, live after {took or 0:.0f} s; {result['n']} requests")
         self.tap.equal(result["failed"], [], f"without a failed request of {result['n']}")
         self.tap.equal(result["seen"], {"1", "2"}, "all of them answered by one version or the other")
+        self.back_by_hand()
+
+    def back_by_hand(self):
+        t = self.tap
+        (code, said), result = self.under_load(lambda: self.agent("gitops", "rollback"))
+        t.note(f"gitops rollback: {said}")
+        t.equal((code, self.get(), result["failed"]), (0, "1", []),
+                f"a rollback by hand: the version before answers, and so were all of {result['n']} requests")
+        self.run_unit("kbuild-gitops.service")
+        t.equal(self.get(), "1", "the timer leaves it so")
+        t.note("gitops history: " + self.agent("gitops", "history")[1])
+        t.check(self.deploy("3"), "until a new commit goes live", self.journal("kbuild-gitops.service"))
 
     BAD = [
         ("a crash loop", {"broken": "crash"}, "rolled-back"),
