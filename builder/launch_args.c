@@ -10,6 +10,7 @@
 #include "schema.h"
 #include "verb.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -99,6 +100,44 @@ static int read_forwards(
 	return 0;
 }
 
+/* Of the network's addresses QEMU takes the first ones for itself: a smaller one has no room. */
+static bool is_address(const char *text, struct arena *a)
+{
+	const char *slash = strchr(text, '/');
+	struct in_addr ignored;
+	uint64_t bits = 0;
+
+	return slash &&
+	       inet_pton(AF_INET, arena_strndup(a, text, (size_t)(slash - text)), &ignored) == 1 &&
+	       strlen(slash + 1) <= 2 && parse_size(slash + 1, &bits) && bits >= 8 && bits <= 28;
+}
+
+static bool is_mac(const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n]; n++) {
+		if (n % 3 == 2 ? text[n] != ':' : !strchr("0123456789abcdef", text[n]))
+			return false;
+	}
+	return n == strlen("00:00:00:00:00:00");
+}
+
+static int read_network(
+	const struct verb_args *a, struct arena *arena, struct launch_request *q, struct error *e)
+{
+	q->address = verb_opt(a, "address");
+	q->mac = verb_opt(a, "mac");
+	if (q->address && !is_address(q->address, arena))
+		return error_set(e, ERR_USAGE,
+			"--address '%s' must be an IPv4 address with 8 to 28 bits of network, as in 192.0.2.7/24",
+			q->address);
+	if (q->mac && !is_mac(q->mac))
+		return error_set(
+			e, ERR_USAGE, "--mac '%s' must be as in 52:54:00:12:34:56", q->mac);
+	return read_forwards(a, arena, q, e);
+}
+
 static const char *absolute(const char *path, struct arena *a)
 {
 	char full[PATH_MAX];
@@ -180,6 +219,7 @@ static int read_image(
 	int r;
 
 	q->disk = verb_opt(a, "image");
+	q->config_drive = verb_opt(a, "config-drive");
 	if (verb_arg(a, 0) && q->disk)
 		return error_set(e, ERR_USAGE, "give a definition or --image, not both");
 	if (!verb_arg(a, 0) && !q->disk)
@@ -190,6 +230,9 @@ static int read_image(
 	if (file && !q->disk)
 		return error_set(
 			e, ERR_USAGE, "--user-data goes with --image; a definition has its own");
+	if (q->config_drive && (!q->disk || file || verb_opt(a, "ssh-key")))
+		return error_set(e, ERR_USAGE,
+			"--config-drive goes with --image, and has the user-data and ssh keys in it");
 	if (q->disk && verb_opt(a, "secrets"))
 		return error_set(e, ERR_USAGE,
 			"--secrets goes with a definition, which says what it asks for");
@@ -221,13 +264,14 @@ static int read_request(
 	if (r == 0)
 		r = read_machine(a, q, e);
 	if (r == 0)
-		r = read_forwards(a, arena, q, e);
+		r = read_network(a, arena, q, e);
 	return r < 0 ? r : read_keys(a, arena, q, e);
 }
 
 int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct error *e)
 {
-	static const char *const local[] = { "forward", "memory", "cpus", "accel", NULL };
+	static const char *const local[] = { "forward", "memory", "cpus", "accel", "address", "mac",
+		"config-drive", NULL };
 	static const char *const others[] = { "flavor", "network", NULL };
 	bool is_cloud = cloud->provider->upload;
 	const char *const *unfit = is_cloud ? local : others;

@@ -28,6 +28,8 @@ int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct
 			"local: port H of this machine to port G of it; [ADDRESS:]H:G[/udp]; repeat", \
 			0 },                                                                          \
 		{ "memory", "SIZE", "local: 2G", 0 }, { "cpus", "N", "local: 2", 0 },                 \
+		{ "address", "A/BITS", "local: its own, and its network (10.0.2.15/24)", 0 },         \
+		{ "mac", "MAC", "local: of its network card (default: one is drawn)", 0 },            \
 		{ "disk", "SIZE", "of the root disk (default: as the image, or the flavor)", 0 },     \
 		{ "volume", "SIZE", "also a data volume", 0 },                                        \
 		{ "secrets", "FILE",                                                                  \
@@ -38,6 +40,7 @@ int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct
 		{ "user", "NAME", "whom 'kbuild ssh' logs in as", 0 },                                \
 		{ "accel", "HOW", "local: auto, kvm or tcg", 0 },                                     \
 		{ "image", "DISK", "a disk file instead of a definition", 0 },                        \
+		{ "config-drive", "FILE", "with --image: one that is made already", 0 },              \
 	{                                                                                             \
 		"user-data", "FILE", "with --image: its user-data", 0                                 \
 	}

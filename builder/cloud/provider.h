@@ -46,6 +46,11 @@ struct launch_request {
 	const struct port_forward *forwards;
 	size_t n_forwards;
 
+	/* Of local servers; for who plays a cloud with them. */
+	const char *address;	  /* "203.0.113.7/24"; NULL: QEMU's choice */
+	const char *mac;	  /* NULL: one is drawn */
+	const char *config_drive; /* a file; NULL: one is made of user_data and ssh_keys */
+
 	/* Of clouds; local has no use for them. */
 	const char *distribution, *release, *architecture; /* of the image; or NULL */
 	const char *region;				   /* NULL: the cloud's */

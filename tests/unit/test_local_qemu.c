@@ -67,7 +67,8 @@ static void the_command_line_says_what_the_record_says(void)
 			"read-only=off,discard=unmap,file.discard=unmap" },
 		{ "-device", 1, "virtio-blk-pci,drive=root,serial=kbuild-root,bootindex=1" },
 		{ "-device", 2, "virtio-blk-pci,drive=config-2,serial=kbuild-config-2" },
-		{ "-device", 4, NULL },
+		{ "-device", 3, "virtio-scsi-pci,id=plug" },
+		{ "-device", 5, NULL },
 	};
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct local_record r = record();
@@ -90,6 +91,17 @@ static void a_volume_comes_between_root_and_config_drive(void)
 	argv = qemu_argv("web", &r, "/p", 7, a);
 	check_str(value(argv, "-device", 2), "virtio-blk-pci,drive=volume,serial=kbuild-volume");
 	check_str(value(argv, "-accel", 0), "kvm");
+}
+
+static void a_server_can_have_an_address_of_its_own(void)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct local_record r = record();
+
+	r.address = "192.0.2.7/24";
+	r.n_forwards = 0;
+	check_str(value(qemu_argv("web", &r, "/p", 7, a), "-netdev", 0),
+		"user,id=net0,hostfwd=tcp:127.0.0.1:2222-:22,net=192.0.2.7/24,dhcpstart=192.0.2.7");
 }
 
 static void the_cpu_depends_on_accelerator_and_version(void)
@@ -178,6 +190,7 @@ int main(void)
 {
 	run(the_command_line_says_what_the_record_says);
 	run(a_volume_comes_between_root_and_config_drive);
+	run(a_server_can_have_an_address_of_its_own);
 	run(the_cpu_depends_on_accelerator_and_version);
 	run(versions_are_read);
 	run(available_memory_is_read);

@@ -76,6 +76,14 @@ static int make_disks(struct launch *l, const struct local_dir *d, struct error 
 	return r < 0 || !l->q->volume_size ? r : make_volume(l, d, e);
 }
 
+static int copy_config(const struct launch *l, int to, struct error *e)
+{
+	_close_ int from = open(l->q->config_drive, O_RDONLY | O_CLOEXEC);
+	int r = from < 0 ? -errno : fd_copy(from, to);
+
+	return r < 0 ? error_errno(e, r, "copying the config drive '%s'", l->q->config_drive) : 0;
+}
+
 static int make_config(struct launch *l, const struct local_dir *d, struct error *e)
 {
 	const char *own[2] = { NULL, NULL };
@@ -94,6 +102,8 @@ static int make_config(struct launch *l, const struct local_dir *d, struct error
 
 	if (fd < 0)
 		return error_errno(e, errno, "writing '%s/config.iso'", d->path);
+	if (l->q->config_drive)
+		return copy_config(l, fd, e);
 	if (!launch_has_keys(l->q)) {
 		r = ssh_key_make(
 			d->path, arena_printf(l->a, "kbuild-%s", l->q->name), l->a, &own[0], e);

@@ -43,6 +43,8 @@ static const char *intent_of(const struct launch_request *q, const struct stat *
 		       : q->user_data	   ? q->user_data
 					   : "");
 	sha256_adds(h, q->accel ? q->accel : "");
+	sha256_adds(h, q->address ? q->address : "");
+	sha256_adds(h, q->config_drive ? q->config_drive : "");
 	sha256_add(h, numbers, sizeof numbers);
 	for (size_t i = 0; launch_has_keys(q) && q->ssh_keys[i]; i++)
 		sha256_adds(h, q->ssh_keys[i]);
@@ -168,7 +170,8 @@ static int random_ids(struct launch *l, struct error *e)
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
 	/* QEMU's own prefix, locally administered. */
-	l->rec.mac = arena_printf(l->a, "52:54:00:%02x:%02x:%02x", m[0], m[1], m[2]);
+	l->rec.mac = l->q->mac ? l->q->mac
+			       : arena_printf(l->a, "52:54:00:%02x:%02x:%02x", m[0], m[1], m[2]);
 	return 0;
 }
 
@@ -216,7 +219,7 @@ static int need_programs(const struct launch_request *q, struct error *e)
 
 	if (r == 0)
 		r = need_program(QEMU_IMG, "qemu-utils", e);
-	if (r == 0 && !launch_has_keys(q))
+	if (r == 0 && !launch_has_keys(q) && !q->config_drive)
 		r = need_program("ssh-keygen", "openssh-client", e);
 	return r;
 }
@@ -261,6 +264,7 @@ static void fill_record(struct launch *l, const char *intent)
 	l->rec.definition = q->definition;
 	l->rec.image = q->image_digest;
 	l->rec.user = q->user;
+	l->rec.address = q->address;
 	l->rec.identity = q->identity;
 	l->rec.created = time(NULL);
 	l->rec.memory = q->memory;

@@ -101,6 +101,10 @@ static const char *netdev(struct argv *v, const struct local_record *r)
 	const char *s = arena_printf(
 		v->a, "user,id=net0,hostfwd=tcp:127.0.0.1:%u-:22", (unsigned)r->ssh_port);
 
+	/* The first address that QEMU's DHCP gives is also where forwarded ports lead. */
+	if (r->address)
+		s = arena_printf(v->a, "%s,net=%s,dhcpstart=%.*s", s, r->address,
+			(int)strcspn(r->address, "/"), r->address);
 	for (size_t i = 0; i < r->n_forwards; i++) {
 		const struct port_forward *f = &r->forwards[i];
 
@@ -134,6 +138,8 @@ const char **qemu_argv(const char *name, const struct local_record *r, const cha
 	if (r->volume_size)
 		add_disk(&v, "volume", "raw", "volume.raw", "");
 	add_disk(&v, "config-2", "raw", "config.iso", "");
+	/* Empty: where disks can be plugged in while it runs, which PCI's root does not take. */
+	add2(&v, "-device", "virtio-scsi-pci,id=plug");
 	add2(&v, "-netdev", netdev(&v, r));
 	add2(&v, "-device", arena_printf(a, "virtio-net-pci,netdev=net0,romfile=,mac=%s", r->mac));
 	add2(&v, "-chardev", "file,id=console,path=console.log,append=on");

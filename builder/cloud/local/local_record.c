@@ -42,6 +42,7 @@ static const struct field fields[] = {
 	{ "identity", field_string, offsetof(struct raw, r.identity) },
 	{ "uuid", field_string, offsetof(struct raw, r.uuid), FIELD_REQUIRED },
 	{ "mac", field_string, offsetof(struct raw, r.mac), FIELD_REQUIRED },
+	{ "address", field_string, offsetof(struct raw, r.address) },
 	{ "accel", field_string, offsetof(struct raw, r.accel), FIELD_REQUIRED },
 	{ "cpu", field_string, offsetof(struct raw, r.cpu), FIELD_REQUIRED },
 	{ "created", field_int, offsetof(struct raw, r.created), FIELD_REQUIRED },
@@ -139,6 +140,7 @@ void local_record_format(const struct local_record *r, struct buf *out)
 	add_string(out, "identity", r->identity);
 	add_string(out, "uuid", r->uuid);
 	add_string(out, "mac", r->mac);
+	add_string(out, "address", r->address);
 	add_string(out, "accel", r->accel);
 	add_string(out, "cpu", r->cpu);
 	buf_printf(out,

@@ -32,7 +32,8 @@ enum local_phase {
 struct local_record {
 	const char *definition, *image, *user, *identity; /* as in struct server; may be NULL */
 	const char *uuid, *mac, *accel, *cpu;
-	const char *intent; /* digest of the request: equal requests continue one another */
+	const char *address; /* "A/BITS", or NULL: QEMU's choice */
+	const char *intent;  /* digest of the request: equal requests continue one another */
 	enum local_phase phase;
 	int64_t created;
 	uint64_t memory, volume_size, console_offset;
