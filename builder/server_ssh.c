@@ -16,8 +16,8 @@
 #include <fcntl.h>
 
 #define CONSOLE_MAX (64 * MIB) /* more of a console is not searched for keys */
-#define CONNECT_S   10
-#define RUN_MAX	    (4 * MIB) /* of what a command may say to us */
+#define CONNECT_S   20	       /* a server that is emulated and busy takes 10 for its first word */
+#define RUN_MAX	    (4 * MIB)  /* of what a command may say to us */
 
 /* All of the console; keys are printed at first boot only. */
 static int read_console(

@@ -1,7 +1,6 @@
 /* A server for people, and for --json. */
 #include "arena.h"
 #include "buf.h"
-#include "console_text.h"
 #include "ctx.h"
 #include "error.h"
 #include "json.h"
@@ -57,7 +56,7 @@ void age_text(int64_t seconds, struct buf *out)
 }
 
 /* "  address   203.0.113.7" */
-static void row(struct buf *out, const char *what, const char *value)
+void server_row(struct buf *out, const char *what, const char *value)
 {
 	if (value && *value)
 		buf_printf(out, "  %-10s%s\n", what, value);
@@ -76,96 +75,27 @@ static void describe_ports(const struct server *s, struct buf *out)
 static void describe_machine(const struct server *s, struct arena *a, struct buf *out)
 {
 	if (s->region)
-		row(out, "place",
+		server_row(out, "place",
 			arena_printf(a, "%s%s%s", s->region, s->flavor ? ", flavor " : "",
 				s->flavor ? s->flavor : ""));
 	if (s->memory)
-		row(out, "machine",
+		server_row(out, "machine",
 			arena_printf(a, "%" PRIu64 " MiB, %u CPUs%s%s", s->memory / MIB, s->cpus,
 				s->accel ? ", " : "",
 				!s->accel		       ? ""
 				: strcmp(s->accel, "kvm") == 0 ? "hardware virtualisation (KVM)"
 							       : "emulated (no KVM here: slow)"));
 	if (s->volume_size)
-		row(out, "volume", arena_printf(a, "%" PRIu64 " MiB", s->volume_size / MIB));
+		server_row(out, "volume", arena_printf(a, "%" PRIu64 " MiB", s->volume_size / MIB));
 	if (s->address && s->accel)
-		row(out, "address",
+		server_row(out, "address",
 			arena_printf(a, "%s, port %u for ssh", s->address, s->ssh_port));
 	else
-		row(out, "address",
+		server_row(out, "address",
 			arena_printf(a, "%s%s%s", s->v4 ? s->v4 : "", s->v4 && s->v6 ? ", " : "",
 				s->v6 ? s->v6 : ""));
-	row(out, "cost", s->cost ? arena_printf(a, "%s a month, before tax", s->cost) : NULL);
-}
-
-static const char *member(const struct node *doc, const char *path, struct arena *a)
-{
-	const char *value = node_str(node_path(doc, path));
-	_buf_ clean = BUF_INIT;
-
-	if (!value)
-		return NULL;
-	console_clean(value, MIN(strlen(value), 200), &clean);
-	return arena_strdup(a, buf_str(&clean));
-}
-
-/* The step of first boot that made the records. */
-static const char *dns_text(const struct node *doc, struct arena *a)
-{
-	const struct node *steps = node_path(doc, "first_boot.steps");
-
-	for (size_t i = 0; steps && steps->kind == NODE_LIST && i < steps->n; i++) {
-		const char *step = node_str(node_get(steps->items[i], "step"));
-		const char *note = member(steps->items[i], "note", a);
-
-		if (!step || strcmp(step, "dns") != 0)
-			continue;
-		return arena_printf(a, "%s%s%s", member(steps->items[i], "state", a),
-			note && *note ? ": " : "", note && *note ? note : "");
-	}
-	return NULL;
-}
-
-static void describe_backup(const struct node *doc, struct arena *a, struct buf *out)
-{
-	const char *last = member(doc, "backup.last_good", a);
-	_buf_ age = BUF_INIT;
-	int64_t at = 0;
-
-	if (!last)
-		return;
-	if (node_is_int(node_path(doc, "backup.at"), &at) && at > 0)
-		age_text((int64_t)time(NULL) - at, &age);
-	row(out, "backup",
-		arena_printf(a, "%s%s%s%s", last, age.len ? ", " : "", buf_str(&age),
-			age.len ? " ago" : ""));
-}
-
-/* What its agent says. */
-static void describe_agent(const struct server *s, struct arena *a, struct buf *out)
-{
-	struct error ignored = {};
-	struct node *doc;
-	const char *sha;
-	int64_t drift = 0;
-
-	if (!s->agent ||
-		json_parse(&doc, a, "the agent's status", s->agent, strlen(s->agent), &ignored) < 0)
-		return;
-	sha = member(doc, "app.good.sha", a);
-	row(out, "agent", member(doc, "state", a));
-	if (sha || member(doc, "app.state", a))
-		row(out, "revision",
-			arena_printf(a, "%.12s%s%s", sha ? sha : "none yet",
-				member(doc, "app.state", a) ? ", " : "",
-				member(doc, "app.state", a) ? member(doc, "app.state", a) : ""));
-	describe_backup(doc, a, out);
-	row(out, "dns", dns_text(doc, a));
-	if (node_is_int(node_path(doc, "drift.count"), &drift))
-		row(out, "drift",
-			drift ? arena_printf(
-					a, "%" PRId64 " packages are not those of the image", drift)
-			      : "none");
+	server_row(
+		out, "cost", s->cost ? arena_printf(a, "%s a month, before tax", s->cost) : NULL);
 }
 
 static void describe_verbs(const struct cloud *c, const struct server *s, struct buf *out)
@@ -191,18 +121,20 @@ void server_describe(const struct cloud *cloud, const struct server *s, struct b
 		buf_printf(out, " (%s)", s->note);
 	buf_addc(out, '\n');
 	server_status_text(s, &status);
-	row(out, "status", buf_str(&status));
+	server_row(out, "status", buf_str(&status));
 	if (s->definition || s->image)
-		row(out, "image",
+		server_row(out, "image",
 			arena_printf(a, "%s%s%.12s", s->definition ? s->definition : "",
 				s->definition && s->image ? " " : "", s->image ? s->image : ""));
 	if (s->created) {
 		age_text((int64_t)time(NULL) - s->created, &age);
-		row(out, "age", buf_str(&age));
+		server_row(out, "age", buf_str(&age));
 	}
 	describe_machine(s, a, out);
 	describe_ports(s, out);
-	describe_agent(s, a, out);
+	server_agent_text(s->agent, (int64_t)time(NULL), out);
+	if (!s->agent && s->unasked)
+		server_row(out, "agent", arena_printf(a, "not asked: %s", s->unasked));
 	describe_verbs(cloud, s, out);
 }
 

@@ -61,6 +61,10 @@ int servers_gone(const char *name, struct error *e);
 /* The lines that "launch" and "status" print for people. */
 void server_describe(const struct cloud *cloud, const struct server *s, struct buf *out);
 
+/* A row of that, when there is a value; and what the agent says of itself (server.agent, or NULL) as rows. */
+void server_row(struct buf *out, const char *what, const char *value);
+void server_agent_text(const char *agent, int64_t now, struct buf *out);
+
 /* The last word of the server on itself: "ready", "degraded: …"; appended. Nothing when it has none. */
 void server_status_text(const struct server *s, struct buf *out);
 
@@ -81,8 +85,8 @@ int server_run(const struct cloud *cloud, const struct server *s, const char *co
 	struct buf *out, int64_t timeout_ms, struct error *e);
 
 /*
- * Asks the server itself: s->agent, by ssh, bounded; else s->status from its console. What gives no answer is
- * left as it is.
+ * Asks the server itself: s->agent, by ssh, bounded, else s->unasked says why not; and s->status from its console
+ * then. What gives no answer is left as it is.
  */
 void server_ask(const struct cloud *cloud, struct server *s, struct arena *a);
 

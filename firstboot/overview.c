@@ -7,6 +7,7 @@
 #include "broker.h"
 #include "buf.h"
 #include "config.h"
+#include "dns.h"
 #include "dpkgdb.h"
 #include "error.h"
 #include "fd.h"
@@ -194,6 +195,7 @@ void overview_json(struct agent *a, struct buf *out)
 	add_node(&doc, "first_boot", boot);
 	add_app(a, &doc);
 	add_backup(a, &doc);
+	add_node(&doc, "dns", read_state(a, DNS_STATE, arena));
 	add_node(&doc, "health", health);
 	add_timers(a, &doc);
 	add_versions(a, &doc);

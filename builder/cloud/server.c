@@ -88,6 +88,8 @@ void server_json(const struct server *s, struct buf *out)
 		buf_printf(out, ",\"status\":%s", s->status);
 	if (s->agent)
 		buf_printf(out, ",\"agent\":%s", s->agent);
+	else
+		add_string(out, "unasked", s->unasked);
 	buf_addc(out, '}');
 }
 

@@ -51,6 +51,7 @@ struct server {
 
 	const char *
 		agent; /* what its agent says of itself (one JSON object); NULL: not asked, or no answer */
+	const char *unasked; /* why there is no answer; NULL: there is one, or nobody has asked */
 };
 
 /* "running"; for people and for --json alike. */

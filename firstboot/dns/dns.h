@@ -20,6 +20,8 @@ struct arena;
 struct buf;
 struct error;
 
+#define DNS_STATE "dns.json" /* below the state: zone, pending, records */
+
 struct dns_options {
 	const char *
 		credentials; /* NULL: $CREDENTIALS_DIRECTORY/dns, else /etc/kbuild/credentials/dns.json */

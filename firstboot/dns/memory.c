@@ -12,8 +12,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define FILE_NAME "dns.json"
-
 /* False when it is no record of ours. */
 static bool read_record(const struct node *n, struct dns_record *r)
 {
@@ -29,7 +27,7 @@ int dns_memory_read(struct dns_job *j, struct error *e)
 	const struct node *doc = NULL, *records;
 	struct dns_record record = { 0 };
 	const char *zone;
-	int r = state_read(j->agent, FILE_NAME, j->arena, &doc, e);
+	int r = state_read(j->agent, DNS_STATE, j->arena, &doc, e);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -82,5 +80,5 @@ int dns_memory_write(const struct dns_job *j, struct error *e)
 	ipc_add(&m, "records", buf_str(&part));
 	ipc_end(&m);
 	buf_addc(&m, '\n');
-	return state_write(j->agent, FILE_NAME, &m, e);
+	return state_write(j->agent, DNS_STATE, &m, e);
 }
