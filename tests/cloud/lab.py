@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -16,11 +17,44 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 from double import nameserver  # noqa: E402
 
 V4, V6 = "192.0.2.10", "2001:db8::10"
+OUTER = "KBUILD_TEST_OUTER"
+CLONE_NEWNET = 0x40000000
 
 
 def die_with_parent():
     """In a child: what a test left running ends with it, however it ended."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def apart():
+    """
+    Runs this program again, in namespaces of network, mounts and processes: what it starts ends with it, QEMUs that
+    detach themselves, too. Its exit status; None: this is it.
+    """
+    if OUTER in os.environ:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return None
+    outer = os.open("/proc/self/ns/net", os.O_RDONLY)
+    return subprocess.run(["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child",
+                           "--mount-proc", sys.executable, *sys.argv], env=dict(os.environ, **{OUTER: str(outer)}),
+                          pass_fds=[outer], check=False, preexec_fn=die_with_parent).returncode
+
+
+@contextmanager
+def outer_network():
+    """For this thread of a program that is apart(), and what it starts meanwhile: the network there was."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def go(fd):
+        if libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+    mine = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    go(int(os.environ[OUTER]))
+    try:
+        yield
+    finally:
+        go(mine)
+        os.close(mine)
 
 
 class Double:

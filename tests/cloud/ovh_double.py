@@ -5,7 +5,7 @@ the name servers of its zones, and the OpenStack services of its regions. Python
 only; loopback only; everything is forgotten at its end.
 
     ovh_double.py [--zone example.com] [--region NAME[=inactive]]… [--port N] [--dns-port N] [--listen ADDRESS]
-                  [--tls CERT KEY] [--url URL] [--by-name] [--store DIRECTORY [--qemu]]
+                  [--tls CERT KEY] [--url URL] [--by-name] [--store DIRECTORY [--servers KBUILD]]
 
 Prints one line of JSON when it is ready: url, dns (address:port), control, auth_url, project, and the keys
 that are valid. What tests can turn is told in double/control.py and control_cloud.py; `match` of faults sees
@@ -15,7 +15,7 @@ that are valid. What tests can turn is told in double/control.py and control_clo
     double/server.py     HTTP; request.py; faults.py; limits.py     double/world.py  all that it knows
     double/routes.py     OVH's table of calls; auth.py, zone.py, native/ add theirs
     double/openstack/    the services: gate.py lets in, router.py has the table
-    double/cloud/        what there is, whichever API speaks of it; servers are paper.py or qemu.py
+    double/cloud/        what there is, whichever API speaks of it; servers are paper.py or local.py
     double/nameserver.py DNS over UDP and TCP
 """
 import argparse
@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from double import nameserver, world  # noqa: E402
-from double.cloud import qemu  # noqa: E402
+from double.cloud import local  # noqa: E402
 from double.openstack import catalog  # noqa: E402
 from double.server import TOKEN_PATH, Server  # noqa: E402
 
@@ -46,8 +46,12 @@ def main():
     p.add_argument("--by-name", action="store_true", help="services have their own host names")
     p.add_argument("--region", action="append", default=[])
     p.add_argument("--store", type=Path, help="keep the bytes of images here")
-    p.add_argument("--qemu", action="store_true", help="servers are real: double/cloud/qemu.py says where this may run")
+    p.add_argument("--servers", metavar="KBUILD", type=Path,
+                   help="real ones, by its local cloud: double/cloud/local.py says where this may run")
     o = p.parse_args()
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
     w = world.World()
     active = [n for n in o.region if not n.endswith("=inactive")]
     inactive = [n.partition("=")[0] for n in o.region if n.endswith("=inactive")]
@@ -55,8 +59,8 @@ def main():
     w.store, w.by_name = o.store, o.by_name
     if o.store:
         o.store.mkdir(parents=True, exist_ok=True)
-    if o.qemu:
-        w.machines = qemu.Qemu(o.store.resolve())
+    if o.servers:
+        w.machines = local.Local(o.servers, o.store.resolve())
     tls = None
     if o.tls:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -74,7 +78,7 @@ def main():
         "auth_url": w.endpoint(catalog.AUTH) + "/v3", "project": world.PROJECT, "user": world.USER,
         "password": world.PASSWORD, "oidc_discovery": w.endpoint(catalog.ROLE_ADAPTER) + OIDC,
         "hosts": catalog.all_hosts(w)}), flush=True)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    end.wait()
     w.machines.close()
 
 
