@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 The whole story: an empty OVH project becomes a running server, by the commands a person would type, against
-the double of OVH, whose servers are real ones in QEMU.
+the double of OVH, whose servers are real ones: kbuild's own local servers.
 
     story.py KBUILD     build, upload, plan, launch, first boot, DNS, a commit goes live, a backup, destroy; prints TAP
 
@@ -9,7 +9,6 @@ Needs root; the build needs the network. Then all of it is in a network of its o
 over HTTPS on its loopback, and the server at its own public address, which its A record gives. Without KVM it takes
 more than an hour.
 """
-import ctypes
 import json
 import os
 import re
@@ -19,10 +18,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
-from lab import die_with_parent
+from lab import apart, die_with_parent, outer_network
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "agent"))
 import proof  # noqa: E402
@@ -32,8 +30,6 @@ from kbtest import Kbuild, Server, Tap, free_port, wait_for  # noqa: E402
 REGION, FLAVOR, NAME = "GRA11", "d2-4", "web"
 # The double's public network of that region. Its second address leads to the loopback of whoever runs QEMU.
 GATEWAY = "198.51.116.2"
-OUTER = "KBUILD_TEST_OUTER"
-CLONE_NEWNET = 0x40000000
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -51,6 +47,11 @@ proof.DEFINITION = other(other(proof.DEFINITION, r"%\(ntp\)s", f"ntp: {{servers:
 proof.SECRETS = other(other(proof.SECRETS, re.escape(world.GUEST_SEES), GATEWAY), r"  addresses: \[.*\]\n", "")
 
 
+def rows(text):
+    """"  address   203.0.113.7": by what stands first."""
+    return {line[2:12].strip(): line[12:] for line in (text or "").splitlines() if line.startswith("  ")}
+
+
 class World(world.World):
     """The proof's world; OVH's double has servers in it, and a store for images."""
 
@@ -63,7 +64,7 @@ class World(world.World):
         self.ovh_child = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("ovh_double.py"), "--zone", world.ZONE, "--tls", a.cert, a.key,
              "--port", str(self.ovh_port), "--url", f"https://ovh.{world.ZONE}:{self.ovh_port}",
-             "--store", self.where / "store", "--qemu"],
+             "--store", self.where / "store", "--servers", sys.argv[1]],
             stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         self.ovh = json.loads(self.ovh_child.stdout.readline())
 
@@ -82,25 +83,6 @@ class World(world.World):
 
 
 proof.World = World
-
-
-@contextmanager
-def outer_network():
-    """For this thread and what it starts meanwhile: the network there was."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def go(path):
-        with open(path, "rb") as ns:
-            if libc.setns(ns.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), f"setns {path}")
-    here = f"/proc/{os.getpid()}/task/{os.getpid()}/ns/net"
-    with open(here, "rb") as mine:
-        go(os.environ[OUTER])
-        try:
-            yield
-        finally:
-            if libc.setns(mine.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns back")
 
 
 class Story(proof.Proof):
@@ -159,22 +141,27 @@ class Story(proof.Proof):
 
     def launched(self):
         t, on = self.tap, self.on
-        self.verb("plan", self.definition, "--name", NAME, "--secrets", self.secrets_file(),
-                  what="plan says what a launch would make, and its price")
+        out = self.verb("plan", self.definition, "--name", NAME, "--secrets", self.secrets_file(),
+                        what="plan says what a launch would make, and its price")
+        self.cost = re.search(r"([\d.]+ EUR) a month in all, before tax", out or "").group(1)
         t.equal(self.cloud_counts(), [0, 0, 0], "and made nothing")
         self.verb("upload", self.definition, "--cloud", "ovh", "--region", REGION,
                   what="the image is uploaded", timeout=1800)
         self.verb("upload", self.definition, "--cloud", "ovh", "--region", REGION,
                   what="and not a second time", timeout=1800)
         self.verb("images", *on, what="images lists it")
+        started = time.monotonic()
         out = self.verb("launch", self.definition, "--name", NAME, "--secrets", self.secrets_file(),
                         "--timeout", "60m", what="the server is launched, and its agent says that it is ready",
                         timeout=4000)
         if out is None:
             t.note(self.kbuild.run("console", NAME, *on).stdout[-8000:])
             return False
-        listed = self.kbuild.json("list", *on) or [{}]
-        self.address = listed[0].get("address")
+        listed, = self.kbuild.json("list", *on) or [{}]
+        self.address, self.v6, self.image = (listed.get(key) for key in ("address", "ipv6", "image"))
+        t.check(time.monotonic() - started >= int(rows(out).get("took", "0 s").split()[0]) > 0,
+                "launch says what it took", out)
+        t.equal(rows(out).get("dns"), self.leads(), "and where its records lead")
         t.check(re.fullmatch(r"198\.51\.116\.\d+", self.address or ""), "list has its public address", listed)
         t.equal(self.cloud_counts(), [1, 1, 1], "the project has one image, one server, one volume")
         return True
@@ -189,15 +176,98 @@ class Story(proof.Proof):
         for name in (world.ZONE, f"api.{world.ZONE}"):
             t.equal(self.record(name), self.address, f"the name server gives the server's address for {name}")
         t.equal(wait_for(lambda: self.get() == "1", 120), True, "the application answers there, with version 1")
-        self.verb("dns", "show", NAME, *self.on, what="kbuild dns show")
-        t.equal(self.server.out("hostname"), NAME, "kbuild ssh leads to it")
-        self.verb("status", NAME, *self.on, what="kbuild status")
+
+    # What the everyday commands say of it, word by word: for people, and as JSON.
+
+    def leads(self):
+        return f"{world.ZONE} A {self.address}, api.{world.ZONE} A {self.address}"
+
+    def head(self):
+        return subprocess.run(["git", "-C", self.world.git.work, "rev-parse", "HEAD"], capture_output=True, text=True,
+                              check=True).stdout.strip()
+
+    def status_is(self, backup, when):
+        """backup: a pattern. A deployment that is at work is waited for."""
+        t, sha = self.tap, self.head()
+        want = {"image": f"proof {self.image[:12]}", "place": f"{REGION}, flavor {FLAVOR}",
+                "machine": "4000 MiB, 2 CPUs", "volume": "2048 MiB", "address": f"{self.address}, {self.v6}",
+                "cost": f"{self.cost} a month, before tax", "agent": "ready", "revision": f"{sha[:12]}, idle",
+                "dns": self.leads(), "drift": "none"}
+
+        def said():
+            return rows(self.kbuild.run("status", NAME, *self.on).stdout)
+        wait_for(lambda: want.items() <= said().items(), 400, every=5)
+        got = rows(self.verb("status", NAME, *self.on, what=f"kbuild status {when}"))
+        t.equal({key: got.get(key) for key in want}, want, "says all that is known of it")
+        t.check(re.fullmatch(backup, got.get("backup", "")), f"and of its backups: {backup}", got)
+        s = self.kbuild.json("status", NAME, *self.on) or {}
+        a = s.get("agent", {})
+        keys = ("name", "state", "region", "flavor", "address", "ipv6", "image", "volume", "cost")
+        t.equal([s.get(key) for key in keys],
+                [NAME, "running", REGION, FLAVOR, self.address, self.v6, self.image, 2 << 30, self.cost],
+                "--json has the server")
+        t.equal([a.get("state"), a["app"]["good"]["sha"], a["drift"], a["dns"]["zone"],
+                 [(r["name"], r["type"], r["target"]) for r in a["dns"]["records"]]],
+                ["ready", sha, {"count": 0, "packages": []}, world.ZONE,
+                 [(n, "A", self.address) for n in ("@", "api")]], "and what its agent says")
+        return a
+
+    def dns_says(self, action, states, what):
+        """kbuild dns, after which the records are told as in these states; its JSON."""
+        out = self.verb("dns", action, NAME, *self.on, what=what)
+        want = [f"{world.ZONE}: this server is {self.address}"] + [
+            f"  {state:<9} {name:<20} A    {self.address} (ttl 60){was}" for name, state, was in states]
+        self.tap.equal((out or "").splitlines()[:3], want, "and says so")
+
+    def asked(self):
+        t, on = self.tap, self.on
+        t.equal(self.status_is("none yet that is good", "after first boot")["backup"]["last_good"], None,
+                "there is no backup yet")
+        right = [("@", "right", ""), ("api", "right", "")]
+        self.dns_says("show", right, "dns show: the records are right")
+        self.world.turn(f"zone/{world.ZONE}", {"publish": True, "records": [
+            ["A", "", self.address, 60], ["A", "api", "192.0.2.99", 60], ["TXT", "", "somebody's", 60]]})
+        self.dns_says("show", [right[0], ("api", "different", ", was 192.0.2.99")], "dns show: one was changed")
+        shown = self.kbuild.json("dns", "show", NAME, *on)
+        t.equal([(r["name"], r["state"], r["was"]) for r in shown["records"]] + [s["state"] for s in shown["servers"]],
+                [("@", "right", self.address), ("api", "different", "192.0.2.99"), "differs"], "as JSON, too")
+        self.dns_says("sync", [("@", "kept", ""), ("api", "changed", ", was 192.0.2.99")], "dns sync: it is made right")
+        t.equal(self.record(f"api.{world.ZONE}"), self.address, "as the name server serves it")
+        synced = self.kbuild.json("dns", "sync", NAME, *on)
+        t.equal([synced["written"], [r["state"] for r in synced["records"]], [s["state"] for s in synced["servers"]]],
+                [False, ["right", "right"], ["serves"]], "and not a second time")
+        self.reached()
+        self.logged()
+
+    def reached(self):
+        t, on = self.tap, self.on
+        t.equal(self.kbuild.run("ssh", NAME, *on, "--", "hostname").stdout, f"{NAME}\n", "kbuild ssh leads to it")
+        t.equal(self.kbuild.run("ssh", NAME, *on, "--", "exit", "7").returncode, 7, "with the command's own exit status")
+        argv = self.kbuild.json("ssh", NAME, *on)["command"]
+        known = next(word for word in argv if word.startswith("UserKnownHostsFile=")).split('"')[1]
+        t.equal((argv[0], argv[-1], "StrictHostKeyChecking=yes" in argv), ("ssh", f"debian@{self.address}", True),
+                "--json has the command; host keys were read on the console")
+        key = self.server.out("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub")
+        t.check(f"kbuild-{NAME} {key}\n" in Path(known).read_text(), "and are the server's", Path(known).read_text())
+
+    def logged(self):
+        t, unit = self.tap, "kbuild-firstboot.service"
+        out = self.verb("logs", NAME, "firstboot", "-n", "6", *self.on, what="kbuild logs") or ""
+        line = re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+ web (kbuild-agent|systemd)\[\d+\]: \S.*")
+        lines = out.splitlines()
+        t.check(len(lines) == 6 and all(map(line.fullmatch, lines)), "six lines of the journal", out)
+        t.check(f"Finished {unit}" in out, "of first boot's end")
+        done = self.kbuild.run("logs", NAME, "firstboot", "-n", "6", *self.on, "--json")
+        entries = [json.loads(entry) for entry in done.stdout.splitlines()]
+        t.equal([unit in (e.get("UNIT"), e.get("_SYSTEMD_UNIT")) for e in entries], [True] * 6, "as JSON, too")
+        t.equal([e["MESSAGE"] for e in entries], [text.split("]: ", 1)[1] for text in lines], "the same ones")
 
     def live(self):
         self.settle()
         took = self.deploy("2")
         self.tap.check(took is not None, "a commit goes live by the timer", self.journal("kbuild-gitops.service"))
         self.tap.note(f"live after {took or 0:.0f} s")
+        self.status_is("none yet that is good", "after the commit")
 
     def backed_up(self):
         t = self.tap
@@ -208,7 +278,9 @@ class Story(proof.Proof):
             t.note(self.journal("kbuild-backup.service"))
         t.check(self.backups(), "and listed", self.journal("kbuild-backup.service"))
         t.equal(self.agent("backup", "verify")[0], 0, "and whole")
-        self.verb("status", NAME, *self.on, what="kbuild status knows of it")
+        a = self.status_is(r"\S+, \d+ (s|min) ago", "after the backup")
+        t.check(a["backup"]["last_good"] in self.backups() and a["backup"]["count"] == len(self.backups()),
+                "which is that one", a["backup"])
 
     def gone(self):
         t = self.tap
@@ -218,7 +290,7 @@ class Story(proof.Proof):
         t.equal(wait_for(lambda: self.cloud_counts() == [1, 0, 0], 60), True, "only the image is left")
 
     def tell(self):
-        for chapter in ("launched", "named", "live", "backed_up", "gone"):
+        for chapter in ("launched", "named", "asked", "live", "backed_up", "gone"):
             started = time.monotonic()
             try:
                 if getattr(self, chapter)() is False:
@@ -228,8 +300,12 @@ class Story(proof.Proof):
             self.tap.note(f"{chapter}: {time.monotonic() - started:.0f} s")
 
 
-def inside():
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    ended = apart()
+    if ended is not None:
+        return ended
     tap, kbuild = Tap(), Kbuild(sys.argv[1])
     story = Story(tap, kbuild, kbuild.scratch)
     try:
@@ -243,17 +319,6 @@ def inside():
         story.world.stop()
         kbuild.remove()
     return tap.done()
-
-
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    if OUTER in os.environ:
-        return inside()
-    # The outer network is this process's, which waits.
-    more = {OUTER: f"/proc/{os.getpid()}/ns/net"}
-    return subprocess.run(["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv],
-                          env=dict(os.environ, **more), check=False, preexec_fn=die_with_parent).returncode
 
 
 if __name__ == "__main__":
