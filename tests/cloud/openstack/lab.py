@@ -34,7 +34,7 @@ PROJECT, OTHER = "1234567890123456", "6543210987654321"
 
 
 class Lab:
-    """A lab of its own, or with state= the one there, which is started if need be and left as it was found."""
+    """A lab of its own, or with state= the one there: it keeps what it has, lacks nothing that is asked for, and goes on."""
 
     def __init__(self, *components, state=None, base=None, ttl=3600, harsh=False, image_cap=None, share=()):
         self.components = components or ("core",)
