@@ -10,6 +10,7 @@
 #include "launch.h"
 #include "mark.h"
 #include "node.h"
+#include "progress.h"
 #include "provider.h"
 #include "readiness.h"
 #include "verb.h"
@@ -39,8 +40,7 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 	struct error *e)
 {
 	const char **names, *near;
-	struct server *v;
-	size_t n;
+	struct server_list l;
 	int r;
 
 	if (name) {
@@ -48,20 +48,20 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 		if (r != CLOUD_ABSENT)
 			return r;
 	}
-	r = cloud->provider->list(cloud, a, &v, &n, e);
+	r = cloud->provider->list(cloud, a, &l, e);
 	if (r < 0)
 		return r;
-	names = names_of(v, n, a);
-	if (!name && n == 1) {
-		*ret = v[0];
+	names = names_of(l.servers, l.n, a);
+	if (!name && l.n == 1) {
+		*ret = l.servers[0];
 		return 0;
 	}
-	if (n == 0)
+	if (l.n == 0)
 		return error_set(e, ERR_FAILED,
 			"there is no server%s%s%s; 'kbuild launch' makes one", name ? " '" : "",
 			name ? name : "", name ? "'" : "");
 	if (!name) {
-		error_set(e, ERR_USAGE, "there are %zu servers, say which: ", n);
+		error_set(e, ERR_USAGE, "there are %zu servers, say which: ", l.n);
 		return add_names(names, e);
 	}
 	near = nearest_word(name, names);
@@ -70,6 +70,12 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 		return error_append(e, "did you mean '%s'?", near);
 	error_append(e, "there is: ");
 	return add_names(names, e);
+}
+
+void servers_lack(const struct ctx *c, const char *lacks)
+{
+	if (lacks)
+		progress_note(c->progress, "not known: %s", lacks);
 }
 
 int servers_gone(const char *name, struct error *e)

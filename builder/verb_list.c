@@ -1,4 +1,4 @@
-/* kbuild list: all servers, one a line. */
+/* kbuild list: all servers, one a line, and the data volumes that others have left. */
 #include "arena.h"
 #include "buf.h"
 #include "ctx.h"
@@ -7,6 +7,7 @@
 #include "servers.h"
 #include "verbs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,40 +46,85 @@ static void print_table(const struct server *v, size_t n)
 	}
 }
 
+/* Nothing else shows them, and on a cloud they cost. */
+static void print_kept(const struct cloud *cloud, const struct server_list *l)
+{
+	printf("data volumes of servers that are gone; the next launch of that name uses it, "
+	       "'kbuild destroy NAME --with-data%s' removes it:\n",
+		cloud->words);
+	for (size_t i = 0; i < l->n_kept; i++) {
+		const struct kept_volume *v = &l->kept[i];
+
+		printf("%-20s %6" PRIu64 " MiB  %s\n", v->server, v->size / MIB,
+			v->region ? v->region : v->path);
+	}
+}
+
+static void print_people(const struct cloud *cloud, const struct server_list *l)
+{
+	if (l->n == 0)
+		printf("there is no server; 'kbuild launch' makes one\n");
+	else
+		print_table(l->servers, l->n);
+	if (l->n_kept) {
+		printf("\n");
+		print_kept(cloud, l);
+	}
+}
+
+static void print_json(const struct server_list *l, bool volumes)
+{
+	size_t n = volumes ? l->n_kept : l->n;
+	_buf_ out = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		buf_addc(&out, i ? ',' : '[');
+		if (volumes)
+			kept_volume_json(&l->kept[i], &out);
+		else
+			server_json(&l->servers[i], &out);
+	}
+	printf("%s]\n", n ? buf_str(&out) : "[");
+}
+
+/* Of servers as of volumes an array, so that neither surprises who has asked for the other. */
 static int run_list(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
-	_buf_ out = BUF_INIT;
-	struct server *v = NULL;
-	size_t n = 0;
+	bool volumes = verb_opt(a, "volumes");
+	struct server_list l = {};
 	int r = servers_cloud(c, a, NULL, &cloud, e);
 
 	if (r == 0)
-		r = cloud.provider->list(&cloud, arena, &v, &n, e);
+		r = cloud.provider->list(&cloud, arena, &l, e);
 	if (r < 0)
 		return r;
-	if (c->json) {
-		for (size_t i = 0; i < n; i++) {
-			buf_addc(&out, i ? ',' : '[');
-			server_json(&v[i], &out);
-		}
-		printf("%s]\n", n ? buf_str(&out) : "[");
-	} else if (n == 0) {
-		printf("there is no server; 'kbuild launch' makes one\n");
-	} else {
-		print_table(v, n);
-	}
+	if (volumes && l.lacks)
+		return error_set(e, ERR_NETWORK, "%s", l.lacks);
+	if (c->json)
+		print_json(&l, volumes);
+	else if (!volumes)
+		print_people(&cloud, &l);
+	else if (l.n_kept)
+		print_kept(&cloud, &l);
+	else
+		printf("there is no data volume of a server that is gone\n");
+	servers_lack(c, l.lacks);
 	return 0;
 }
 
-static const struct verb_option options[] = { OPTION_CLOUD, {} };
+static const struct verb_option options[] = {
+	{ "volumes", NULL, "list the data volumes of servers that are gone", 0 },
+	OPTION_CLOUD,
+	{},
+};
 
 const struct verb verb_list = {
 	.name = "list",
 	.args = "",
-	.summary = "list the servers",
+	.summary = "list the servers, and data volumes whose server is gone",
 	.options = options,
-	.examples = "  kbuild list\n  kbuild list --json\n",
+	.examples = "  kbuild list\n  kbuild list --json\n  kbuild list --volumes --json\n",
 	.run = run_list,
 };

@@ -17,9 +17,11 @@ static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 		server_ask(&cloud, &s, arena);
 	if (r == 0 && cloud.provider->cost)
 		r = cloud.provider->cost(&cloud, &s, arena, &s.cost, e);
-	if (r == 0)
-		server_print(c, &cloud, &s);
-	return r;
+	if (r < 0)
+		return r;
+	server_print(c, &cloud, &s);
+	servers_lack(c, s.lacks);
+	return 0;
 }
 
 static const struct verb_option options[] = {

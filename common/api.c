@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define BODY_MAX    (16 * MIB)
+#define BRIEF_MS    10000 /* of what can be done without */
+#define BRIEF_TRIES 2u
 #define HEADERS_MAX 16
 
 struct api_headers {
@@ -79,7 +81,7 @@ static int send_once(struct api *api, const struct api_call *c, struct http_resp
 			.headers = h.v,
 			.body = c->body,
 			.body_len = c->body ? strlen(c->body) : 0,
-			.timeout_ms = api->timeout_ms,
+			.timeout_ms = c->brief ? MIN(api->timeout_ms, BRIEF_MS) : api->timeout_ms,
 			.max = BODY_MAX,
 			.fresh = !c->repeat,
 			.ca_file = api->ca_file },
@@ -167,11 +169,11 @@ static bool worth_another(struct api *api, const struct api_call *c, enum api_ve
 
 	if (v != API_AGAIN && (v != API_DOUBT || !c->repeat))
 		return false;
-	if (asked_ms > api->patience->cap_ms) {
+	if (asked_ms > (c->brief ? BRIEF_MS : api->patience->cap_ms)) {
 		error_append(e, "; the server asks to come back in %" PRId64 " s", asked_ms / 1000);
 		return false;
 	}
-	return n < api->patience->tries;
+	return n < (c->brief ? BRIEF_TRIES : api->patience->tries);
 }
 
 static int persist(struct api *api, const struct api_call *c, struct http_response *res,

@@ -177,15 +177,19 @@ struct provider {
 	 * Makes and starts a server; it is SERVER_BOOTING when this returns. Everything that can be
 	 * known before (ports, memory, space, programs) is checked before anything is made. local
 	 * removes what was made when it fails; clouds leave it to the next launch, and say what it is,
-	 * what it costs and how to remove it. 0 or CLOUD_CONTINUED.
+	 * what it costs and how to remove it. 0, CLOUD_CONTINUED, CLOUD_SETTLED.
 	 */
 	int (*launch)(const struct cloud *c, const struct launch_request *q, struct arena *a,
 		struct server *ret, struct error *e);
 	/* Its launch is over: SERVER_RUNNING from now on. 0 or CLOUD_ABSENT. */
 	int (*settle)(const struct cloud *c, const char *name, struct error *e);
-	/* All of them, sorted by name. */
-	int (*list)(const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n,
-		struct error *e);
+	/*
+	 * All of them, and the data volumes that others have left. That the service of volumes does not answer is
+	 * no error, but said: whoever looks for a server that is in trouble has to see it.
+	 */
+	int (*list)(
+		const struct cloud *c, struct arena *a, struct server_list *ret, struct error *e);
+	/* 0 or CLOUD_ABSENT; of volumes as list(). */
 	int (*find)(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
 		struct error *e);
 	/*

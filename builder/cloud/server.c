@@ -90,6 +90,18 @@ void server_json(const struct server *s, struct buf *out)
 		buf_printf(out, ",\"agent\":%s", s->agent);
 	else
 		add_string(out, "unasked", s->unasked);
+	add_string(out, "lacks", s->lacks);
+	buf_addc(out, '}');
+}
+
+void kept_volume_json(const struct kept_volume *v, struct buf *out)
+{
+	buf_adds(out, "{\"server\":");
+	json_write_string(out, v->server, strlen(v->server));
+	buf_printf(out, ",\"size\":%" PRIu64, v->size);
+	add_string(out, "id", v->id);
+	add_string(out, "region", v->region);
+	add_string(out, "path", v->path);
 	buf_addc(out, '}');
 }
 

@@ -49,9 +49,27 @@ struct server {
 	const char *volume_id; /* of the data volume */
 	const char *cost;      /* per month: "6.57 EUR" */
 
-	const char *
-		agent; /* what its agent says of itself (one JSON object); NULL: not asked, or no answer */
+	/* What its agent says of itself (one JSON object); NULL: not asked, or no answer. */
+	const char *agent;
 	const char *unasked; /* why there is no answer; NULL: there is one, or nobody has asked */
+	const char *lacks; /* what is not known of it, as a service did not answer; NULL: nothing */
+};
+
+/* A data volume whose server is gone: "destroy" has left it, the next launch of that name uses it. */
+struct kept_volume {
+	const char *server;	 /* the name that it had */
+	uint64_t size;		 /* bytes */
+	const char *id, *region; /* of clouds; NULL on local */
+	const char *path;	 /* on this machine; NULL on clouds */
+};
+
+/* What there is in a cloud. Lives in an arena. */
+struct server_list {
+	struct server *servers; /* sorted by name */
+	size_t n;
+	struct kept_volume *kept; /* likewise */
+	size_t n_kept;
+	const char *lacks; /* as in struct server, of all of them, in one line; NULL: it is whole */
 };
 
 /* "running"; for people and for --json alike. */
@@ -61,3 +79,4 @@ const char *server_state_name(enum server_state s);
 bool server_name_valid(const char *name);
 /* One JSON object, without newline. */
 void server_json(const struct server *s, struct buf *out);
+void kept_volume_json(const struct kept_volume *v, struct buf *out);

@@ -248,6 +248,9 @@ def a_data_volume_outlives_its_server(p):
     has(p.run("destroy", status=7).err, "data volume (64 MiB) is kept", "--with-data")
     has(p.run("destroy", "--yes").out, "'web' is gone", "data volume (64 MiB) is kept")
     assert kept.read_bytes()[:8] == b"precious" and not p.dir().exists()
+    has(p.run("list").out, "there is no server", "data volumes of servers that are gone", "web", "64 MiB", str(kept))
+    assert p.run("list", "--json").json() == []
+    assert p.run("list", "--volumes", "--json").json() == [{"server": "web", "size": 64 << 20, "path": str(kept)}]
     has(p.run("destroy", "web", "--yes", status=1).err, "there is no server 'web'", "--with-data")
     has(p.launch("--volume", "64M").err, "gets its data volume back")
     assert (p.dir() / "volume.raw").read_bytes()[:8] == b"precious" and not kept.exists()

@@ -48,6 +48,7 @@ static struct fake_cloud {
 	int build_polls;   /* servers and volumes take so many looks */
 	const char *fault; /* servers come to ERROR with these words */
 	const char *console;
+	const char *down; /* requests whose URL begins so meet nobody */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 } fake;
@@ -511,6 +512,11 @@ static inline int fake_send(_unused_ void *arg, const struct http_request *q,
 		fake.dead = true;
 	if (fake.dead)
 		return error_set(e, ERR_INTERRUPTED, "killed");
+	if (fake.down && strncmp(q->url, fake.down, strlen(fake.down)) == 0) {
+		if (ret_failure)
+			*ret_failure = HTTP_NOT_SENT;
+		return error_set(e, ERR_NETWORK, "connection refused");
+	}
 	ret->status = fake_carry_out(q, ret);
 	if (!wrong || fake.how == FAKE_WELL)
 		return 0;

@@ -25,9 +25,9 @@ static struct fake_thing *add_server(const char *name, const char *status, int s
 
 static void only_ours_are_listed_by_name(void)
 {
-	struct server *v;
 	struct fake_thing *s, *volume;
-	size_t n;
+	struct server_list l;
+	struct server *v;
 	RUN r = run_begin();
 
 	fresh();
@@ -40,8 +40,11 @@ static void only_ours_are_listed_by_name(void)
 	snprintf(volume->tag, sizeof volume->tag, "ant");
 	snprintf(volume->server, sizeof volume->server, "%s", s->id);
 	volume->size = 20;
-	check_int(row_list(&r.cloud, r.arena, &v, &n, &r.e), 0);
-	check_int(n, 3);
+	check_int(row_list(&r.cloud, r.arena, &l, &r.e), 0);
+	check_int(l.n, 3);
+	check_int(l.n_kept, 0);
+	check(!l.lacks);
+	v = l.servers;
 	check_str(v[0].name, "ant");
 	check_int(v[0].state, SERVER_BOOTING);
 	check_int(v[0].volume_size, 20 * GIB);
@@ -58,6 +61,69 @@ static void only_ours_are_listed_by_name(void)
 	check(!v[2].volume_id);
 	/* Token, versions, servers, volumes. */
 	check_int(fake.calls, 4);
+}
+
+static void add_volume(const char *server, const char *status, const char *attached)
+{
+	struct fake_thing *v = fake_add(fake.volumes, "v", "a volume", status);
+
+	snprintf(v->tag, sizeof v->tag, "%s", server);
+	snprintf(v->server, sizeof v->server, "%s", attached);
+	v->size = 20;
+}
+
+static void volumes_that_outlived_their_server_are_listed(void)
+{
+	struct server_list l;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("ant", "ACTIVE", 1);
+	add_volume("ant", "available", ""); /* its server is there */
+	add_volume("zebra", "available", "");
+	add_volume("bee", "error", "");
+	add_volume("cow", "in-use", add_server("somebody's", "ACTIVE", -1)->id);
+	check_int(row_list(&r.cloud, r.arena, &l, &r.e), 0);
+	check_int(l.n, 1);
+	check_int(l.n_kept, 2);
+	check_str(l.kept[0].server, "bee");
+	check_str(l.kept[1].server, "zebra");
+	check_str(l.kept[1].region, "ONE");
+	check_int(l.kept[1].size, 20 * GIB);
+	check(!l.kept[1].path && l.kept[1].id);
+}
+
+/* Whoever looks for a server in trouble must not be stopped by a service that has nothing to do with it. */
+static void without_the_service_of_volumes_servers_are_listed(void)
+{
+	const char *cost = NULL;
+	struct server_list l;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web", "ACTIVE", 1);
+	add_volume("web", "in-use", "s-1");
+	fake.down = "https://cinder/";
+	check_int(row_list(&r.cloud, r.arena, &l, &r.e), 0);
+	check_int(l.n, 1);
+	check(strstr(l.lacks, "the volumes in ONE: ") && strstr(l.lacks, "connection refused"));
+	check_str(l.servers[0].lacks, l.lacks);
+	check(fake.now_ms < 5000);
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check_str(r.server.lacks, l.lacks);
+	check_int(row_cost(&r.cloud, &r.server, r.arena, &cost, &r.e), 0);
+	check(!cost); /* it would be too low */
+	/* Interrupted is not done. */
+	fake.down = NULL;
+	fake.calls = 0;
+	fake.fault_at = 2;
+	fake.how = FAKE_KILLED_BEFORE;
+	check_int(row_list(&r.cloud, r.arena, &l, &r.e), -ERR_INTERRUPTED);
+	/* And without Nova there is nothing to list. */
+	fake.dead = false;
+	fake.fault_at = 0;
+	fake.down = "https://nova/";
+	check_int(row_list(&r.cloud, r.arena, &l, &r.e), -ERR_NETWORK);
 }
 
 static void states_are_those_of_all_clouds(void)
@@ -318,6 +384,8 @@ static void what_a_server_costs(void)
 int main(void)
 {
 	run(only_ours_are_listed_by_name);
+	run(volumes_that_outlived_their_server_are_listed);
+	run(without_the_service_of_volumes_servers_are_listed);
 	run(states_are_those_of_all_clouds);
 	run(what_is_not_there_is_absent);
 	run(stop_and_start);

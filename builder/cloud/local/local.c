@@ -99,27 +99,27 @@ static int find(const struct cloud *c, const char *name, struct arena *a, struct
 	return r;
 }
 
-static int list(
-	const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n, struct error *e)
+static int list(const struct cloud *c, struct arena *a, struct server_list *ret, struct error *e)
 {
+	struct server_list l = {};
 	const char **names;
-	struct server *v;
-	size_t n = 0, k = 0;
+	size_t n = 0;
 	int r = local_names(c, a, &names, e);
 
+	if (r == 0)
+		r = local_volumes(c, a, &l.kept, &l.n_kept, e);
 	if (r < 0)
 		return r;
 	while (names[n])
 		n++;
-	v = arena_alloc(a, (n + 1) * sizeof *v);
+	l.servers = arena_alloc(a, (n + 1) * sizeof *l.servers);
 	for (size_t i = 0; i < n; i++) {
-		r = find(c, names[i], a, &v[k], e);
+		r = find(c, names[i], a, &l.servers[l.n], e);
 		if (r < 0)
 			return r;
-		k += r == 0; /* else it was removed meanwhile */
+		l.n += r == 0; /* else it was removed meanwhile */
 	}
-	*ret = v;
-	*ret_n = k;
+	*ret = l;
 	return 0;
 }
 

@@ -2,21 +2,25 @@
 #include "local_volume.h"
 
 #include "alloc.h"
+#include "arena.h"
 #include "error.h"
 #include "fd.h"
 #include "progress.h"
 #include "provider.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define VOLUME "volume.raw"
+#define SUFFIX ".raw"
 
 static char *kept_path(const struct cloud *c, const char *name)
 {
-	return xasprintf("%s/volumes/%s.raw", c->state_dir, name);
+	return xasprintf("%s/volumes/%s" SUFFIX, c->state_dir, name);
 }
 
 int local_volume_keep(
@@ -65,6 +69,41 @@ uint64_t local_volume_kept(const struct cloud *c, const char *name)
 	struct stat st;
 
 	return server_name_valid(name) && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static int is_kept(const struct dirent *d)
+{
+	size_t len = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && len > strlen(SUFFIX) &&
+	       strcmp(d->d_name + len - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+int local_volumes(const struct cloud *c, struct arena *a, struct kept_volume **ret, size_t *ret_n,
+	struct error *e)
+{
+	_free_ char *volumes = xasprintf("%s/volumes", c->state_dir);
+	_cleanup_(freep) struct dirent **v = NULL;
+	int n = scandir(volumes, &v, is_kept, alphasort);
+	struct kept_volume *kept;
+	size_t k = 0;
+
+	if (n < 0 && errno != ENOENT)
+		return error_errno(e, errno, "reading '%s'", volumes);
+	kept = arena_alloc(a, (size_t)(MAX(n, 0) + 1) * sizeof *kept);
+	for (int i = 0; i < n; i++) {
+		_free_ struct dirent *d = v[i];
+		const char *name = arena_strndup(a, d->d_name, strlen(d->d_name) - strlen(SUFFIX));
+		uint64_t size = local_volume_kept(c, name);
+
+		if (size)
+			kept[k++] = (struct kept_volume){ .server = name,
+				.size = size,
+				.path = arena_printf(a, "%s/%s", volumes, d->d_name) };
+	}
+	*ret = kept;
+	*ret_n = k;
+	return 0;
 }
 
 int local_volume_remove(const struct cloud *c, const char *name, struct error *e)

@@ -52,14 +52,16 @@ int cinder_volume_read(
 	return 0;
 }
 
-int cinder_volumes(struct os *o, const char *region, struct arena *a, struct cinder_volume **ret,
-	size_t *ret_n, struct error *e)
+int cinder_volumes(struct os *o, const char *region, bool brief, struct arena *a,
+	struct cinder_volume **ret, size_t *ret_n, struct error *e)
 {
 	struct os_query q = query(region, "GET", "/volumes/detail");
 	struct cinder_volume *v;
 	struct node *list;
-	int r = os_list(o, &q, "volumes", a, &list, e);
+	int r;
 
+	q.brief = brief;
+	r = os_list(o, &q, "volumes", a, &list, e);
 	if (r < 0)
 		return r;
 	v = arena_alloc(a, (list->n + 1) * sizeof *v);

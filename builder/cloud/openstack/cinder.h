@@ -22,9 +22,9 @@ struct cinder_volume {
 };
 int cinder_volume_read(
 	const struct node *n, struct arena *a, struct cinder_volume *ret, struct error *e);
-/* All of the project. */
-int cinder_volumes(struct os *o, const char *region, struct arena *a, struct cinder_volume **ret,
-	size_t *ret_n, struct error *e);
+/* All of the project. brief: the caller can do without, so it is not waited for for long. */
+int cinder_volumes(struct os *o, const char *region, bool brief, struct arena *a,
+	struct cinder_volume **ret, size_t *ret_n, struct error *e);
 /* 0 or OS_ABSENT. */
 int cinder_get(struct os *o, const char *region, const char *id, struct arena *a,
 	struct cinder_volume *ret, struct error *e);

@@ -173,7 +173,7 @@ int look_volume(struct launching *l, struct error *e)
 {
 	struct cinder_volume *v;
 	size_t n;
-	int r = cinder_volumes(l->os, l->region, l->a, &v, &n, e);
+	int r = cinder_volumes(l->os, l->region, false, l->a, &v, &n, e);
 
 	if (r == 0)
 		l->volume = row_volume_of(v, n, l->q->name);

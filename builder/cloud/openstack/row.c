@@ -196,10 +196,14 @@ int row_cost(const struct cloud *c, const struct server *s, struct arena *a, con
 	struct error *e)
 {
 	struct cloud_cost cost;
-	int r = row_price(row_of(c), s->region, s->flavor, s->volume_size / GIB, a, &cost, e);
+	int r;
 
-	*ret = r == 0 && cost.currency ? price_text(a, cost.server + cost.volume, cost.currency)
-				       : NULL;
+	*ret = NULL;
+	if (s->lacks) /* it may have a volume: better no price than one that is too low */
+		return 0;
+	r = row_price(row_of(c), s->region, s->flavor, s->volume_size / GIB, a, &cost, e);
+	if (r == 0 && cost.currency)
+		*ret = price_text(a, cost.server + cost.volume, cost.currency);
 	return r;
 }
 

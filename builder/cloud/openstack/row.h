@@ -108,8 +108,7 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 int row_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	struct server *ret, struct error *e);
 int row_settle(const struct cloud *c, const char *name, struct error *e);
-int row_list(const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n,
-	struct error *e);
+int row_list(const struct cloud *c, struct arena *a, struct server_list *ret, struct error *e);
 int row_find(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
 	struct error *e);
 int row_inventory(const struct cloud *c, const char *name, struct arena *a, struct plan *ret,

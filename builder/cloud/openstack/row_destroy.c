@@ -83,7 +83,7 @@ static int look_volume(
 
 	if (f < 0 || !has)
 		return f;
-	f = cinder_volumes(r->os, m->region, a, &v, &n, e);
+	f = cinder_volumes(r->os, m->region, false, a, &v, &n, e);
 	if (f == 0)
 		m->volume = row_volume_of(v, n, name);
 	return f;

@@ -33,6 +33,12 @@ void row_describe(const struct row *r, const struct nova_server *s, const char *
 /* Where the files about a server are on this machine (key, known hosts); in the arena. */
 const char *row_directory(
 	const struct row *r, const char *region, const char *name, struct arena *a);
+/*
+ * All volumes of a region, for who can do without them: none where the catalogue has no such service or it does
+ * not answer, which *ret_lacks says (else NULL). Negative only when interrupted, or without a session.
+ */
+int row_volumes(struct row *r, const char *region, struct arena *a, struct cinder_volume **ret,
+	size_t *ret_n, const char **ret_lacks, struct error *e);
 /* The data volume of that server among them, or NULL. */
 const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);

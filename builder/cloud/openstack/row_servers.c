@@ -1,4 +1,4 @@
-/* Servers of ours in an OpenStack cloud: listed, found, described. */
+/* Servers of ours in an OpenStack cloud: found, described. */
 #include "alloc.h"
 #include "arena.h"
 #include "cinder.h"
@@ -137,6 +137,29 @@ static const char *note_of(const struct nova_server *s, struct arena *a)
 		       : arena_strdup(a, s->status);
 }
 
+int row_volumes(struct row *r, const char *region, struct arena *a, struct cinder_volume **ret,
+	size_t *ret_n, const char **ret_lacks, struct error *e)
+{
+	struct error why = {};
+	bool has = false;
+	int f = os_has(r->os, OS_VOLUME, region, &has, e);
+
+	*ret_n = 0;
+	*ret_lacks = NULL;
+	if (f < 0 || !has)
+		return f;
+	f = cinder_volumes(r->os, region, true, a, ret, ret_n, &why);
+	if (f == 0)
+		return 0;
+	if (why.code == ERR_INTERRUPTED) {
+		*e = why;
+		return f;
+	}
+	*ret_n = 0;
+	*ret_lacks = arena_printf(a, "the volumes in %s: %s", region, why.msg);
+	return 0;
+}
+
 void row_describe(const struct row *r, const struct nova_server *s, const char *region,
 	const struct cinder_volume *volume, struct arena *a, struct server *ret)
 {
@@ -169,69 +192,6 @@ void row_describe(const struct row *r, const struct nova_server *s, const char *
 	}
 	if (r->console.id && strcmp(r->console.id, s->id) == 0)
 		ret->console_offset = r->console.end;
-}
-
-static int by_name(const void *va, const void *vb)
-{
-	const struct server *a = va, *b = vb;
-	int r = strcmp(a->name, b->name);
-
-	return r ? r : strcmp(a->region, b->region);
-}
-
-/* Adds those of one region to v. */
-static int list_region(struct row *r, struct os *o, const char *region, struct arena *a,
-	struct server **v, size_t *n, struct error *e)
-{
-	_cleanup_(arena_freep) struct arena *tmp = arena_new();
-	struct cinder_volume *volumes = NULL;
-	struct nova_server *servers;
-	struct server *all;
-	size_t n_servers, n_volumes = 0;
-	bool has = false;
-	int f = nova_servers(o, region, NULL, tmp, &servers, &n_servers, e);
-
-	if (f == 0)
-		f = os_has(o, OS_VOLUME, region, &has, e);
-	if (f == 0 && has && n_servers)
-		f = cinder_volumes(o, region, tmp, &volumes, &n_volumes, e);
-	if (f < 0)
-		return f;
-	all = arena_alloc(a, (*n + n_servers + 1) * sizeof *all);
-	if (*n)
-		memcpy(all, *v, *n * sizeof *all);
-	for (size_t i = 0; i < n_servers; i++) {
-		const struct nova_server *s = &servers[i];
-
-		if (s->tag_name)
-			row_describe(r, s, region, row_volume_of(volumes, n_volumes, s->tag_name),
-				a, &all[(*n)++]);
-	}
-	*v = all;
-	return 0;
-}
-
-int row_list(
-	const struct cloud *c, struct arena *a, struct server **ret, size_t *ret_n, struct error *e)
-{
-	struct row *r = row_of(c);
-	const char *const *regions;
-	struct server *v = NULL;
-	struct os *o;
-	size_t n = 0;
-	int f = row_os(r, &o, e);
-
-	if (f == 0)
-		f = row_regions(r, OS_COMPUTE, &regions, e);
-	for (size_t i = 0; f == 0 && regions[i]; i++)
-		f = list_region(r, o, regions[i], a, &v, &n, e);
-	if (f < 0)
-		return f;
-	if (n)
-		qsort(v, n, sizeof *v, by_name);
-	*ret = v;
-	*ret_n = n;
-	return 0;
 }
 
 void row_remember(struct row *r, const char *name, const char *id, const char *region)
@@ -281,20 +241,19 @@ int row_find(const struct cloud *c, const char *name, struct arena *a, struct se
 	struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *tmp = arena_new();
-	const struct cinder_volume *volume = NULL;
 	struct row *r = row_of(c);
+	const char *region, *lacks = NULL;
 	struct cinder_volume *v = NULL;
 	struct nova_server s;
-	const char *region;
 	size_t n = 0;
 	int f = row_lookup(r, name, tmp, &s, &region, e);
 
 	if (f == 0 && s.volumes && s.volumes[0])
-		f = cinder_volumes(r->os, region, tmp, &v, &n, e);
+		f = row_volumes(r, region, tmp, &v, &n, &lacks, e);
 	if (f != 0)
 		return f;
-	volume = row_volume_of(v, n, name);
-	row_describe(r, &s, region, volume, a, ret);
+	row_describe(r, &s, region, row_volume_of(v, n, name), a, ret);
+	ret->lacks = copy(a, lacks);
 	return 0;
 }
 

@@ -88,6 +88,7 @@ struct os_query {
 	const char *
 		microversion; /* "2.67", or NULL; more than the server has is ERR_FAILED and says so */
 	bool harmless;	      /* a POST that may be made twice */
+	bool brief; /* its answer can be done without: not waited for as long as for others */
 };
 
 /* What a call may come to besides 0; the error is filled for each, so that it can still be returned. */

@@ -36,6 +36,7 @@ int os_call(
 			.url = buf_str(&url),
 			.body = q->body,
 			.content_type = q->content_type,
+			.brief = q->brief,
 			.repeat = q->harmless || strcmp(q->method, "POST") != 0,
 			.style = &os_token_style,
 			.arg = o,
