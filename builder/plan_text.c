@@ -76,6 +76,7 @@ static void plan_table(const struct plan *p, const char *cloud, struct arena *a,
 			t->name ? t->name : "", t->detail ? t->detail : "");
 		if (t->price)
 			buf_printf(out, "  %s a month", price_text(a, t->price, p->currency));
+		buf_trim(out);
 		buf_addc(out, '\n');
 	}
 	if (p->currency)

@@ -30,6 +30,7 @@ static void print_table(const struct server *v, size_t n)
 		_buf_ age = BUF_INIT;
 		_buf_ ports = BUF_INIT;
 		_buf_ status = BUF_INIT;
+		_buf_ line = BUF_INIT;
 
 		if (s->created)
 			age_text((int64_t)time(NULL) - s->created, &age);
@@ -38,11 +39,14 @@ static void print_table(const struct server *v, size_t n)
 		else
 			add_ports(s, &ports);
 		server_status_text(s, &status);
-		printf("%-20s %-9s %-20s %-9s %-22s %s\n", s->name, server_state_name(s->state),
-			s->definition ? s->definition : "-", buf_str(&age), buf_str(&ports),
+		buf_printf(&line, "%-20s %-9s %-20s %-9s %-22s %s", s->name,
+			server_state_name(s->state), s->definition ? s->definition : "-",
+			buf_str(&age), buf_str(&ports),
 			status.len ? buf_str(&status)
 			: s->note  ? s->note
 				   : "");
+		buf_trim(&line);
+		printf("%s\n", buf_str(&line));
 	}
 }
 

@@ -55,6 +55,12 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	buf_adds(b, s);
 }
 
+void buf_trim(struct buf *b)
+{
+	while (b->len > 0 && b->data[b->len - 1] == ' ')
+		b->data[--b->len] = '\0';
+}
+
 void buf_reset(struct buf *b)
 {
 	b->len = 0;

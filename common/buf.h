@@ -18,6 +18,7 @@ void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
+void buf_trim(struct buf *b);  /* takes the blanks at its end away */
 void buf_reset(struct buf *b); /* empties, keeps the memory */
 
 /* Grows so that at least n more bytes fit, returns where they go; add to len what was written. */

@@ -19,9 +19,10 @@ enum error_code {
 	ERR_USAGE = 2,	 /* the command line is wrong */
 	ERR_INVALID = 3, /* the definition is wrong */
 	ERR_LOCK = 4,	 /* the lock is stale, or bytes do not match their hash or signature */
-	ERR_NETWORK = 5, /* network or cloud */
-	ERR_TEST = 6,	 /* a test or health gate failed */
-	ERR_CONFIRM = 7, /* needs confirmation */
+	ERR_NETWORK =
+		5, /* network or cloud: it may be well later, which what is refused (401) will not */
+	ERR_TEST = 6,	       /* a test or health gate failed */
+	ERR_CONFIRM = 7,       /* needs confirmation */
 	ERR_INTERRUPTED = 130, /* SIGINT or SIGTERM */
 };
 

@@ -296,6 +296,22 @@ def doctor_openstack(d, scratch):
     tap.check(status == 1 and findings["configuration"]["verdict"] == "fail", "doctor: no way to sign in", findings)
 
 
+def refused(d, scratch):
+    """Who is refused is told by 1: it is no matter of waiting, as what ends with 5 is."""
+    fresh(d)
+    about = d.about
+    way_in = {"OS_AUTH_URL": about["auth_url"], "OS_USERNAME": about["user"], "OS_PASSWORD": "wrong",
+              "OS_PROJECT_ID": about["project"], "OS_USER_DOMAIN_NAME": "Default"}
+    table = (("a consumer key that is none", "ovh", Home(scratch, d, consumer_key="x" * 32), {}, "consumer key is wrong"),
+             ("an application key that is none", "ovh", Home(scratch, d, application_key="x" * 16), {}, "endpoint"),
+             ("a service account's wrong secret", "ovh", Home(scratch, d, "service", client_secret="wrong"), {}, "client_secret is wrong"),
+             ("a wrong password for OpenStack", "ovh", Home(scratch, d), way_in, "password or credential is wrong"),
+             ("a wrong password", "openstack", Home(scratch, d, "none"), way_in, "password or credential is wrong"))
+    for what, cloud, home, env, words in table:
+        done = home.run("list", "--cloud", cloud, "--region", "GRA11", **env)
+        tap.check(done.returncode == 1 and words in done.stderr, f"{what}: exit 1, and what to look at", f"{done.returncode} {done.stderr}")
+
+
 def doctor_mixed(d, scratch):
     """OVH with a way into OpenStack of the user's own, and one that is broken."""
     fresh(d)
@@ -455,7 +471,7 @@ def main():
     subprocess.run(["mount", "--bind", scratch / "resolv.conf", "/etc/resolv.conf"], check=True)
     d = Double("--dns-port", 53)
     try:
-        for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, doctor_mixed, own_user,
+        for test in (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, own_user,
                      two_at_once, crashes, prices):
             test(d, scratch)
     finally:

@@ -60,7 +60,6 @@ static void a_real_record_is_read(void)
 	check_str(i.definition, "demo");
 	check_str(i.sha512, "abc");
 	check_str(i.user, "debian");
-	check_str(i.release, "trixie");
 }
 
 static void a_queued_record_has_no_size(void)
@@ -207,7 +206,7 @@ static void a_record_is_made_with_all_that_servers_need(void)
 			       "\"container_format\":\"bare\",\"visibility\":\"private\","
 			       "\"tags\":[\"kbuild\"],\"min_disk\":4,\"kbuild_image\":\"" D "\","
 			       "\"kbuild_definition\":\"demo\",\"kbuild_sha512\":\"abc\","
-			       "\"os_type\":\"linux\",\"os_distro\":\"debian\",\"os_version\":\"trixie\","
+			       "\"os_type\":\"linux\",\"os_distro\":\"debian\",\"os_version\":\"13\","
 			       "\"architecture\":\"x86_64\",\"image_original_user\":\"debian\","
 			       "\"hw_disk_bus\":\"scsi\",\"hw_scsi_model\":\"virtio-scsi\","
 			       "\"img_config_drive\":\"mandatory\"}",

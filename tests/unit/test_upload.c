@@ -436,6 +436,7 @@ static void a_record_that_is_removed_under_us_is_made_again(void)
 	fake.puts = always;
 	check_int(upload(&p), -ERR_NETWORK);
 	check(strstr(p.e.msg, "removed again and again"));
+	check(strstr(p.e.msg, "; the last time: sending the bytes: 404 Not Found"));
 }
 
 static void a_region_that_takes_no_images_is_asked_once(void)

@@ -54,8 +54,8 @@ static void add_servers(
 
 		if (!s->tag_name)
 			continue;
-		row_describe(r, s, g->name, row_volume_of(g->volumes, g->n_volumes, s->tag_name), a,
-			to);
+		row_describe(
+			r, s, g->name, row_volume_of(g->volumes, g->n_volumes, s->tag_name), a, to);
 		to->lacks = g->lacks ? arena_strdup(a, g->lacks) : NULL;
 		l->n++;
 	}

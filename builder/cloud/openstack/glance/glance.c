@@ -36,8 +36,6 @@ static const struct field image_fields[] = {
 	{ "kbuild_definition", reply_text, offsetof(struct glance_image, definition), 0 },
 	{ "kbuild_sha512", reply_text, offsetof(struct glance_image, sha512), 0 },
 	{ "image_original_user", reply_text, offsetof(struct glance_image, user), 0 },
-	{ "os_distro", reply_text, offsetof(struct glance_image, distribution), 0 },
-	{ "os_version", reply_text, offsetof(struct glance_image, release), 0 },
 	{},
 };
 
@@ -159,6 +157,21 @@ static const char *architecture(const char *debian)
 	return debian && strcmp(debian, "arm64") == 0 ? "aarch64" : debian;
 }
 
+/* What is said of an image everywhere; a release that is newer than this keeps its codename. */
+static const char *version(const char *release)
+{
+	static const struct {
+		const char *release, *version;
+	} rows[] = { { "bookworm", "12" }, { "trixie", "13" }, { "jammy", "22.04" },
+		{ "noble", "24.04" } };
+
+	for (size_t i = 0; release && i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].release, release) == 0)
+			return rows[i].version;
+	}
+	return release;
+}
+
 /*
  * What the hypervisor is told: virtio-scsi, so that freed blocks are given back and volumes beyond the
  * 26th have a name; the config drive, which is how cloud-init gets what launch says without any network.
@@ -182,7 +195,7 @@ const char *glance_new_json(const struct glance_new *n, struct arena *a)
 	add(&out, "kbuild_sha512", n->sha512);
 	add(&out, "os_type", "linux");
 	add(&out, "os_distro", n->distribution);
-	add(&out, "os_version", n->release);
+	add(&out, "os_version", version(n->release));
 	add(&out, "architecture", architecture(n->architecture));
 	add(&out, "image_original_user", n->user);
 	add(&out, "hw_disk_bus", "scsi");

@@ -26,7 +26,7 @@ struct glance_image {
 	int64_t min_disk, min_ram; /* GiB, MiB */
 	bool is_protected;
 	const char *digest, *definition, *sha512; /* the properties */
-	const char *user, *distribution, *release;
+	const char *user;
 };
 
 /* One record of a reply. ERR_NETWORK, naming the member that is missing or wrong. */

@@ -151,7 +151,7 @@ static int make_record(struct part *p, struct error *e)
 		n.id = NULL;
 		r = glance_create(u->o, p->region, &n, u->a, &p->image, e);
 		if (r == OS_UNSURE)
-			return part_begin_again(p, e);
+			return part_begin_again(p, "whether it was made is not known", e);
 	}
 	if (r != 0)
 		return r < 0 ? r : -e->code;

@@ -39,7 +39,7 @@ struct part { /* of the upload: one region */
 	int64_t asked_ms;    /* the pause that the service asked for; 0: none */
 	unsigned refused;    /* tokens */
 	unsigned troubles;   /* steps that the service could not be asked for */
-	unsigned restarts;   /* the record vanished under us */
+	unsigned restarts;   /* the record vanished under us; see part_begin_again() */
 	unsigned generation; /* of the id; see id_of() */
 	bool sent;	     /* the bytes that are there, or will be, are ours of this run */
 	bool stored;	     /* the service has said that it has all of them */
@@ -132,8 +132,8 @@ int upload_compare(struct upload *u, const struct glance_image *i, struct error 
 int part_find(struct part *p, struct error *e);
 /* The record is active: are its bytes ours? Ends the part, or sends it somewhere else. */
 int part_verify(struct part *p, struct error *e);
-/* The record is not there any more, or of no use: to STAGE_FIND, a few times. */
-int part_begin_again(struct part *p, struct error *e);
+/* The record is not there any more, or of no use, and why: to STAGE_FIND, a few times. */
+int part_begin_again(struct part *p, const char *why, struct error *e);
 /* Removes a record of this part's region. */
 int part_remove(struct part *p, const char *id, struct error *e);
 

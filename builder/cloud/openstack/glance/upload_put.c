@@ -221,6 +221,7 @@ int put_ended(struct part *p, struct error *e)
 	if (status < 200 || status > 299)
 		return refused(p, status, e);
 	p->stored = true;
+	p->error = (struct error){};
 	check_later(p, false);
 	return 0;
 }

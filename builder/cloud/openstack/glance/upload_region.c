@@ -28,16 +28,19 @@ static int64_t now_ms(const struct part *p)
 	return clock_now_ms(p->u->c->clock);
 }
 
-/* The record is not there any more, or of no use. */
-int part_begin_again(struct part *p, struct error *e)
+/* One in which no byte went out counts twice: nothing tells that the next will get further. */
+int part_begin_again(struct part *p, const char *why, struct error *e)
 {
-	if (p->restarts++ >= RESTARTS) {
+	p->restarts += p->offset ? 1 : 2;
+	if (p->restarts > RESTARTS) {
 		error_set(e, ERR_NETWORK,
-			"the image was removed again and again while it was being uploaded: %s",
-			p->image.id ? p->image.id : p->u->digest);
+			"the image (%s) was removed again and again while it was being uploaded; the last time: %s",
+			p->image.id ? p->image.id : p->u->digest,
+			p->error.code ? p->error.msg : why);
 		return part_gives_up(e);
 	}
 	p->image = (struct glance_image){};
+	p->offset = 0;
 	p->sent = p->stored = false;
 	p->stage = STAGE_FIND;
 	return 0;
@@ -50,12 +53,12 @@ int part_remove(struct part *p, const char *id, struct error *e)
 	return r < 0 ? error_prefix(e, "removing the image %s", id) : 0;
 }
 
-static int discard(struct part *p, struct error *e)
+static int discard(struct part *p, const char *why, struct error *e)
 {
 	int r = part_remove(p, p->image.id, e);
 
 	p->generation++;
-	return r < 0 ? r : part_begin_again(p, e);
+	return r < 0 ? r : part_begin_again(p, why, e);
 }
 
 static void finish(struct part *p)
@@ -83,7 +86,7 @@ static int other_bytes(struct part *p, struct error *e)
 	}
 	/* Who sent them would have said so by now; and what says so of other bytes is wrong anyway. */
 	if ((i->sha512 && i->hash_value) || time(NULL) - i->changed > SETTLE_MS / 1000 * 10)
-		return discard(p, e);
+		return discard(p, "it has other bytes", e);
 	error_set(e, ERR_NETWORK,
 		"another upload has just stored other bytes of the same image (%s), and has not yet said "
 		"that they are right; try again in ten minutes",
@@ -101,7 +104,7 @@ int part_verify(struct part *p, struct error *e)
 		if (!p->image.sha512 || strcmp(p->image.sha512, p->u->sha512) != 0)
 			r = glance_confirm(p->u->o, p->region, p->image.id, p->u->sha512, e);
 		if (r == OS_ABSENT)
-			return part_begin_again(p, e);
+			return part_begin_again(p, "it was gone when its bytes were right", e);
 		break;
 	case HASH_WAIT:
 		p->stage = STAGE_HASH;
@@ -150,7 +153,7 @@ static int wait_for_it(struct part *p, struct error *e)
 	if (!p->give_up)
 		p->give_up = now + patience;
 	if (stale || (p->sent && now >= p->give_up))
-		return discard(p, e);
+		return discard(p, "the service did not come to an end with it", e);
 	if (now >= p->give_up) {
 		error_set(e, ERR_NETWORK,
 			"another upload of this image (%s) does not come to an end; if there is none any more, remove it",
@@ -182,7 +185,7 @@ static int check(struct part *p, struct error *e)
 	int r = glance_show(p->u->o, p->region, i->id, p->u->a, i, e);
 
 	if (r == OS_ABSENT)
-		return part_begin_again(p, e);
+		return part_begin_again(p, "it was gone when it was looked for", e);
 	if (r < 0)
 		return r;
 	if (is_status(i, "queued"))
@@ -201,7 +204,8 @@ static int check(struct part *p, struct error *e)
 			e, ERR_NETWORK, "the image %s was deactivated by an administrator", i->id);
 		return part_gives_up(e);
 	}
-	return discard(p, e); /* killed, deleted, pending_delete */
+	/* killed, deleted, pending_delete */
+	return discard(p, arena_printf(p->u->a, "it was %s", i->status), e);
 }
 
 int part_step(struct part *p, struct error *e)

@@ -78,12 +78,6 @@ static void add_space(struct buf *out)
 		buf_addc(out, ' ');
 }
 
-static void trim(struct buf *out)
-{
-	while (out->len > 0 && out->data[out->len - 1] == ' ')
-		out->data[--out->len] = '\0';
-}
-
 static void strip(const char *html, bool headings, struct buf *out)
 {
 	for (const char *p = html, *end; *p;) {
@@ -103,7 +97,7 @@ static void strip(const char *html, bool headings, struct buf *out)
 			buf_addc(out, *p++);
 		}
 	}
-	trim(out);
+	buf_trim(out);
 }
 
 const char *os_page_text(const char *html, struct arena *a)
@@ -168,7 +162,7 @@ static const char *one_line(const char *text, struct arena *a)
 			add_space(&out);
 		else
 			buf_addc(&out, *text);
-	trim(&out);
+	buf_trim(&out);
 	return arena_strdup(a, buf_str(&out));
 }
 
