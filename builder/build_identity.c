@@ -5,10 +5,16 @@
 #include "build_identity.h"
 
 #include "agent.h"
+#include "alloc.h"
 #include "ctx.h"
+#include "definition.h"
 #include "digest.h"
+#include "error.h"
 #include "image_key.h"
+#include "lock.h"
 #include "record.h"
+
+#include <string.h>
 
 int build_identify(struct build_identity *ret, const struct ctx *c, const struct definition *def,
 	const struct lock *lock, struct error *e)
@@ -27,5 +33,25 @@ int build_identify(struct build_identity *ret, const struct ctx *c, const struct
 	sha256_adds(h, ret->inputs);
 	sha256_adds(h, ret->recipient);
 	sha256_end(h, ret->id);
+	return r;
+}
+
+int build_foresee(const struct ctx *c, const struct definition *def, char *ret, struct error *e)
+{
+	struct build_identity self = {};
+	struct lock *lock = NULL;
+	_free_ char *path = lock_path(def->path);
+	struct error stale = {};
+	int r = lock_read(&lock, path, &stale);
+
+	/* Which of these is an error is the build's to say. */
+	if (r == 0 && lock_check(lock, def, &stale) == 0)
+		r = build_identify(&self, c, def, lock, e);
+	else
+		r = 1;
+	if (r == 0)
+		memcpy(ret, self.id, sizeof self.id);
+	age_identity_wipe(&self.key);
+	lock_free(lock);
 	return r;
 }

@@ -18,3 +18,9 @@ struct build_identity {
 
 int build_identify(struct build_identity *ret, const struct ctx *c, const struct definition *def,
 	const struct lock *lock, struct error *e);
+
+/*
+ * The id that the image of a definition will have, in *ret (65 bytes); > 0: it cannot be told, as there is no lock
+ * that answers the definition yet.
+ */
+int build_foresee(const struct ctx *c, const struct definition *def, char *ret, struct error *e);

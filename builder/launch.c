@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "build.h"
+#include "build_identity.h"
 #include "ctx.h"
 #include "definition.h"
 #include "error.h"
@@ -69,6 +70,18 @@ static int take_image(struct ctx *c, const struct launch_options *o, struct laun
 	return launch_handoff(q, *b.recipient ? b.recipient : NULL, secrets, a, e);
 }
 
+/* What image it will be, where that can be told: a server of another one is an error before the build. */
+static int foresee_image(struct ctx *c, const struct definition *def, struct arena *a,
+	struct launch_request *q, struct error *e)
+{
+	char *id = arena_alloc(a, 65);
+	int r = build_foresee(c, def, id, e);
+
+	if (r == 0)
+		q->foreseen = id;
+	return MIN(r, 0);
+}
+
 unsigned launch_count(const struct launch_options *o)
 {
 	int64_t n = 1;
@@ -76,6 +89,19 @@ unsigned launch_count(const struct launch_options *o)
 	if (o->count == 0 && o->def)
 		(void)node_is_int(node_get(o->def->server, "count"), &n);
 	return o->count ? o->count : (unsigned)n;
+}
+
+/* Each server's agent makes the names its own, as kbuild.dns means them. */
+static int check_records(const struct launch_options *o, struct error *e)
+{
+	unsigned n = launch_count(o);
+
+	if (!o->def || !o->def->dns || n == 1)
+		return 0;
+	return error_set(e, o->count ? ERR_USAGE : ERR_INVALID,
+		"kbuild.dns gives its names to one server, and %u would take them from one another: "
+		"launch one, or leave kbuild.dns out and keep records of all of them yourself",
+		n);
 }
 
 /* The i-th of them: "web", or "web-3". */
@@ -115,6 +141,10 @@ static int take_back(const struct launch_options *o, const struct server *s, str
 static int make_server(struct ctx *c, const struct launch_options *o,
 	const struct launch_request *q, struct arena *a, struct server *ret, struct error *e)
 {
+	static const char *const ends[] = {
+		[CLOUD_CONTINUED] = "it was there already",
+		[CLOUD_SETTLED] = "it is there already, from a launch of the same",
+	};
 	const struct cloud *cloud = o->cloud;
 	int r;
 
@@ -125,8 +155,8 @@ static int make_server(struct ctx *c, const struct launch_options *o,
 	r = cloud->provider->launch(cloud, q, a, ret, e);
 	if (r < 0)
 		return r;
-	progress_end(c->progress, r == CLOUD_CONTINUED ? "it was there already" : NULL);
-	return 0;
+	progress_end(c->progress, ends[r]);
+	return r;
 }
 
 /* Until it answered; then its launch is over. */
@@ -155,21 +185,25 @@ static int make_all(struct ctx *c, const struct launch_options *o, const struct 
 	struct arena *a, struct server *ret, struct error *e)
 {
 	unsigned n = launch_count(o), done = 0;
+	bool *over = arena_alloc(a, n * sizeof *over);
 	struct launch_request q;
 	int r = 0;
 
-	for (unsigned i = 0; i < n && r == 0; i++) {
+	for (unsigned i = 0; i < n && r >= 0; i++) {
 		r = name_one(o, all, i, a, &q, e);
 		if (r == 0)
 			r = make_server(c, o, &q, a, &ret[i], e);
+		over[i] = r == CLOUD_SETTLED;
 	}
 	if (r < 0)
 		return r;
-	for (; done < n && r == 0; done += r == 0)
-		r = finish_server(c, o, a, &ret[done], e);
+	for (r = 0; done < n && r == 0; done += r == 0)
+		r = over[done] ? 0 : finish_server(c, o, a, &ret[done], e);
 	if (r < 0 && e->code == ERR_INTERRUPTED && o->wait) {
-		for (; done < n; done++)
-			(void)take_back(o, &ret[done], e);
+		for (; done < n; done++) {
+			if (!over[done])
+				(void)take_back(o, &ret[done], e);
+		}
 	}
 	return r;
 }
@@ -202,6 +236,8 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 		take_server(o->def, a, &all);
 		if (launch_secrets(c, o->def, o->secrets, a, &secrets, &wrong) < 0)
 			plan_add(ret, a, PLAN_WRONG, "secrets", NULL, arena_strdup(a, wrong.msg));
+		if (check_records(o, &wrong) < 0)
+			plan_add(ret, a, PLAN_WRONG, "dns", NULL, arena_strdup(a, wrong.msg));
 	}
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
 		r = name_one(o, &all, i, a, &q, e);
@@ -218,11 +254,13 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 {
 	struct launch_request all = *o->request;
 	const struct node *secrets = NULL;
-	int r = 0;
+	int r = check_records(o, e);
 
-	if (o->def) {
+	if (r == 0 && o->def) {
 		take_server(o->def, a, &all);
 		r = launch_secrets(c, o->def, o->secrets, a, &secrets, e);
+		if (r == 0)
+			r = foresee_image(c, o->def, a, &all, e);
 	}
 	if (r == 0)
 		r = check_all(o, &all, a, e);

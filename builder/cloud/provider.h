@@ -30,7 +30,8 @@ struct launch_request {
 	const char *disk;	/* raw image file; NULL: not known yet (check, plan) */
 	bool disk_immutable; /* nobody writes to it any more: it may be linked instead of copied */
 	const char *image_digest; /* or NULL: not known */
-	const char *user_data;	  /* or NULL */
+	const char *foreseen;  /* the digest that the image will have once it is built, or NULL */
+	const char *user_data; /* or NULL */
 	const char
 		*user_data_intent; /* compared in its place to tell equal requests; NULL: itself */
 	const char *user;	   /* login name the image makes, or NULL */
@@ -146,6 +147,7 @@ struct cloud {
 	2 /* launch: found what an equal launch had begun, which is still starting */
 #define CLOUD_TIMEOUT	3 /* stop: the system did not end in time and still runs */
 #define CLOUD_UNCHANGED 4 /* start, stop: it was so already */
+#define CLOUD_SETTLED	5 /* launch: an equal launch has made it, and is over; it runs */
 
 /* All strings in what is returned live in the arena. Times are milliseconds. */
 struct provider {
@@ -234,6 +236,13 @@ struct provider {
 };
 
 extern const struct provider provider_local;
+
+/*
+ * Before there is an image: whether a server of that definition and image digest (each may be NULL) can be what q
+ * would make, so that only the launch itself can tell.
+ */
+bool launch_may_have_made(
+	const struct launch_request *q, const char *definition, const char *image);
 
 /* "[ADDRESS:]HOST:GUEST[/tcp|/udp]"; the address lives in the arena. ERR_USAGE. */
 int port_forward_parse(

@@ -32,6 +32,15 @@ bool server_name_valid(const char *name)
 	       name[n - 1] != '-';
 }
 
+bool launch_may_have_made(const struct launch_request *q, const char *definition, const char *image)
+{
+	const char *will = q->image_digest ? q->image_digest : q->foreseen;
+
+	if (!q->definition != !definition || (definition && strcmp(q->definition, definition) != 0))
+		return false;
+	return !will || (image && strcmp(will, image) == 0);
+}
+
 /* A member of an object; nothing when there is no value. */
 static void add_string(struct buf *out, const char *key, const char *value)
 {

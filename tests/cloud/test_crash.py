@@ -128,10 +128,6 @@ def second_users(home):
     return made[(1 if home.cloud == "ovh" else 0):]
 
 
-def settled(made):
-    return any("kbuild:settled" in server["metadata"] for server in made["servers"])
-
-
 def left(made, with_data):
     """What is there after destroy that should not be."""
     kept = {"images": 1, "volumes": 0 if with_data else 1}
@@ -153,12 +149,11 @@ def killed_launch(home, n, way):
     # After its last call it may be done before the signal comes.
     if status != -signal.SIGKILL and not (status == 0 and way == "after"):
         return [f"it was not killed: {status}: {out}"], 0, 0
-    finished = settled(home.double.control("/cloud"))
     again = home.run(home.launch())
     made = home.double.control("/cloud")
     problems, seconds, orphans = wrong(made)
-    # A launch that is over is nobody's to go on with: it says so, and how to go on.
-    if again.returncode != 0 and not (finished and f"there is a server '{NAME}' already" in again.stderr):
+    # Also of a launch that was over already, but had not said so yet.
+    if again.returncode != 0 or f"server '{NAME}' is running" not in again.stdout:
         problems.append(f"the second run: exit {again.returncode}: {again.stdout}{again.stderr}")
     with_data = n % 2 == 0
     done = home.run(home.destroy(with_data))

@@ -115,6 +115,35 @@ def shown(p, say):
     tap.equal([(s["name"], s["state"]) for s in listed], [("web", "running")], say("list"))
 
 
+def again(p, say):
+    before = p.made()
+    done = p.launch("web", "--json")
+    tap.equal((done.returncode, json.loads(done.stdout or "{}").get("state")), (0, "running"),
+              say("launched again it is done"))
+    done = p.launch("web", "--network", "Ext-Net")
+    tap.check(done.returncode == 1 and "there is a server 'web' already (ACTIVE)" in done.stderr,
+              say("launched otherwise it is in the way"), done.stderr)
+    tap.equal(p.made(), before, say("nothing more was made"))
+
+
+def without_volumes(p, say):
+    """The service of volumes is in the catalogue and does not answer."""
+    for verb, name in (("list", ()), ("status", ("web",))):
+        p.double.fault(r"GET /volume\.compute.*/volumes/detail", "status", status=503, times=99)
+        done = p.run(verb, *name)
+        tap.check(done.returncode == 0 and "web" in done.stdout and "not known: the volumes in GRA11" in done.stderr,
+                  say(f"{verb} without the service of volumes, and a word of it"), done.stdout + done.stderr)
+        one = p.json(verb, *name)
+        one = one if verb == "status" else one[0]
+        tap.check("the volumes in GRA11" in one.get("lacks", ""), say(f"{verb} --json has it, too"), one)
+        p.double.control("/faults", None, post=True)
+    p.double.fault(r"GET /volume\.compute.*/volumes/detail", "status", status=503, times=99)
+    done = p.run("list", "--volumes")
+    tap.equal(done.returncode, 5, say("but not a list of volumes (5)"))
+    p.double.control("/faults", None, post=True)
+    tap.check("lacks" not in p.json("status", "web"), say("afterwards all is known"))
+
+
 def powered(p, say):
     for verb, state in (("stop", "stopped"), ("stop", "stopped"), ("start", "running"), ("start", "running")):
         done = p.json(verb, "web", *(["--no-wait"] if verb == "start" else []))
@@ -136,6 +165,12 @@ def destroyed(p, say):
     tap.equal(p.made(), ONE, say("nothing was removed"))
     tap.equal(p.json("destroy", "web", "--yes"), {"name": "web", "destroyed": True, "volume_kept": True}, say("destroy --yes"))
     tap.equal(p.made(), dict(NOTHING, volumes=1), say("leaves the data volume alone"))
+    done = p.run("list")
+    tap.check("there is no server" in done.stdout and re.search(r"^web +5120 MiB +GRA11$", done.stdout, re.M) and
+              f"'kbuild destroy NAME --with-data --cloud {p.cloud}'" in done.stdout, say("which list shows"), done.stdout)
+    tap.equal(p.json("list"), [], say("in JSON servers are servers"))
+    tap.equal([(v["server"], v["size"], v["region"]) for v in p.json("list", "--volumes")], [("web", 5 << 30, "GRA11")],
+              say("and volumes a list of their own"))
     tap.equal(p.json("destroy", "web", "--yes", "--with-data"), {"name": "web", "destroyed": True}, say("--with-data"))
     tap.equal(p.made(), NOTHING, say("leaves nothing"))
 
@@ -181,7 +216,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, powered, destroyed, failed, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, failed, fifty)
 
 
 def main():

@@ -103,8 +103,8 @@ static inline int play_launch(struct run *r, const struct launch_request *q)
 	f = row_check(&r->cloud, q, &r->e);
 	if (f == 0)
 		f = row_launch(&r->cloud, q, r->arena, &r->server, &r->e);
-	if (f < 0)
-		return f;
+	if (f < 0 || f == CLOUD_SETTLED)
+		return MIN(f, 0);
 	f = row_settle(&r->cloud, q->name, &r->e);
 	return f < 0 ? f : row_find(&r->cloud, q->name, r->arena, &r->server, &r->e);
 }

@@ -371,6 +371,55 @@ static void a_second_launch_of_the_same_finds_what_runs(void)
 	check(strstr(r.e.msg, "from another launch than this") != NULL);
 }
 
+/* Killed between the mark and its last word, or run again by a script: there is nothing left to do. */
+static void a_launch_that_is_over_is_done_again_at_once(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+	int posts;
+
+	fresh();
+	play_well(&r, &q);
+	posts = fake.posts;
+	check_int(row_check(&r.cloud, &q, &r.e), 0);
+	check_int(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e), CLOUD_SETTLED);
+	check_str(r.server.v4, "203.0.113.7");
+	check_int(r.server.volume_size, 20 * GIB);
+	check(!r.server.volume_made);
+	check_int(fake.posts, posts);
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(item(&r.plan, "server")->state, PLAN_THERE);
+	/* Stopped, it is not what a launch promises. */
+	snprintf(fake.servers[0].status, sizeof fake.servers[0].status, "SHUTOFF");
+	check(row_check(&r.cloud, &q, &r.e) < 0);
+	check(strstr(r.e.msg, "already (SHUTOFF): 'kbuild start web --cloud openstack'") != NULL);
+}
+
+/* Another image is an error before it is built, where that can be told. */
+static void before_the_build_only_what_is_known_is_compared(void)
+{
+	static const struct {
+		const char *definition, *foreseen;
+		bool may_be;
+	} rows[] = { { "web", NULL, true }, { "web", FAKE_DIGEST, true },
+		{ "web", "another digest", false }, { "shop", NULL, false },
+		{ NULL, NULL, false } };
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	play_well(&r, &q);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		q.image_digest = NULL;
+		q.definition = rows[i].definition;
+		q.foreseen = rows[i].foreseen;
+		r.e = (struct error){};
+		if ((row_check(&r.cloud, &q, &r.e) == 0) != rows[i].may_be)
+			check_fail("row %zu: '%s'", i, r.e.msg);
+	}
+	check(strstr(r.e.msg, "already (ACTIVE), from another launch than this") != NULL);
+}
+
 int main(void)
 {
 	run(what_is_wrong_is_said_before_anything_is_made);
@@ -384,5 +433,7 @@ int main(void)
 	run(without_port_security_there_is_no_group);
 	run(rules_of_before_go);
 	run(a_second_launch_of_the_same_finds_what_runs);
+	run(a_launch_that_is_over_is_done_again_at_once);
+	run(before_the_build_only_what_is_known_is_compared);
 	return done();
 }

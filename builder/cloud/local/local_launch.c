@@ -35,8 +35,10 @@ static const char *intent_of(const struct launch_request *q, const struct stat *
 {
 	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
 	char *hex = arena_alloc(a, SHA256_HEX);
-	const uint64_t numbers[] = { (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
-		(uint64_t)st->st_ino, q->memory, q->cpus, q->disk_size, q->volume_size };
+	bool named = q->image_digest; /* else it is told by its file */
+	const uint64_t numbers[] = { (uint64_t)st->st_size,
+		named ? 0 : (uint64_t)st->st_mtim.tv_sec, named ? 0 : (uint64_t)st->st_ino,
+		q->memory, q->cpus, q->disk_size, q->volume_size };
 
 	sha256_adds(h, q->image_digest ? q->image_digest : q->disk);
 	sha256_adds(h, q->user_data_intent ? q->user_data_intent
@@ -77,17 +79,26 @@ static int check_image(struct launch *l, struct error *e)
 	return 0;
 }
 
-static int name_taken(const struct local_dir *d, const char *name, struct error *e)
+/* A server that is in use is nobody's to replace; same: it is as this launch would make it. */
+static int in_use(const struct local_dir *d, const char *name, enum local_phase phase, bool same,
+	struct error *e)
 {
+	/* Cut off after the answer, it is on the console for whoever goes on. */
+	if (same && qemu_serves(d))
+		return phase == PHASE_READY ? CLOUD_SETTLED : CLOUD_CONTINUED;
+	if (same && !qemu_alive(d))
+		return error_set(e, ERR_FAILED,
+			"there is a server '%s' already (stopped): 'kbuild start %s' starts it",
+			name, name);
 	return error_set(e, ERR_FAILED,
-		"there is a server '%s' already (%s): choose another name with --name, or "
-		"'kbuild destroy %s' first",
+		"there is a server '%s' already (%s), from another launch than this: choose "
+		"another name with --name, or 'kbuild destroy %s' first",
 		name, qemu_alive(d) ? "running" : "stopped", name);
 }
 
 /*
  * What is there under this name: 0 nothing (any more), CLOUD_CONTINUED an equal launch that still
- * boots; a server that is in use is an error. d is open when something was.
+ * boots, CLOUD_SETTLED one that is over; another server is an error. d is open when something was.
  */
 static int check_existing(
 	struct launch *l, struct local_dir *d, const char *intent, struct error *e)
@@ -96,7 +107,7 @@ static int check_existing(
 	struct local_record old;
 	struct error why = {};
 	int r = local_dir_open(d, l->c, name, true, e);
-	bool readable;
+	bool readable, same;
 
 	if (r == CLOUD_ABSENT)
 		return 0;
@@ -108,10 +119,11 @@ static int check_existing(
 			"there is a server '%s' already, and its record cannot be read (%s): "
 			"'kbuild destroy %s' removes it",
 			name, why.msg, name);
+	same = strcmp(old.intent, intent) == 0;
 	if (old.phase == PHASE_BOOTING && !local_console_answered(d)) {
 		bool serves = qemu_serves(d);
 
-		if (serves && strcmp(old.intent, intent) == 0)
+		if (serves && same)
 			return CLOUD_CONTINUED;
 		if (serves)
 			return error_set(e, ERR_FAILED,
@@ -119,7 +131,7 @@ static int check_existing(
 				"'kbuild destroy %s' removes it",
 				name, name);
 	} else if (old.phase != PHASE_CREATING) {
-		return name_taken(d, name, e);
+		return in_use(d, name, old.phase, same, e);
 	}
 	progress_note(
 		l->c->progress, "replacing '%s', which an earlier launch left unfinished", name);
@@ -306,9 +318,10 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 	if (r == 0) {
 		/* One that is not finished may be ours to continue, ports and all. */
 		if (local_record_read(&d, a, &rec, &later) < 0 || rec.phase == PHASE_CREATING ||
-			(rec.phase == PHASE_BOOTING && !local_console_answered(&d)))
+			(rec.phase == PHASE_BOOTING && !local_console_answered(&d)) ||
+			launch_may_have_made(q, rec.definition, rec.image))
 			return 0;
-		return name_taken(&d, q->name, e);
+		return in_use(&d, q->name, rec.phase, false, e);
 	}
 	r = need_ports(q->forwards, q->n_forwards, e);
 	return r < 0 ? r : need_memory(q->memory, e);

@@ -23,7 +23,7 @@ struct launch {
 /* As provider.check. */
 int local_check(const struct cloud *c, const struct launch_request *q, struct error *e);
 
-/* 0 or CLOUD_CONTINUED; the caller then asks for the server by its name. */
+/* 0, CLOUD_CONTINUED or CLOUD_SETTLED; the caller then asks for the server by its name. */
 int local_launch(
 	const struct cloud *c, const struct launch_request *q, struct arena *a, struct error *e);
 

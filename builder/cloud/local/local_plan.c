@@ -24,6 +24,7 @@ int local_plan(const struct cloud *c, const struct launch_request *q, struct are
 {
 	uint64_t kept = q->name ? local_volume_kept(c, q->name) : 0;
 	struct error wrong = {};
+	struct server s = {};
 	int r = local_check(c, q, &wrong);
 
 	if (r < 0 && wrong.code == ERR_INTERRUPTED)
@@ -37,6 +38,10 @@ int local_plan(const struct cloud *c, const struct launch_request *q, struct are
 			mib(a, kept ? kept : q->volume_size));
 	if (r < 0)
 		plan_add(ret, a, PLAN_WRONG, "server", q->name, arena_strdup(a, wrong.msg));
+	else if (q->name && provider_local.find(c, q->name, a, &s, &wrong) == 0 &&
+		 s.state == SERVER_RUNNING)
+		plan_add(ret, a, PLAN_THERE, "server", q->name,
+			"it runs: of the same image, a launch has nothing to do");
 	else
 		plan_add(ret, a, PLAN_MAKE, "server", q->name,
 			arena_printf(a, "QEMU on this machine, %u CPUs, %s", q->cpus,

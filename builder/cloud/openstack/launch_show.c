@@ -36,6 +36,28 @@ bool flavor_fits(const struct launching *l, const struct nova_flavor *f)
 	return f->disk <= 0 || (uint64_t)f->disk * GIB >= MAX(l->q->min_disk, l->q->disk_size);
 }
 
+/* Whether a launch that is over was this one; without the image only as far as that can be told. */
+static bool is_of_this_launch(const struct launching *l, const struct nova_server *s)
+{
+	if (!l->intent)
+		return launch_may_have_made(l->q, s->tag_definition, s->tag_image);
+	return s->tag_intent && strcmp(s->tag_intent, l->intent) == 0;
+}
+
+static void show_settled(struct launching *l, const struct nova_server *s)
+{
+	const char *name = l->q->name, *words = l->row->cloud.words;
+
+	if (!is_of_this_launch(l, s))
+		launch_wrong(l, "server", name,
+			"there is a server '%s' already (%s), from another launch than this: choose another name with --name, or 'kbuild destroy %s%s' first",
+			name, s->status, name, words);
+	else if (strcmp(s->status, "ACTIVE") != 0)
+		launch_wrong(l, "server", name,
+			"there is a server '%s' already (%s): 'kbuild start %s%s' starts it", name,
+			s->status, name, words);
+}
+
 void show_server(struct launching *l)
 {
 	const struct nova_server *s = l->server;
@@ -55,9 +77,7 @@ void show_server(struct launching *l)
 				"an earlier launch left one that is %s: it will be replaced",
 				s->task ? s->task : s->status));
 	else if (s->tag_settled)
-		launch_wrong(l, "server", l->q->name,
-			"there is a server '%s' already (%s): choose another name with --name, or 'kbuild destroy %s%s' first",
-			l->q->name, s->status, l->q->name, l->row->cloud.words);
+		show_settled(l, s);
 	else if (l->intent && (!s->tag_intent || strcmp(s->tag_intent, l->intent) != 0))
 		launch_wrong(l, "server", l->q->name,
 			"the server '%s' is still starting, from another launch than this: 'kbuild destroy %s%s' removes it",

@@ -230,7 +230,10 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 
 		if (l->server && !l->broken)
 			plan_add(ret, a, PLAN_THERE, "server", q->name,
-				"still starting: a launch goes on with it");
+				!l->server->tag_settled ? "still starting: a launch goes on with it"
+				: l->intent
+					? "it runs: a launch has nothing to do"
+					: "it runs: of the same image, a launch has nothing to do");
 		else if (f)
 			plan_add(ret, a, PLAN_MAKE, "server", q->name,
 				arena_printf(a,

@@ -169,14 +169,16 @@ int row_launch(const struct cloud *c, const struct launch_request *q, struct are
 	struct launch_request named = *q;
 	struct launching *l = NULL;
 	struct plan plan = {};
-	bool continued;
+	int outcome = 0;
 	int r = name_disk(&named, a, e);
 
 	if (r == 0)
 		r = take_survey(row, &named, &plan, &l, e);
 	if (r == 0) {
-		continued = l->server && !l->broken;
-		r = walk(l, e);
+		outcome = !l->server || l->broken  ? 0
+			  : l->server->tag_settled ? CLOUD_SETTLED
+						   : CLOUD_CONTINUED;
+		r = outcome == CLOUD_SETTLED ? 0 : walk(l, e);
 		if (r < 0)
 			r = say_made(l, e);
 		else
@@ -184,7 +186,7 @@ int row_launch(const struct cloud *c, const struct launch_request *q, struct are
 	}
 	if (r == 0) {
 		ret->volume_made = l->volume_made;
-		r = continued ? CLOUD_CONTINUED : 0;
+		r = outcome;
 	}
 	launch_forget(row);
 	return r;
