@@ -56,13 +56,19 @@ static bool on_data(struct transfer *t, const void *data, size_t len)
 static int job_start(struct job *j, struct error *e)
 {
 	struct fetch *f = j->f;
+	const struct store_access *access = j->item->access;
 	bool file = strncasecmp(job_url(j), "file:", 5) == 0;
+	const struct http_header *headers = NULL;
 	int r = job_open(j, now_ms(), e);
 
 	if (r != JOB_READY)
 		return r;
+	r = access ? access->headers(access->arg, &headers, e) : 0;
+	if (r < 0)
+		return error_prefix(e, "cannot load %s", j->item->name);
 	j->transfer = (struct transfer){
 		.url = job_url(j),
+		.headers = headers,
 		.files = true,
 		.redirects = true,
 		.from = file ? 0 : j->part.size,
@@ -163,7 +169,7 @@ static int fetch_loop(struct fetch *f, struct error *e)
 			return r;
 		r = transfers_run(f->transfers, wait);
 		if (r < 0)
-			return error_errno(e, r, "loading packages");
+			return error_errno(e, r, "%s", f->store->form->fetching);
 		progress_tick(f->progress);
 	}
 }

@@ -188,19 +188,14 @@ int job_open(struct job *j, int64_t now, struct error *e)
 
 static int job_give_up(struct job *j, struct error *e)
 {
+	const struct store_form *form = j->f->store->form;
+
 	error_set(e, j->mismatch ? ERR_LOCK : ERR_NETWORK, "cannot load %s:%s", j->item->name,
 		buf_str(&j->report));
-	if (j->mismatch)
-		return error_append(e,
-			"\nthe mirror serves other bytes than the lock says; try another one with "
-			"--mirror URL. Nothing of it was kept");
-	if (j->gone)
-		return error_append(e,
-			"\nthis version has left the archive: 'kbuild lock --update FILE' takes "
-			"the current one");
-	return error_append(e,
-		"\nlook at the network, the proxy settings and the mirror, then run the same "
-		"command again: what was loaded is kept");
+	return error_append(e, "\n%s",
+		j->mismatch ? form->differs
+		: j->gone   ? form->gone
+			    : form->again);
 }
 
 /* The URL without a password that stands in it: messages end up in logs. */

@@ -61,7 +61,7 @@ int partial_open(struct partial *p, struct store *s, const struct store_item *it
 	int r;
 
 	p->item = item;
-	p->name = xasprintf("store/partial/%s", item->sha256);
+	p->name = partial_name(s, item->sha256);
 	p->fd = openat(s->fd, p->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (p->fd < 0)
 		r = -errno;
@@ -143,7 +143,7 @@ int partials_move_in(struct partial *parts, size_t n, struct store *s, struct er
 	for (int round = 0; round < 4; round++)
 		for (size_t i = 0; i < n; i++) {
 			struct partial *p = &parts[i];
-			_free_ char *name = store_name(p->item->sha256);
+			_free_ char *name = store_name(s, p->item->sha256);
 			int r = 0;
 
 			if (round == 0)

@@ -95,7 +95,7 @@ static void sweep(struct store *s)
 /* The bytes are about to be read anyway: compare them first. */
 static int open_stored(struct store *s, const char *sha256, struct error *e)
 {
-	_free_ char *name = store_name(sha256);
+	_free_ char *name = store_name(s, sha256);
 	const char *label = store_label(s, sha256);
 	_close_ int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char hex[SHA256_HEX];

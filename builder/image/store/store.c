@@ -23,9 +23,42 @@
 
 #define SPARE (64 * MIB) /* left free on the disk of the store */
 
-char *store_name(const char *sha256)
+static const struct store_form packages = {
+	.dir = "store",
+	.suffix = ".deb",
+	.one = "package is",
+	.many = "packages are",
+	.fetching = "fetch packages",
+	.differs =
+		"the mirror serves other bytes than the lock says; try another one with "
+		"--mirror URL. Nothing of it was kept",
+	.gone = "this version has left the archive: 'kbuild lock --update FILE' takes "
+		"the current one",
+	.again = "look at the network, the proxy settings and the mirror, then run the same "
+		 "command again: what was loaded is kept",
+};
+static const struct store_form blobs = {
+	.dir = "blobs",
+	.suffix = "",
+	.one = "part of a container image is",
+	.many = "parts of container images are",
+	.fetching = "fetch container images",
+	.differs = "the registry serves other bytes than the lock says. Nothing of it was kept",
+	.gone = "the registry has no such image any more: 'kbuild lock --update FILE' takes "
+		"the current one",
+	.again =
+		"look at the network, the proxy settings and what the registry lets you have, then run "
+		"the same command again: what was loaded is kept",
+};
+
+char *store_name(const struct store *s, const char *sha256)
 {
-	return xasprintf("store/%.2s/%s.deb", sha256, sha256);
+	return xasprintf("%s/%.2s/%s%s", s->form->dir, sha256, sha256, s->form->suffix);
+}
+
+char *partial_name(const struct store *s, const char *sha256)
+{
+	return xasprintf("%s/partial/%s", s->form->dir, sha256);
 }
 
 char *plain_name(const char *sha256)
@@ -35,7 +68,7 @@ char *plain_name(const char *sha256)
 
 bool store_has(struct store *s, const char *sha256, uint64_t size)
 {
-	_free_ char *name = store_name(sha256);
+	_free_ char *name = store_name(s, sha256);
 	struct stat st;
 
 	if (fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -46,12 +79,15 @@ bool store_has(struct store *s, const char *sha256, uint64_t size)
 	return false;
 }
 
-int store_open(struct store **ret, const char *cache_dir, struct error *e)
+static int open_form(
+	struct store **ret, const char *cache_dir, const struct store_form *form, struct error *e)
 {
 	_cleanup_(store_closep) struct store *s = xcalloc(1, sizeof *s);
+	_free_ char *partial = xasprintf("%s/partial", form->dir);
 	_free_ char *real = NULL;
 	int r;
 
+	s->form = form;
 	s->fd = -1;
 	r = mkdir_all(AT_FDCWD, cache_dir, 0755);
 	if (r < 0)
@@ -61,13 +97,23 @@ int store_open(struct store **ret, const char *cache_dir, struct error *e)
 	s->fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->fd < 0)
 		return error_errno(e, errno, "opening the cache directory %s", s->dir);
-	r = mkdir_all(s->fd, "store/partial", 0755);
-	if (r == 0)
+	r = mkdir_all(s->fd, partial, 0755);
+	if (r == 0 && form == &packages)
 		r = mkdir_all(s->fd, "plain/tmp", 0755);
 	if (r < 0)
 		return error_errno(e, r, "making the store in %s", s->dir);
 	*ret = TAKE(s);
 	return 0;
+}
+
+int store_open(struct store **ret, const char *cache_dir, struct error *e)
+{
+	return open_form(ret, cache_dir, &packages, e);
+}
+
+int store_open_blobs(struct store **ret, const char *cache_dir, struct error *e)
+{
+	return open_form(ret, cache_dir, &blobs, e);
 }
 
 void store_close(struct store *s)
@@ -87,7 +133,7 @@ void store_close(struct store *s)
 
 char *store_path(const struct store *s, const char *sha256)
 {
-	_free_ char *name = store_name(sha256);
+	_free_ char *name = store_name(s, sha256);
 
 	return xasprintf("%s/%s", s->dir, name);
 }
@@ -110,10 +156,11 @@ static void add_label(struct store *s, const struct store_item *item)
 	l->name = xstrdup(item->name);
 }
 
-static int say_offline(const struct store_item *const *missing, size_t n, struct error *e)
+static int say_offline(
+	const struct store *s, const struct store_item *const *missing, size_t n, struct error *e)
 {
-	error_set(e, ERR_NETWORK, "%zu package%s not in the store, and --offline was given:", n,
-		n == 1 ? " is" : "s are");
+	error_set(e, ERR_NETWORK, "%zu %s not in the store, and --offline was given:", n,
+		n == 1 ? s->form->one : s->form->many);
 	for (size_t i = 0; i < n && i < 5; i++)
 		error_append(e, "%s %s", i ? "," : "", missing[i]->name);
 	if (n > 5)
@@ -139,7 +186,7 @@ static int check_space(const struct store *s, uint64_t need, struct error *e)
 /* Bytes that earlier runs already loaded of it. */
 static uint64_t loaded(const struct store *s, const struct store_item *item)
 {
-	_free_ char *name = xasprintf("store/partial/%s", item->sha256);
+	_free_ char *name = partial_name(s, item->sha256);
 	struct stat st;
 
 	if (fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -169,11 +216,11 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
 	if (count == 0)
 		return 0;
 	if (offline)
-		return say_offline(missing, count, e);
+		return say_offline(s, missing, count, e);
 	r = check_space(s, need, e);
 	if (r < 0)
 		return r;
-	progress_begin(p, "fetch packages", "B", bytes);
+	progress_begin(p, s->form->fetching, "B", bytes);
 	r = fetch_all(s, missing, count, p, e);
 	if (r < 0)
 		return r;
@@ -183,7 +230,7 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
 
 int store_damaged(struct store *s, const char *sha256, struct error *e)
 {
-	_free_ char *file = store_name(sha256);
+	_free_ char *file = store_name(s, sha256);
 	const char *label = store_label(s, sha256);
 
 	if (unlinkat(s->fd, file, 0) < 0 && errno != ENOENT)
@@ -197,7 +244,7 @@ int store_damaged(struct store *s, const char *sha256, struct error *e)
 
 int store_verify(struct store *s, const char *sha256, struct error *e)
 {
-	_free_ char *file = store_name(sha256);
+	_free_ char *file = store_name(s, sha256);
 	const char *label = store_label(s, sha256);
 	_close_ int fd = openat(s->fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char hex[SHA256_HEX];

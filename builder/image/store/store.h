@@ -6,23 +6,40 @@
  *   store/ab/abcd….deb     a package as its archive serves it
  *   store/partial/abcd…    a download that is not complete
  *   plain/ab/abcd….deb     the same package with uncompressed members, made once
+ *   blobs/ab/abcd…         a manifest, configuration or layer of a container image
+ *   blobs/partial/abcd…
  */
 #pragma once
 
 #include "base.h"
 
 struct error;
+struct http_header;
 struct progress;
 struct store;
 
-struct store_item {
-	const char *name;	 /* for people: "apt 3.0.3" */
-	const char *sha256;	 /* lower-case hex */
-	uint64_t size;		 /* bytes */
-	const char *const *urls; /* NULL-terminated, tried in order */
+/*
+ * What a server wants to see before it gives a file. Asked before each attempt, so that a token that has
+ * run out meanwhile is made anew.
+ */
+struct store_access {
+	/* Headers in *ret, ended by {} and borrowed until the next call. Negative ends the whole fetch. */
+	int (*headers)(void *arg, const struct http_header **ret, struct error *e);
+	void *arg;
 };
 
+struct store_item {
+	const char *name;		   /* for people: "apt 3.0.3" */
+	const char *sha256;		   /* lower-case hex */
+	uint64_t size;			   /* bytes */
+	const char *const *urls;	   /* NULL-terminated, tried in order */
+	const struct store_access *access; /* NULL: nothing is wanted */
+};
+
+/* Packages. Returns new. */
 int store_open(struct store **ret, const char *cache_dir, struct error *e);
+/* Parts of container images: all but what makes plain forms works for them, too. Returns new. */
+int store_open_blobs(struct store **ret, const char *cache_dir, struct error *e);
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
 
@@ -41,6 +58,9 @@ int store_fetch(struct store *s, const struct store_item *items, size_t n, bool 
  * to run again.
  */
 int store_verify(struct store *s, const char *sha256, struct error *e);
+
+/* Removes a file whose bytes were read and are others; ERR_LOCK, saying so and to run again. */
+int store_damaged(struct store *s, const char *sha256, struct error *e);
 
 /*
  * Reading a stored package failed with e: when its bytes are damaged, that is the better message, and

@@ -15,7 +15,18 @@ struct store_label {
 	char *name;
 };
 
+/* What differs between packages and parts of container images: where they lie, and the words. */
+struct store_form {
+	const char *dir, *suffix; /* "store", ".deb" */
+	const char *one, *many;	  /* "package is", "packages are" */
+	const char *fetching;	  /* of the progress */
+	const char *differs;	  /* what to do when a server's bytes are others */
+	const char *gone;	  /* … when it has no such file (any more) */
+	const char *again;	  /* … in all other cases */
+};
+
 struct store {
+	const struct store_form *form;
 	char *dir;		    /* the cache directory, absolute */
 	int fd;			    /* the same */
 	struct pool *pool;	    /* workers of store_plain_start(), or NULL */
@@ -23,15 +34,13 @@ struct store {
 	size_t n_labels, cap_labels;
 };
 
-/* "store/ab/abcd….deb" and "plain/…", below store.fd; return new. */
-char *store_name(const char *sha256);
+/* "store/ab/abcd….deb", "store/partial/abcd…" and "plain/…", below store.fd; return new. */
+char *store_name(const struct store *s, const char *sha256);
+char *partial_name(const struct store *s, const char *sha256);
 char *plain_name(const char *sha256);
 
 /* What people call the file: its name of store_fetch(), else its digest. Borrowed. */
 const char *store_label(const struct store *s, const char *sha256);
-
-/* Removes a file whose bytes do not match; returns ERR_LOCK, saying so. */
-int store_damaged(struct store *s, const char *sha256, struct error *e);
 
 /* True when the store has it, of this size. One of another size is removed. */
 bool store_has(struct store *s, const char *sha256, uint64_t size);
