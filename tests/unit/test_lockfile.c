@@ -62,6 +62,54 @@ static void a_lock_is_read(void)
 	check_int(strlen(l->digest), 64);
 }
 
+#define COMMIT	  "application 0123456789abcdef0123456789abcdef01234567\n"
+#define CONTAINER "container ghcr.io/a/b:1.2 1234 " SHA_A "\ncontainer postgres:16 42 " SHA_B "\n"
+
+static void images_of_the_application_are_read(void)
+{
+	_cleanup_(lock_freep) struct lock *l = NULL;
+	_cleanup_(lock_freep) struct lock *other = NULL;
+	struct error e = {};
+	_buf_ b = BUF_INIT;
+
+	check_int(parse(&l, WHOLE COMMIT CONTAINER, &e), 0);
+	check_int(l->n_containers, 2);
+	check_str(l->containers[0].reference, "ghcr.io/a/b:1.2");
+	check_int(l->containers[0].size, 1234);
+	check_str(l->containers[1].sha256, SHA_B);
+	lock_format(l, &b);
+	check_str(buf_str(&b), WHOLE COMMIT CONTAINER);
+	check_int(parse(&other, WHOLE, &e), 0);
+	check(strcmp(l->digest, other->digest) != 0);
+	lock_set_containers(other, l->application, l->containers, l->n_containers);
+	check_str(other->digest, l->digest);
+}
+
+static void changed_images_are_told(void)
+{
+	_cleanup_(lock_freep) struct lock *old = NULL;
+	_cleanup_(lock_freep) struct lock *new = NULL;
+	struct error e = {};
+	_buf_ b = BUF_INIT;
+
+	check_int(parse(&old, WHOLE COMMIT "container a:1 5 " SHA_A "\ncontainer b:1 5 " SHA_A "\n",
+			  &e),
+		0);
+	check_int(parse(&new, WHOLE COMMIT "container b:1 5 " SHA_B "\ncontainer c:1 5 " SHA_A "\n",
+			  &e),
+		0);
+	check_int(lock_diff(old, new, &b), 3);
+	check_str(buf_str(&b),
+		"  remove     a:1                          sha256:aaaaaaaaaaaa…\n"
+		"  image      b:1                          sha256:aaaaaaaaaaaa… → sha256:bbbbbbbbbbbb…\n"
+		"  add        c:1                          sha256:aaaaaaaaaaaa…\n");
+	buf_reset(&b);
+	check_int(lock_diff_json(old, new, &b), 3);
+	check(strstr(buf_str(&b),
+		"\"containers\":[{\"reference\":\"a:1\",\"old\":\"" SHA_A "\",\"new\":null},"));
+	check_int(lock_diff(NULL, new, &b), 2 + 3 + 2);
+}
+
 static void what_is_read_is_written_back(void)
 {
 	_cleanup_(lock_freep) struct lock *l = NULL;
@@ -86,6 +134,15 @@ static const struct {
 	{ LOCK_HEAD "release trixie\n", "x.lock:3: expected 'distribution', not 'release'" },
 	{ LOCK_HEAD "distribution debian\n", "x.lock:3: expected 'release', not 'the end'" },
 	{ HEAD "asked apt", "x.lock:7: the file is cut off here" },
+	{ HEAD "container a:1 5 " SHA_A "\n", "x.lock:7: a container image stands before" },
+	{ HEAD "application 12\n", "x.lock:7: 'application' needs a commit" },
+	{ HEAD COMMIT COMMIT, "x.lock:8: 'application' is there twice" },
+	{ HEAD COMMIT "container a\"b 5 " SHA_A "\n",
+		"x.lock:8: 'a\"b' is no name of a container" },
+	{ HEAD COMMIT "container a:1 05 " SHA_A "\n", "x.lock:8: 'a:1': its size or SHA-256" },
+	{ HEAD COMMIT "container a:1 5 " SHA_A " x\n", "x.lock:8: 'a:1': its size or SHA-256" },
+	{ HEAD COMMIT CONTAINER CONTAINER,
+		"x.lock:10: the container image 'ghcr.io/a/b:1.2' is out of order" },
 	{ HEAD "asked b\nasked a\n", "x.lock:8: 'a' is out of order, or twice" },
 	{ HEAD "asked a\nasked a\n", "x.lock:8: 'a' is out of order, or twice" },
 	{ HEAD "asked a b\n", "'a b' is no name of a package" },
@@ -193,12 +250,14 @@ static void a_difference_is_told_in_json(void)
 		"\"new\":\"2026-11-21T00:53:03Z\",\"fingerprint\":\"" KEY
 		"\"}],"
 		"\"changes\":[{\"change\":\"added\",\"package\":\"libc6\",\"old\":null,"
-		"\"new\":\"2:2.41-12\"}]");
+		"\"new\":\"2:2.41-12\"}],\"containers\":[]");
 }
 
 int main(void)
 {
 	run(a_lock_is_read);
+	run(images_of_the_application_are_read);
+	run(changed_images_are_told);
 	run(what_is_read_is_written_back);
 	run(what_is_wrong_is_named_with_its_line);
 	run(a_nul_byte_is_refused);

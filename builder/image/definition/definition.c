@@ -154,3 +154,21 @@ const struct node *definition_key(const struct definition *def, const char *key)
 {
 	return node_get(def->root, key);
 }
+
+const char *definition_app(const struct definition *def, const char *key)
+{
+	static const char *const defaults[][2] = { { "branch", "main" },
+		{ "compose", "docker-compose.yml" }, { "images", "pull" } };
+	const char *text = node_str(node_get(def->app, key));
+
+	for (size_t i = 0; !text && i < ARRAY_SIZE(defaults); i++) {
+		if (strcmp(defaults[i][0], key) == 0)
+			text = defaults[i][1];
+	}
+	return text;
+}
+
+bool definition_bakes_images(const struct definition *def)
+{
+	return def->app && strcmp(definition_app(def, "images"), "bake") == 0;
+}

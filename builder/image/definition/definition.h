@@ -76,5 +76,10 @@ int definition_check(struct definition *def, struct diags *d, struct error *e);
 void definition_free(struct definition *def);
 DEFINE_CLEANUP(struct definition *, definition_free);
 
+/* kbuild.app.images is "bake". */
+bool definition_bakes_images(const struct definition *def);
+/* A text of kbuild.app, or what it is when it is not given ("main"); NULL for what has no such default. */
+const char *definition_app(const struct definition *def, const char *key);
+
 /* A top-level cloud-config key, or NULL. */
 const struct node *definition_key(const struct definition *def, const char *key);

@@ -43,6 +43,13 @@ struct lock_source {
 	const char *fingerprint; /* of the key that signed it, 40 hex digits */
 };
 
+/* A container image of the application, where kbuild.app.images is bake. */
+struct lock_container {
+	const char *reference; /* as the Compose file says, its variables replaced */
+	const char *sha256;    /* of its manifest for the lock's architecture */
+	uint64_t size;	       /* of that manifest, bytes */
+};
+
 struct lock {
 	struct arena *arena;
 	const char *path;
@@ -55,6 +62,10 @@ struct lock {
 	size_t n_sources;
 	struct lock_package *packages; /* sorted by name */
 	size_t n;
+	const char *
+		application; /* the commit whose Compose file named the images; NULL: none are baked */
+	struct lock_container *containers; /* sorted by reference */
+	size_t n_containers;
 	struct apt_sources *placed; /* lock_uris(): made on the first call */
 	char digest[65];	    /* SHA-256 over the whole file: names the package set */
 };
@@ -93,9 +104,16 @@ struct lock_request {
 /* Updates the indexes, verifies, resolves. Returns new. ERR_LOCK: signature, key, Date; ERR_NETWORK. */
 int lock_resolve(struct lock **ret, const struct lock_request *q, struct error *e);
 
+/*
+ * Adds what lock_resolve() cannot know: the application's commit and its images, sorted, all in the lock's
+ * arena. The digest is made anew.
+ */
+void lock_set_containers(
+	struct lock *l, const char *commit, struct lock_container *containers, size_t n);
+
 /* What changes from old to new (old NULL: everything is new), for people. Returns the number of changes. */
 size_t lock_diff(const struct lock *old, const struct lock *new, struct buf *out);
-/* The same as members of a JSON object: "changes":[…],"sources":[…]. */
+/* The same as members of a JSON object: "sources":[…],"changes":[…],"containers":[…]. */
 size_t lock_diff_json(const struct lock *old, const struct lock *new, struct buf *out);
 
 /*

@@ -1,4 +1,4 @@
-/* The difference of two locks: one walk over both sorted lists, told to people or to machines. */
+/* The difference of two locks: walks over sorted lists, told to people or to machines. */
 #include "lock.h"
 
 #include "buf.h"
@@ -164,11 +164,65 @@ static size_t diff_sources(const struct lock *old, const struct lock *new, struc
 	return n;
 }
 
+/* One container image: the digests that it had and has, NULL where it is not in that lock. */
+struct container_change {
+	const char *reference, *from, *to;
+};
+typedef void (*container_sink)(const struct container_change *c, struct buf *out);
+
+static size_t walk_containers(
+	const struct lock *old, const struct lock *new, container_sink sink, struct buf *out)
+{
+	const struct lock_container *a = old ? old->containers : NULL, *b = new->containers;
+	const struct lock_container *a_end = old ? a + old->n_containers : NULL;
+	const struct lock_container *b_end = b + new->n_containers;
+	size_t n = 0;
+
+	while (a < a_end || b < b_end) {
+		int c = a == a_end ? 1 : b == b_end ? -1 : strcmp(a->reference, b->reference);
+		struct container_change d = { c <= 0 ? a->reference : b->reference,
+			c <= 0 ? a->sha256 : NULL, c >= 0 ? b->sha256 : NULL };
+
+		a += c <= 0;
+		b += c >= 0;
+		if (d.from && d.to && strcmp(d.from, d.to) == 0)
+			continue;
+		sink(&d, out);
+		n++;
+	}
+	return n;
+}
+
+static void container_to_people(const struct container_change *c, struct buf *out)
+{
+	buf_printf(out, "  %-9s  %-28s ",
+		!c->from ? "add"
+		: !c->to ? "remove"
+			 : "image",
+		c->reference);
+	if (c->from)
+		buf_printf(out, "sha256:%.12s…", c->from);
+	if (c->to)
+		buf_printf(out, "%ssha256:%.12s…", c->from ? " → " : "", c->to);
+	buf_addc(out, '\n');
+}
+
+/* The commit is told only where it differs: that it moved is no change of the image by itself. */
+static void diff_application(const struct lock *old, const struct lock *new, struct buf *out)
+{
+	if (old && old->application &&
+		new->application &&strcmp(old->application, new->application) != 0)
+		buf_printf(out, "  commit     %-28s %.12s → %.12s\n", "of the application",
+			old->application, new->application);
+}
+
 size_t lock_diff(const struct lock *old, const struct lock *new, struct buf *out)
 {
 	size_t n = diff_sources(old, new, out);
 
-	return n + walk(old, new, to_people, out);
+	n += walk(old, new, to_people, out);
+	diff_application(old, new, out);
+	return n + walk_containers(old, new, container_to_people, out);
 }
 
 static void member(struct buf *out, const char *key, const char *value)
@@ -191,6 +245,17 @@ static void to_machines(const struct difference *d, struct buf *out)
 	buf_addc(out, '}');
 }
 
+static void container_to_machines(const struct container_change *c, struct buf *out)
+{
+	if (out->data[out->len - 1] != '[')
+		buf_addc(out, ',');
+	buf_adds(out, "{\"reference\":");
+	json_write_string(out, c->reference, strlen(c->reference));
+	member(out, "old", c->from);
+	member(out, "new", c->to);
+	buf_addc(out, '}');
+}
+
 size_t lock_diff_json(const struct lock *old, const struct lock *new, struct buf *out)
 {
 	size_t n = 0;
@@ -209,6 +274,8 @@ size_t lock_diff_json(const struct lock *old, const struct lock *new, struct buf
 	}
 	buf_adds(out, "],\"changes\":[");
 	n += walk(old, new, to_machines, out);
+	buf_adds(out, "],\"containers\":[");
+	n += walk_containers(old, new, container_to_machines, out);
 	buf_addc(out, ']');
 	return n;
 }

@@ -66,7 +66,7 @@ int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct defi
 
 	for (const char **f = def->fingerprints; f && *f; f++)
 		keys++;
-	v = arena_alloc(a, (sources->n + pins + keys + 4) * sizeof *v);
+	v = arena_alloc(a, (sources->n + pins + keys + 5) * sizeof *v);
 	for (size_t i = 0; i < sources->n; i++)
 		v[n++] = apt_source_line(&sources->v[i], a);
 	for (size_t i = 0; i < keys; i++)
@@ -88,6 +88,9 @@ int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct defi
 		v[n++] = arena_printf(a, "keyring %s", def->keyring);
 	if (def->ignore_valid_until)
 		v[n++] = "valid-until ignored";
+	if (definition_bakes_images(def))
+		v[n++] = arena_printf(a, "application %s %s %s", definition_app(def, "repository"),
+			definition_app(def, "branch"), definition_app(def, "compose"));
 	qsort(v, n, sizeof *v, by_text);
 	for (size_t i = 0; i < n; i++) {
 		if (unique == 0 || strcmp(v[unique - 1], v[i]) != 0)

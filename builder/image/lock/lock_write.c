@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
+#include "digest.h"
 #include "error.h"
 #include "fd.h"
 
@@ -71,6 +72,26 @@ void lock_format(const struct lock *l, struct buf *out)
 	}
 	for (size_t i = 0; i < l->n; i++)
 		format_package(&l->packages[i], out);
+	if (l->application)
+		buf_printf(out, "application %s\n", l->application);
+	for (size_t i = 0; i < l->n_containers; i++) {
+		const struct lock_container *c = &l->containers[i];
+
+		buf_printf(out, "container %s %llu %s\n", c->reference, (unsigned long long)c->size,
+			c->sha256);
+	}
+}
+
+void lock_set_containers(
+	struct lock *l, const char *commit, struct lock_container *containers, size_t n)
+{
+	_buf_ text = BUF_INIT;
+
+	l->application = commit;
+	l->containers = containers;
+	l->n_containers = n;
+	lock_format(l, &text);
+	sha256_bytes(text.data, text.len, l->digest);
 }
 
 int lock_write(const struct lock *l, const char *path, struct error *e)

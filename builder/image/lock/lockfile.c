@@ -4,6 +4,7 @@
  */
 #include "lock.h"
 #include "lock_text.h"
+#include "lock_words.h"
 
 #include "alloc.h"
 #include "arena.h"
@@ -18,8 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOCK_SIZE_MAX (16 * MIB)
-#define PACKAGES_MAX  100000
+#define LOCK_SIZE_MAX  (16 * MIB)
+#define PACKAGES_MAX   100000
+#define CONTAINERS_MAX 1000
 
 struct parser {
 	struct lock *l;
@@ -29,10 +31,11 @@ struct parser {
 	const char *keyword; /* of the current line, in the arena */
 	char *rest;
 	struct error *e;
-	size_t n_asked, n_inputs, asked_cap, inputs_cap, sources_cap, packages_cap;
+	size_t n_asked, n_inputs, asked_cap, inputs_cap, sources_cap, packages_cap, containers_cap;
 	const char **asked, **inputs;
 	struct lock_source *sources;
 	struct lock_package *packages;
+	struct lock_container *containers;
 };
 
 static _printf_(2, 3) int bad(struct parser *s, const char *fmt, ...)
@@ -88,45 +91,6 @@ static char *word(struct parser *s)
 	if (blank)
 		*blank = '\0';
 	return w;
-}
-
-#define LOWER "abcdefghijklmnopqrstuvwxyz0123456789"
-#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-static bool all_of(const char *s, const char *set)
-{
-	return *s && s[strspn(s, set)] == '\0';
-}
-
-static bool is_name(const char *s)
-{
-	return all_of(s, LOWER "+-.") && !strchr("+-.", s[0]);
-}
-
-/* Below the source's URI and nowhere else. */
-static bool is_file(const char *s)
-{
-	if (!all_of(s, LOWER UPPER "+-._~:/%=@,") || s[0] == '/')
-		return false;
-	for (const char *p = s; p; p = strchr(p, '/')) {
-		p += *p == '/';
-		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-			return false;
-	}
-	return true;
-}
-
-static bool is_date(const char *s)
-{
-	static const char form[] = "0000-00-00T00:00:00Z";
-
-	if (strlen(s) != strlen(form))
-		return false;
-	for (size_t i = 0; form[i]; i++) {
-		if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
-			return false;
-	}
-	return true;
 }
 
 static int expect(struct parser *s, const char *keyword, const char **ret)
@@ -249,16 +213,6 @@ static bool parse_reason(char *text, struct lock_package *ret)
 	return false;
 }
 
-static bool parse_size_exact(const char *text, uint64_t *ret)
-{
-	char *end;
-
-	if (!all_of(text, "0123456789") || text[0] == '0' || strlen(text) > 15)
-		return false;
-	*ret = strtoull(text, &end, 10);
-	return *end == '\0';
-}
-
 /* NAME VERSION ARCH auto|manual essential|- REASON[:BECAUSE] SOURCE SIZE SHA256 FILE */
 static int parse_package(struct parser *s)
 {
@@ -301,6 +255,40 @@ static int parse_package(struct parser *s)
 	return 0;
 }
 
+static int parse_application(struct parser *s)
+{
+	if (s->l->application)
+		return bad(s, "'application' is there twice");
+	if (strlen(s->rest) != 40 || !all_of(s->rest, "0123456789abcdef"))
+		return bad(s, "'application' needs a commit, 40 digits");
+	s->l->application = s->rest;
+	return 0;
+}
+
+/* REFERENCE SIZE SHA256 */
+static int parse_container(struct parser *s)
+{
+	struct lock_container new = { .reference = word(s) };
+	struct lock *l = s->l;
+
+	if (!l->application)
+		return bad(s, "a container image stands before the application's commit");
+	if (!all_of(new.reference, LOWER UPPER "._-/:@"))
+		return bad(s, "'%s' is no name of a container image", new.reference);
+	if (!parse_size_exact(word(s), &new.size) || !sha256_valid(s->rest))
+		return bad(s, "'%s': its size or SHA-256 cannot be read", new.reference);
+	new.sha256 = s->rest;
+	if (l->n_containers > 0 &&
+		strcmp(s->containers[l->n_containers - 1].reference, new.reference) >= 0)
+		return bad(s, "the container image '%s' is out of order, or twice", new.reference);
+	if (l->n_containers == CONTAINERS_MAX)
+		return bad(s, "there are too many container images");
+	s->containers =
+		grow(s->containers, l->n_containers, &s->containers_cap, sizeof *s->containers);
+	s->containers[l->n_containers++] = new;
+	return 0;
+}
+
 static const struct record {
 	const char *keyword;
 	int (*parse)(struct parser *s);
@@ -309,6 +297,8 @@ static const struct record {
 	{ "input", parse_input },
 	{ "source", parse_source },
 	{ "package", parse_package },
+	{ "application", parse_application },
+	{ "container", parse_container },
 };
 
 static int parse_body(struct parser *s)
@@ -353,10 +343,12 @@ int lock_parse(struct lock **ret, const char *name, const char *text, size_t len
 	l->inputs = to_arena(a, s.inputs, s.n_inputs, sizeof *s.inputs);
 	l->sources = to_arena(a, s.sources, l->n_sources, sizeof *s.sources);
 	l->packages = to_arena(a, s.packages, l->n, sizeof *s.packages);
+	l->containers = to_arena(a, s.containers, l->n_containers, sizeof *s.containers);
 	free(s.asked);
 	free(s.inputs);
 	free(s.sources);
 	free(s.packages);
+	free(s.containers);
 	if (r < 0)
 		return r;
 	sha256_bytes(text, len, l->digest);
