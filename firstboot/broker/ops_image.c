@@ -6,10 +6,10 @@
 
 #include "alloc.h"
 #include "arena.h"
+#include "baked.h"
 #include "buf.h"
 #include "compose.h"
 #include "error.h"
-#include "fd.h"
 #include "node.h"
 #include "plan.h"
 #include "process.h"
@@ -17,14 +17,11 @@
 #include "shape.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
 #define PULL_SECONDS 1500
 #define FREE_MIN     (256 * MIB) /* less, and a pull would only fill the disk */
-#define IMAGES	     "/usr/lib/kbuild/images"
 #define SECRET_MAX   4096
 
 struct image_args {
@@ -120,11 +117,19 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	const struct node *image = NULL;
 	bool here = compose_pinned(reference);
+	const char *id = NULL;
+	bool by_id;
 	int r = 1;
 
 	/* A digest never means anything else; a tag that was loaded from the disk may be asked for. */
 	if (here || args->missing)
 		r = inspect(c, reference, &image, e);
+	/* What was loaded from the disk has no digest of a repository; its id says the same. */
+	if (r > 0 && args->missing)
+		id = baked_id(c->b, reference, c->q->arena);
+	if (id)
+		r = inspect(c, id, &image, e);
+	by_id = id && r == 0;
 	if (r > 0 && strncmp(reference, "sha256:", 7) != 0) {
 		args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
 		r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
@@ -135,7 +140,7 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 		return error_set(e, ERR_FAILED, "the image %s is not here any more", reference);
 	if (r < 0)
 		return r;
-	*ret = here ? reference : pin(image, reference);
+	*ret = here && !by_id ? reference : pin(image, reference);
 	return *ret ? 0 : error_set(e, ERR_FAILED, "docker gives no id of %s", reference);
 }
 
@@ -195,27 +200,12 @@ static int run_pull(struct call *c, struct error *e)
 	return r < 0 ? r : compose_describe(c, id, doc, e);
 }
 
-static int load_one(struct call *c, const char *path, struct error *e)
-{
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *what = xasprintf("cannot load %s", path);
-
-	args_set(a, "docker", "image", "load", "--quiet", "--input", path, NULL);
-	return docker_run(c->b, a, what, 600, NULL, e);
-}
-
 static int run_images_load(struct call *c, struct error *e)
 {
-	_free_ char *pattern = xasprintf("%s" IMAGES "/*.tar*", c->b->root);
-	glob_t g = { 0 };
-	int r = 0;
+	size_t loaded;
+	int r = baked_load(c->b, &loaded, e);
 
-	if (glob(pattern, 0, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc && r >= 0; i++)
-			r = load_one(c, g.gl_pathv[i], e);
-	}
-	ipc_add_int(c->reply.json, "loaded", (int64_t)g.gl_pathc);
-	globfree(&g);
+	ipc_add_int(c->reply.json, "loaded", (int64_t)loaded);
 	return r;
 }
 
