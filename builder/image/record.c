@@ -76,6 +76,19 @@ static void add_packages(struct buf *out, const struct lock *l)
 	buf_adds(out, "  ],\n");
 }
 
+static void add_containers(struct buf *out, const struct lock *l)
+{
+	if (!l->application)
+		return;
+	add(out, "application", l->application);
+	buf_adds(out, "  \"containers\": [\n");
+	for (size_t i = 0; i < l->n_containers; i++)
+		buf_printf(out, "    {\"reference\": \"%s\", \"sha256\": \"%s\"}%s\n",
+			l->containers[i].reference, l->containers[i].sha256,
+			i + 1 < l->n_containers ? "," : "");
+	buf_adds(out, "  ],\n");
+}
+
 /* Nanoseconds as text: a JSON number would lose some in other readers. */
 static void file_time(const struct stat *st, char ret[32])
 {
@@ -155,6 +168,7 @@ int record_write(const struct record *r, struct error *e)
 		add(&out, "user", r->user);
 	add(&out, "lock", r->lock->digest);
 	add_packages(&out, r->lock);
+	add_containers(&out, r->lock);
 	n = add_files(&out, dirfd, e);
 	if (n < 0)
 		return n;
