@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "alloc.h"
+#include "app_images.h"
 #include "bake.h"
 #include "buf.h"
 #include "chroot.h"
@@ -22,7 +23,6 @@
 #include "lock.h"
 #include "login.h"
 #include "overlay.h"
-#include "process.h"
 #include "progress.h"
 #include "record.h"
 #include "store.h"
@@ -81,10 +81,18 @@ void build_result_free(struct build_result *r)
 	*r = (struct build_result)BUILD_RESULT_INIT;
 }
 
+static struct app_images images_of(const struct build *b)
+{
+	return (struct app_images){
+		.c = b->c, .def = b->def, .lock = b->lock, .secrets = b->o->secrets
+	};
+}
+
 /* The lock that answers the definition: the one that is there, or a new one. */
 static int step_lock(struct build *b, struct error *e)
 {
 	_free_ char *path = lock_path(b->def->path);
+	struct app_images images;
 	struct lock_request q = {
 		.def = b->def,
 		.cache_dir = b->c->cache_dir,
@@ -100,6 +108,10 @@ static int step_lock(struct build *b, struct error *e)
 	if (r != LOCK_ABSENT)
 		return r;
 	r = lock_resolve(&b->lock, &q, e);
+	if (r < 0)
+		return r;
+	images = images_of(b);
+	r = app_images_lock(&images, e);
 	if (r < 0)
 		return r;
 	r = lock_write(b->lock, path, e);
@@ -123,6 +135,7 @@ static struct tree_request tree_of(const struct build *b)
 
 static int step_fetch(struct build *b, struct error *e)
 {
+	struct app_images images = images_of(b);
 	struct tree_request q;
 	int r;
 
@@ -130,7 +143,8 @@ static int step_fetch(struct build *b, struct error *e)
 	if (r < 0)
 		return r;
 	q = tree_of(b);
-	return tree_fetch(&q, b->def, b->c->mirror, b->c->offline, e);
+	r = tree_fetch(&q, b->def, b->c->mirror, b->c->offline, e);
+	return r < 0 ? r : app_images_fetch(&images, e);
 }
 
 static int step_tree(struct build *b, struct error *e)
@@ -176,6 +190,7 @@ static struct bake bake_of(const struct build *b)
 static int step_bake(struct build *b, struct error *e)
 {
 	_free_ char *dir = xasprintf("%s/work", b->c->cache_dir);
+	struct app_images images = images_of(b);
 	struct bake k;
 	int r;
 
@@ -187,6 +202,8 @@ static int step_bake(struct build *b, struct error *e)
 		return r;
 	k = bake_of(b);
 	r = bake_run(&k, e);
+	if (r == 0)
+		r = app_images_bake(&images, b->overlay.fd, e);
 	if (r < 0 || !b->def->bootable)
 		return r;
 	return boot_prepare(b->overlay.root, b->overlay.fd, b->def->distribution, e);
@@ -244,7 +261,7 @@ static const struct {
 	int (*run)(struct build *b, struct error *e);
 } steps[] = {
 	[BUILD_LOCK] = { "lock", "locking", step_lock },
-	[BUILD_FETCH] = { "fetch", "fetching packages", step_fetch },
+	[BUILD_FETCH] = { "fetch", "fetching", step_fetch },
 	[BUILD_TREE] = { "tree", "making the package tree", step_tree },
 	[BUILD_AGENT] = { "agent", "making the agent's package", step_agent },
 	[BUILD_BAKE] = { "bake", "baking", step_bake },
@@ -281,24 +298,6 @@ static int open_staging(struct build *b, struct error *e)
 	return mkdir(b->image, 0755) < 0 ? error_errno(e, errno, "making %s", b->image) : 0;
 }
 
-static int copy_tree(struct build *b, struct error *e)
-{
-	const char *from = b->overlay.root ? b->overlay.root : b->tree;
-	_free_ char *source = xasprintf("%s/.", from ? from : "");
-	struct process p = {
-		.argv = (const char *[]){ "cp", "--archive", "--one-file-system", source,
-			b->o->tree, NULL },
-		.log_fd = b->log_fd,
-	};
-
-	if (!from)
-		return error_set(e, ERR_USAGE,
-			"--tree needs a tree: use it with --until tree, bake or seal");
-	if (mkdir(b->o->tree, 0755) < 0)
-		return error_errno(e, errno, "making %s", b->o->tree);
-	return process_check(&p, e);
-}
-
 static int run_steps(struct build *b, struct error *e)
 {
 	for (size_t i = BUILD_FETCH; i <= b->o->until; i++) {
@@ -311,7 +310,10 @@ static int run_steps(struct build *b, struct error *e)
 			return r;
 		}
 	}
-	return b->o->tree ? copy_tree(b, e) : 0;
+	if (!b->o->tree)
+		return 0;
+	return build_copy_tree(
+		b->overlay.root ? b->overlay.root : b->tree, b->o->tree, b->log_fd, e);
 }
 
 static void fill_result(const struct build *b, struct build_result *ret)

@@ -8,6 +8,7 @@
 
 struct ctx;
 struct error;
+struct node;
 
 enum build_step {
 	BUILD_LOCK,
@@ -26,6 +27,8 @@ struct build_options {
 	bool qcow2;		/* also disk.qcow2 */
 	bool force;		/* build although nothing changed */
 	enum build_step until;	/* the last step to do; BUILD_RECORD: all */
+	const struct node
+		*secrets; /* the operator's file: of it, credentials of registries; NULL: none */
 	const char
 		*tree; /* copies the tree as it is after "until" to this new directory; NULL: not */
 };

@@ -7,11 +7,13 @@
 #include "error.h"
 #include "fd.h"
 #include "login.h"
+#include "process.h"
 #include "record.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static int record(const struct build_output *o, const char *directory, struct error *e)
 {
@@ -50,4 +52,21 @@ int build_add_qcow2(const struct build_output *o, const char *directory, struct 
 	int r = disk_qcow2(raw, qcow2, true, o->progress, e);
 
 	return r < 0 ? r : record(o, directory, e);
+}
+
+int build_copy_tree(const char *from, const char *to, int log_fd, struct error *e)
+{
+	_free_ char *source = xasprintf("%s/.", from ? from : "");
+	const struct process p = {
+		.argv = (const char *[]){ "cp", "--archive", "--one-file-system", source, to,
+			NULL },
+		.log_fd = log_fd,
+	};
+
+	if (!from)
+		return error_set(e, ERR_USAGE,
+			"--tree needs a tree: use it with --until tree, bake or seal");
+	if (mkdir(to, 0755) < 0)
+		return error_errno(e, errno, "making %s", to);
+	return process_check(&p, e);
 }

@@ -56,6 +56,7 @@ static int take_image(struct ctx *c, const struct launch_options *o, struct laun
 	int r;
 
 	bo.definition = o->def->path;
+	bo.secrets = secrets;
 	bo.qcow2 = o->cloud->provider->upload; /* smaller to send, cheaper to keep */
 	r = build_run(c, &bo, &b, e);
 	if (r < 0)

@@ -8,40 +8,15 @@
 #include "definition.h"
 #include "digest.h"
 #include "error.h"
-#include "fd.h"
 #include "handoff.h"
 #include "node.h"
 #include "operator_secrets.h"
 #include "provider.h"
+#include "secrets_file.h"
 #include "yaml_tree.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-#define SECRETS_SIZE_MAX (256 * KIB) /* of the file; what is sealed has its own, smaller bound */
-
-static int read_file(const char *path, struct buf *text, struct error *e)
-{
-	bool input = strcmp(path, "-") == 0;
-	_close_ int opened = input ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	int fd = input ? STDIN_FILENO : opened, r;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(e, errno, "reading the secrets '%s'", path);
-	if (!input && S_ISREG(st.st_mode) && (st.st_mode & 077))
-		return error_set(e, ERR_INVALID,
-			"others may read the secrets '%s' (mode %04o); do: chmod 600 '%s'", path,
-			(unsigned)st.st_mode & 07777, path);
-	r = fd_read(fd, SECRETS_SIZE_MAX, text);
-	if (r == -EFBIG)
-		return error_set(e, ERR_INVALID, "the secrets '%s' are larger than %llu KiB", path,
-			(unsigned long long)(SECRETS_SIZE_MAX / KIB));
-	return r < 0 ? error_errno(e, r, "reading the secrets '%s'", path) : 0;
-}
 
 static bool asked(const struct node *value)
 {
@@ -102,32 +77,14 @@ static int check_missing(const struct definition *def, const struct node *values
 		def->path, n, n == 1 ? "" : "s", n == 1 ? "was" : "were", buf_str(&list));
 }
 
-static int parse(struct ctx *c, const char *name, const struct buf *text, struct arena *a,
-	struct node **ret, struct error *e)
-{
-	int r;
-
-	c->diags.hide_lines = true;
-	r = yaml_parse(ret, a, name, buf_str(text), text->len, &c->diags, e);
-	if (r < 0)
-		return r;
-	operator_secrets_check(a, *ret, &c->diags);
-	return 0;
-}
-
 int launch_secrets(struct ctx *c, const struct definition *def, const char *path, struct arena *a,
 	const struct node **ret, struct error *e)
 {
 	const struct node *values = node_get(def->secrets, "values"), *given;
-	const char *name = path && strcmp(path, "-") == 0 ? "standard input" : path;
-	struct node *doc = NULL;
-	_buf_ text = BUF_INIT;
-	int r = path ? read_file(path, &text, e) : 0;
+	const struct node *doc = NULL;
+	const char *name = NULL;
+	int r = path ? secrets_file_parse(c, path, a, &doc, &name, e) : 0;
 
-	if (r == 0 && path)
-		r = parse(c, name, &text, a, &doc, e);
-	if (text.data)
-		crypt_wipe(text.data, text.len);
 	if (r < 0)
 		return r;
 	given = node_get(doc, "secrets");

@@ -1,10 +1,12 @@
 /* kbuild build: make the image of a definition. */
+#include "arena.h"
 #include "buf.h"
 #include "build.h"
 #include "ctx.h"
 #include "error.h"
 #include "json.h"
 #include "mark.h"
+#include "secrets_file.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -13,6 +15,8 @@
 static const struct verb_option options[] = {
 	{ "output", "DIR", "where NAME/ is made (default: out)", 'o' },
 	{ "format", "FORMATS", "raw (always made), or raw,qcow2", 0 },
+	{ "secrets", "FILE",
+		"credentials of registries, when images are baked (\"-\": standard input)", 0 },
 	{ "force", NULL, "build although nothing changed", 'f' },
 	{ "until", "STEP", "stop after lock, fetch, tree, agent, bake, seal or disk", 0 },
 	{ "tree", "DIR", "copy the tree as it is then to a new DIR", 0 },
@@ -65,6 +69,7 @@ static void print_json(const struct build_result *b)
 
 static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 {
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(build_result_free) struct build_result result = BUILD_RESULT_INIT;
 	struct build_options o = BUILD_OPTIONS_INIT;
 	int r;
@@ -83,6 +88,9 @@ static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 		if (r < 0)
 			return r;
 	}
+	r = secrets_file_read(c, verb_opt(a, "secrets"), arena, &o.secrets, e);
+	if (r < 0)
+		return r;
 	r = build_run(c, &o, &result, e);
 	if (r < 0 || !result.name)
 		return r;

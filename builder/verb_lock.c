@@ -2,18 +2,23 @@
 #include "verbs.h"
 
 #include "alloc.h"
+#include "app_images.h"
+#include "arena.h"
 #include "buf.h"
 #include "ctx.h"
 #include "definition.h"
 #include "error.h"
 #include "json.h"
 #include "lock.h"
+#include "secrets_file.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct verb_option options[] = {
 	{ "update", NULL, "look for newer packages, also when the lock answers the definition" },
+	{ "secrets", "FILE",
+		"credentials of registries, when images are baked (\"-\": standard input)" },
 	{ "check", NULL, "only say whether the lock answers the definition (exit 4 when not)" },
 	{},
 };
@@ -55,6 +60,9 @@ static void print_made(const struct outcome *o)
 	for (size_t i = 0; i < o->new->n_sources; i++)
 		printf("  %-32s %s  key %s\n", o->new->sources[i].id, o->new->sources[i].date,
 			o->new->sources[i].fingerprint);
+	if (o->new->application)
+		printf("  %zu container images of the application at %.12s\n", o->new->n_containers,
+			o->new->application);
 }
 
 static void report_unchanged(const struct ctx *c, const struct outcome *o)
@@ -88,16 +96,17 @@ static void report(const struct ctx *c, const struct outcome *o)
 	if (o->current)
 		printf("%s: nothing newer, unchanged\n", o->path);
 	else if (n == 0)
-		printf("wrote %s: the same packages for the changed definition\n", o->path);
+		printf("wrote %s: the same packages and images\n", o->path);
 	else
 		printf("wrote %s: %zu change%s\n", o->path, n, n == 1 ? "" : "s");
 }
 
-static int resolve_and_write(struct ctx *c, const struct definition *def, struct outcome *o,
-	struct lock **ret, struct error *e)
+static int resolve_and_write(
+	struct app_images *images, struct outcome *o, struct lock **ret, struct error *e)
 {
+	const struct ctx *c = images->c;
 	struct lock_request q = {
-		.def = def,
+		.def = images->def,
 		.cache_dir = c->cache_dir,
 		.mirror = c->mirror,
 		.old = o->old,
@@ -109,6 +118,10 @@ static int resolve_and_write(struct ctx *c, const struct definition *def, struct
 	r = lock_resolve(ret, &q, e);
 	if (r < 0)
 		return r;
+	images->lock = *ret;
+	r = app_images_lock(images, e);
+	if (r < 0)
+		return r;
 	o->new = *ret;
 	o->current = o->old && strcmp(o->old->digest, o->new->digest) == 0;
 	return o->current ? 0 : lock_write(o->new, o->path, e);
@@ -116,17 +129,20 @@ static int resolve_and_write(struct ctx *c, const struct definition *def, struct
 
 static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 {
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(definition_freep) struct definition *def = NULL;
 	_cleanup_(lock_freep) struct lock *old = NULL;
 	_cleanup_(lock_freep) struct lock *new = NULL;
 	_free_ char *path = NULL;
 	struct outcome o = {};
+	struct app_images images = { .c = c };
 	struct error ignored = {};
 	int r;
 
 	r = definition_load(&def, verb_arg(a, 0), &c->diags, e);
 	if (r < 0)
 		return r;
+	images.def = def;
 	path = lock_path(def->path);
 	r = lock_read(&old, path, e);
 	if (r < 0)
@@ -146,7 +162,10 @@ static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 		report_unchanged(c, &o);
 		return 0;
 	}
-	r = resolve_and_write(c, def, &o, &new, e);
+	r = secrets_file_read(c, verb_opt(a, "secrets"), arena, &images.secrets, e);
+	if (r < 0)
+		return r;
+	r = resolve_and_write(&images, &o, &new, e);
 	if (r < 0)
 		return r;
 	report(c, &o);
