@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 from kbtest import Kbuild, Tap, program_argument  # noqa: E402
-from nspawn_lab import Disk, Machine, own_world, wait  # noqa: E402
+from nspawn_lab import Disk, Machine, outside, own_world, wait  # noqa: E402
 
 RELEASE = sys.argv[2] if len(sys.argv) > 2 else 'trixie'
 PARTS = sys.argv[3:] or ['first', 'copy', 'cuts', 'disabled']
@@ -25,7 +25,7 @@ kbuild:
   base: {distribution: debian, release: %s}
   disk: {size: 4G}
   firewall: {allow: [22/tcp]}
-  secrets: {env: .env, values: {TOKEN: {generate: 256}}}
+  secrets: {values: {TOKEN: {generate: 256}}}
 """
 V4, V6, US4, US6 = '10.99.0.2', 'fd99::2', '10.99.0.1', 'fd99::1'
 NETWORK = 'version: 2\nethernets:\n  host0:\n    addresses: [%s/24, "%s/64"]\n' \
@@ -213,19 +213,16 @@ def run(lab):
 
 def main():
     own_world()
-    tap, kbuild = Tap(), Kbuild(program_argument())
-    try:
-        tree = make_tree(tap, kbuild)
-        with tempfile.TemporaryDirectory(dir='/var/tmp', ignore_cleanup_errors=True) as where:
-            lab = Lab(tap, tree, Path(where))
-            try:
-                if tree:
-                    run(lab)
-            except TimeoutError as e:
-                last = lab.where / ('console-%d' % lab.count)
-                tap.check(False, 'the server goes on', '%s\n%s' % (e, last.read_text(errors='replace')[-4000:]))
-    finally:
-        kbuild.remove()
+    tap = Tap()
+    with tempfile.TemporaryDirectory(dir='/var/tmp', ignore_cleanup_errors=True) as where:
+        tree = make_tree(tap, Kbuild(outside(program_argument(), where), scratch=where))
+        lab = Lab(tap, tree, Path(where))
+        try:
+            if tree:
+                run(lab)
+        except TimeoutError as e:
+            last = lab.where / ('console-%d' % lab.count)
+            tap.check(False, 'the server goes on', '%s\n%s' % (e, last.read_text(errors='replace')[-4000:]))
     return tap.done()
 
 

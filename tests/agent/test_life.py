@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from docker_lab import engine_tree  # noqa: E402
 from kbtest import Kbuild, Tap, wait_for  # noqa: E402
-from nspawn_lab import Disk, Machine, own_world  # noqa: E402
+from nspawn_lab import Disk, Machine, outside, own_world  # noqa: E402
 from proof import NAME, Proof  # noqa: E402
 from world import GUEST_SEES, prepare_trees  # noqa: E402
 
@@ -148,18 +148,12 @@ def main():
     p.add_argument("section", nargs="*")
     p.add_argument("--long", action="store_true")
     o = p.parse_intermixed_args()
-    if "KBUILD_TEST_NET" not in os.environ:
+    if "KBUILD_TEST_WORLD" not in os.environ:
         prepare_trees()
-        # In the world that comes there is no way out: builds are made in this one.
-        os.environ["KBUILD_TEST_NET"] = f"/proc/{os.getppid()}/ns/net"
     own_world()
     subprocess.run("ip link set lo up", shell=True, check=True)
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kbuild-life-", ignore_cleanup_errors=True) as where:
-        outside = Path(where) / "kbuild"
-        outside.write_text(f"#!/bin/sh\nexec nsenter --net={os.environ['KBUILD_TEST_NET']} "
-                           f"{Path(o.kbuild).resolve()} \"$@\"\n")
-        outside.chmod(0o755)
-        tap, kbuild = Tap(), Kbuild(outside, scratch=where)
+        tap, kbuild = Tap(), Kbuild(outside(o.kbuild, where), scratch=where)
         life = Life(tap, kbuild, where, o.long)
         try:
             if life.prepare():

@@ -171,14 +171,16 @@ def check_units(tap, i):
 def check_again(tap, kbuild, i):
     """Made anew from the same, the package has the same bytes; from the cache, it is not made."""
     sums = i.read("/var/lib/dpkg/info/kbuild-agent.md5sums")
-    ours = next(p for p in kbuild.cache.glob("agents/*/kbuild-agent_*.deb") if sums == subprocess.run(
-        ["dpkg-deb", "--info", str(p), "md5sums"], check=True, stdout=subprocess.PIPE, text=True).stdout)
-    before = ours.read_bytes()
+    # A cache that is shared may have it from several sources that differ in nothing that is compiled.
+    ours = [p for p in kbuild.cache.glob("agents/*/kbuild-agent_*.deb") if sums == subprocess.run(
+        ["dpkg-deb", "--info", str(p), "md5sums"], check=True, stdout=subprocess.PIPE, text=True).stdout]
+    before = ours[0].read_bytes()
     definition = kbuild.scratch / (i.release + ".yaml")
-    ours.unlink()
+    for package in ours:
+        package.unlink()
     done = kbuild.run("build", definition, "--until", "agent", timeout=900)
     tap.check(done.returncode == 0 and "Compiling the agent" in done.stderr, f"{i.release}: a lost package is made again", done.stderr)
-    tap.check(ours.exists() and ours.read_bytes() == before, f"{i.release}: with the same bytes")
+    tap.equal([p.read_bytes() == before for p in ours if p.exists()], [True], f"{i.release}: with the same bytes")
     done = kbuild.run("build", definition, "--until", "agent", "--offline", timeout=900)
     tap.check(done.returncode == 0 and "Compiling" not in done.stderr, f"{i.release}: then nothing is done, nor fetched", done.stderr)
 

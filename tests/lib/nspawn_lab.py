@@ -10,15 +10,25 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def own_world():
     """Our own mounts and our own network, which end with this process; starts this program anew in them."""
     if os.environ.get('KBUILD_TEST_WORLD') != '1':
         os.environ['KBUILD_TEST_WORLD'] = '1'
+        os.environ['KBUILD_TEST_NET'] = '/proc/%d/ns/net' % os.getppid()
         os.execvp('unshare', ['unshare', '--mount', '--net', '--propagation', 'private', sys.executable] + sys.argv)
     subprocess.run('umount -l /sys; mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup',
                    shell=True, check=True)
+
+
+def outside(program, where):
+    """A stand-in for the program that runs it in the network we came from: a build fetches packages."""
+    path = Path(where) / 'outside'
+    path.write_text('#!/bin/sh\nexec nsenter --net=%s %s "$@"\n' % (os.environ['KBUILD_TEST_NET'], Path(program).resolve()))
+    path.chmod(0o755)
+    return path
 
 
 def wait(what, seconds, ask):
