@@ -175,6 +175,32 @@ def destroyed(p, say):
     tap.equal(p.made(), NOTHING, say("leaves nothing"))
 
 
+def three_zones(p, say):
+    """In a region of three buildings a volume is attached in its own only, and the double refuses others."""
+    def run(verb, *more):
+        return p.kbuild.run(verb, *more, "--cloud", p.cloud, "--region", "EU-WEST-PAR", timeout=180)
+
+    def launch(name):
+        return run("launch", "--image", p.disk, "--name", name, "--flavor", "b3-8", "--volume", "5G")
+
+    def zones():
+        made = p.double.control("/cloud")
+        return [s["zone"] for s in made["servers"]], [v["zone"] for v in made["volumes"]]
+    done = launch("web")
+    servers, volumes = zones()
+    tap.check(done.returncode == 0 and servers == volumes and len(servers) == 1, say("three zones: the server is where its volume is"),
+              f"{servers} {volumes} {done.stderr}")
+    run("destroy", "web", "--yes")
+    done = launch("web")
+    tap.check(done.returncode == 0 and zones() == (servers, volumes), say("and where it was kept"), f"{zones()} {done.stderr}")
+    run("destroy", "web", "--yes", "--with-data")
+    for name in ("web-1", "web-2", "web-3"):
+        launch(name)
+    tap.check(len(set(zones()[0])) == 3, say("three of them stand in three"), zones())
+    for name in ("web-1", "web-2", "web-3"):
+        run("destroy", name, "--yes", "--with-data")
+
+
 def failed(p, say):
     p.double.control("/outcomes", [{"message": "No valid host was found."}])
     done = p.launch()
@@ -216,7 +242,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, failed, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, fifty)
 
 
 def main():

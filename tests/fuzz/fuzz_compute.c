@@ -6,6 +6,7 @@
 #include "neutron.h"
 #include "node.h"
 #include "nova.h"
+#include "zones.h"
 
 #include <string.h>
 
@@ -32,6 +33,7 @@ static void read_one(const struct node *n)
 	struct neutron_limits quota = {};
 	struct cinder_volume volume = {};
 	struct cinder_limits volumes = {};
+	const char **zones = NULL;
 	struct error e = {};
 	int r;
 
@@ -48,6 +50,7 @@ static void read_one(const struct node *n)
 	(void)nova_limits_read(n, a, &limits, &e);
 	(void)neutron_limits_read(n, a, &quota, &e);
 	(void)cinder_limits_read(n, a, &volumes, &e);
+	judge(zones_read(n, a, &zones, &e), "zones", &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

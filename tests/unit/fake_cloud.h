@@ -30,6 +30,7 @@ struct fake_thing {
 	char metadata[1024];			    /* a JSON object */
 	char key[64], group[32], flavor[16], user_data[64], public_key[256];
 	char server[32];     /* of a volume: attached to */
+	char zone[16];	     /* of a volume or server; "": not said */
 	char rules[16][192]; /* of a group: JSON objects */
 	int n_rules, polls;  /* polls: until it reaches its next state */
 	bool deleting;
@@ -48,7 +49,8 @@ static struct fake_cloud {
 	int build_polls;   /* servers and volumes take so many looks */
 	const char *fault; /* servers come to ERROR with these words */
 	const char *console;
-	const char *down; /* requests whose URL begins so meet nobody */
+	const char *zones; /* of servers and of volumes, as both list them; NULL: one */
+	const char *down;  /* requests whose URL begins so meet nobody */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 } fake;
@@ -179,7 +181,10 @@ static inline void fake_volume_json(struct fake_thing *v, struct buf *out)
 		v->id, v->name, v->deleting ? "deleting" : v->status, (long long)v->size, v->tag);
 	if (v->server[0])
 		buf_printf(out, "{\"server_id\":\"%s\"}", v->server);
-	buf_adds(out, "]}");
+	buf_adds(out, "]");
+	if (v->zone[0])
+		buf_printf(out, ",\"availability_zone\":\"%s\"", v->zone);
+	buf_adds(out, "}");
 }
 
 static inline void fake_group_json(struct fake_thing *g, struct buf *out)
@@ -224,12 +229,20 @@ static inline void fake_list(
 	buf_adds(out, "]}");
 }
 
+static inline void fake_take_zone(struct fake_thing *t, const struct node *given)
+{
+	const char *zone = node_str(node_get(given, "availability_zone"));
+
+	snprintf(t->zone, sizeof t->zone, "%s", zone ? zone : "");
+}
+
 static inline long fake_make_server(const struct node *body, struct buf *out)
 {
 	struct fake_thing *s =
 		fake_add(fake.servers, "s", fake_member(body, "server.name"), "BUILD");
 	_buf_ metadata = BUF_INIT;
 
+	fake_take_zone(s, node_path(body, "server"));
 	node_write_json(node_path(body, "server.metadata"), 0, &metadata);
 	snprintf(s->metadata, sizeof s->metadata, "%s", buf_str(&metadata));
 	s->metadata[strcspn(s->metadata, "\n")] = '\0';
@@ -307,6 +320,7 @@ static inline long fake_post(const char *url, const struct node *body, struct bu
 		t->size = atoi(fake_member(body, "volume.size"));
 		snprintf(t->tag, sizeof t->tag, "%s",
 			fake_member(body, "volume.metadata.kbuild:server"));
+		fake_take_zone(t, node_path(body, "volume"));
 		buf_adds(out, "{\"volume\":");
 		fake_volume_json(t, out);
 		buf_addc(out, '}');
@@ -416,6 +430,9 @@ static inline long fake_get(const char *url, struct buf *out)
 	else if (strstr(url, "/os-instance-actions"))
 		buf_adds(out,
 			"{\"instanceActions\":[{\"action\":\"create\",\"message\":\"Error\"}]}");
+	else if (strstr(url, "/os-availability-zone"))
+		buf_printf(out, "{\"availabilityZoneInfo\":[%s]}",
+			fake.zones ? fake.zones : "{\"zoneName\":\"nova\"}");
 	else if (strstr(url, "/flavors/detail"))
 		buf_adds(out, FAKE_FLAVORS);
 	else if (strstr(url, "/limits"))

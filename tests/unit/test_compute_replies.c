@@ -10,6 +10,7 @@
 #include "node.h"
 #include "nova.h"
 #include "spoil.h"
+#include "zones.h"
 
 static int server(const struct node *n, struct arena *a, struct error *e)
 {
@@ -77,6 +78,13 @@ static int volume(const struct node *n, struct arena *a, struct error *e)
 	return r;
 }
 
+static int zones(const struct node *n, struct arena *a, struct error *e)
+{
+	const char **v;
+
+	return zones_read(n, a, &v, e);
+}
+
 static int volume_limits(const struct node *n, struct arena *a, struct error *e)
 {
 	struct cinder_limits l = {};
@@ -119,6 +127,8 @@ static const struct {
 		volume, " id status size " },
 	{ "{\"limits\":{\"absolute\":{\"maxTotalVolumes\":10,\"totalVolumesUsed\":1}}}",
 		volume_limits, " limits absolute " },
+	{ "{\"availabilityZoneInfo\":[{\"zoneName\":\"a\",\"zoneState\":{\"available\":true},\"hosts\":null}]}",
+		zones, " availabilityZoneInfo zoneName " },
 };
 
 static bool is_needed(const char *list, const char *name)

@@ -371,6 +371,57 @@ static void a_second_launch_of_the_same_finds_what_runs(void)
 	check(strstr(r.e.msg, "from another launch than this") != NULL);
 }
 
+#define THREE_ZONES                                                                                \
+	"{\"zoneName\":\"p-a\",\"zoneState\":{\"available\":true}},{\"zoneName\":\"p-b\"},"        \
+	"{\"zoneName\":\"p-c\"},{\"zoneName\":\"p-d\",\"zoneState\":{\"available\":false}}"
+
+/* Of the two requests that make something, the server's comes last. */
+static void server_and_volume_are_in_one_zone(void)
+{
+	static const struct {
+		const char *name, *kept, *zone;
+	} rows[] = { { "web", NULL, "p-a" }, { "web-1", NULL, "p-b" }, { "web-2", NULL, "p-c" },
+		{ "web-3", NULL, "p-a" }, { "web", "p-c", "p-c" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct launch_request q = play_request();
+		RUN r = run_begin();
+
+		fresh();
+		fake.zones = THREE_ZONES;
+		q.name = rows[i].name;
+		if (rows[i].kept) {
+			struct fake_thing *v =
+				fake_add(fake.volumes, "v", "kbuild-web", "available");
+
+			snprintf(v->tag, sizeof v->tag, "web");
+			snprintf(v->zone, sizeof v->zone, "%s", rows[i].kept);
+		}
+		check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+		check_str(item(&r.plan, "zone")->name, rows[i].zone);
+		play_well(&r, &q);
+		check_str(fake.servers[0].zone, rows[i].zone);
+		check_str(fake.volumes[0].zone, rows[i].zone);
+	}
+}
+
+static void where_there_is_one_zone_none_is_said(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	play_well(&r, &q);
+	check_str(fake.servers[0].zone, "");
+	check_str(fake.volumes[0].zone, "");
+	/* Nor where there is nothing to be beside. */
+	fresh();
+	fake.zones = THREE_ZONES;
+	q.volume_size = 0;
+	play_well(&r, &q);
+	check_str(fake.servers[0].zone, "");
+}
+
 /* Killed between the mark and its last word, or run again by a script: there is nothing left to do. */
 static void a_launch_that_is_over_is_done_again_at_once(void)
 {
@@ -433,6 +484,8 @@ int main(void)
 	run(without_port_security_there_is_no_group);
 	run(rules_of_before_go);
 	run(a_second_launch_of_the_same_finds_what_runs);
+	run(server_and_volume_are_in_one_zone);
+	run(where_there_is_one_zone_none_is_said);
 	run(a_launch_that_is_over_is_done_again_at_once);
 	run(before_the_build_only_what_is_known_is_compared);
 	return done();

@@ -88,16 +88,17 @@ int cinder_get(struct os *o, const char *region, const char *id, struct arena *a
 	return r < 0 ? r : cinder_volume_read(node_get(reply, "volume"), a, ret, e);
 }
 
-int cinder_make(struct os *o, const char *region, const char *server, int64_t size, struct arena *a,
+int cinder_make(struct os *o, const char *region, const struct cinder_new *n, struct arena *a,
 	struct cinder_volume *ret, struct error *e)
 {
 	struct os_query q = query(region, "POST", "/volumes");
 	struct node *volume = body_map(a), *reply = NULL;
 	int r;
 
-	body_number(a, volume, "size", size);
-	body_text(a, volume, "name", arena_printf(a, "kbuild-%s", server));
-	body_set(a, volume, "metadata", body_text(a, body_map(a), "kbuild:server", server));
+	body_number(a, volume, "size", n->size);
+	body_text(a, volume, "name", arena_printf(a, "kbuild-%s", n->server));
+	body_text(a, volume, "availability_zone", n->zone);
+	body_set(a, volume, "metadata", body_text(a, body_map(a), "kbuild:server", n->server));
 	q.body = body_json(a, "volume", volume);
 	r = os_call(o, &q, a, &reply, e);
 	if (r != 0)

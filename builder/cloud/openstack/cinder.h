@@ -28,8 +28,13 @@ int cinder_volumes(struct os *o, const char *region, bool brief, struct arena *a
 /* 0 or OS_ABSENT. */
 int cinder_get(struct os *o, const char *region, const char *id, struct arena *a,
 	struct cinder_volume *ret, struct error *e);
+struct cinder_new {
+	const char *server; /* whose data volume it will be */
+	const char *zone;   /* NULL: the cloud's choice */
+	int64_t size;	    /* GiB */
+};
 /* 0, OS_REFUSED (also quotas), OS_UNSURE: then look by its metadata. */
-int cinder_make(struct os *o, const char *region, const char *server, int64_t size, struct arena *a,
+int cinder_make(struct os *o, const char *region, const struct cinder_new *n, struct arena *a,
 	struct cinder_volume *ret, struct error *e);
 /* 0, OS_ABSENT; OS_REFUSED: not in a state for that. */
 int cinder_delete(struct os *o, const char *region, const char *id, struct error *e);

@@ -6,6 +6,7 @@
 #include "glance.h"
 #include "os.h"
 #include "ssh_key.h"
+#include "zones.h"
 
 #include <string.h>
 
@@ -178,4 +179,35 @@ int look_volume(struct launching *l, struct error *e)
 	if (r == 0)
 		l->volume = row_volume_of(v, n, l->q->name);
 	return r;
+}
+
+/* By the last letters of the name, so that web-1, web-2 and web-3 stand in three; the same again each time. */
+static const char *by_name(const char *name, const char *const *zones, size_t n)
+{
+	size_t sum = 0;
+
+	while (*name)
+		sum += (unsigned char)*name++;
+	return zones[sum % n];
+}
+
+int look_zone(struct launching *l, struct error *e)
+{
+	const char **zones, *there;
+	size_t n;
+	int r = zones_common(l->os, l->region, l->a, &zones, &n, e);
+
+	if (r < 0 || n < 2)
+		return r;
+	/* What is there already decides; of a server that is still being made Nova does not say it yet. */
+	there = l->volume ? l->volume->zone : NULL;
+	if (l->server && !l->broken && l->server->zone && *l->server->zone)
+		there = l->server->zone;
+	for (size_t i = 0; there && i < n; i++) {
+		if (strcmp(zones[i], there) == 0)
+			l->zone = zones[i];
+	}
+	if (!there)
+		l->zone = by_name(l->q->name, zones, n);
+	return 0;
 }

@@ -170,8 +170,12 @@ int make_rules(struct launching *l, struct error *e)
 int make_volume(struct launching *l, struct error *e)
 {
 	struct cinder_volume *v = arena_alloc(l->a, sizeof *v);
-	int r = cinder_make(
-		l->os, l->region, l->q->name, (int64_t)(l->q->volume_size / GIB), l->a, v, e);
+	struct cinder_new n = {
+		.server = l->q->name,
+		.zone = l->zone,
+		.size = (int64_t)(l->q->volume_size / GIB),
+	};
+	int r = cinder_make(l->os, l->region, &n, l->a, v, e);
 
 	if (r == 0)
 		l->volume = v;
@@ -190,6 +194,7 @@ int make_server(struct launching *l, struct error *e)
 		.image = l->image,
 		.network = l->network->id,
 		.key = l->key,
+		.zone = l->zone,
 		.group = l->network->port_security ? l->group->id : NULL,
 		.definition = l->q->definition,
 		.digest = l->q->image_digest,

@@ -230,3 +230,18 @@ void show_volume(struct launching *l)
 		plan_add(l->plan, l->a, PLAN_THERE, "data volume", l->tag,
 			arena_printf(l->a, "%" PRId64 " GiB, kept from before", l->volume->size));
 }
+
+void show_zone(struct launching *l)
+{
+	const struct cinder_volume *v = l->volume;
+
+	if (!l->zone)
+		return;
+	if (v && v->zone && strcmp(v->zone, l->zone) != 0)
+		launch_wrong(l, "data volume", l->tag,
+			"it is in the zone %s, and the server in %s, where it cannot be attached: 'kbuild destroy %s%s' keeps it, and the next launch makes the server beside it",
+			v->zone, l->zone, l->q->name, l->row->cloud.words);
+	else
+		plan_add(l->plan, l->a, PLAN_NOTE, "zone", l->zone,
+			"the server is made where its data volume is, as volumes do not leave their zone");
+}

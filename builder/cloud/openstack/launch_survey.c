@@ -80,6 +80,7 @@ const struct launch_step launch_steps[] = {
 		.again = look_group },
 	{ "data volume", wants_volume, look_volume, show_volume, has_volume, make_volume,
 		look_volume, wait_volume },
+	{ "zone", wants_volume, look_zone, show_zone },
 	{ "quota", launch_makes_server, look_quota },
 	{ "server", .there = has_server, .make = make_server, .again = look_server,
 		.wait = wait_server },

@@ -36,6 +36,7 @@ struct launching {
 	const struct neutron_group *group;
 	const struct cinder_volume *volume; /* NULL: none yet */
 	bool volume_made;		    /* by this launch */
+	const char *zone;		    /* where server and volume have to be; NULL: anywhere */
 	bool rules_made;		    /* of the group: they are as wanted */
 
 	struct plan *plan; /* of a survey: what is found goes there */
@@ -70,6 +71,7 @@ int look_image(struct launching *l, struct error *e);
 int look_key(struct launching *l, struct error *e);
 int look_group(struct launching *l, struct error *e);
 int look_volume(struct launching *l, struct error *e);
+int look_zone(struct launching *l, struct error *e);
 /* launch_quota.c: whether the project may have one more. */
 int look_quota(struct launching *l, struct error *e);
 
@@ -81,6 +83,7 @@ void show_image(struct launching *l);
 void show_key(struct launching *l);
 void show_group(struct launching *l);
 void show_volume(struct launching *l);
+void show_zone(struct launching *l);
 /* Adds a PLAN_WRONG. */
 void launch_wrong(struct launching *l, const char *what, const char *name, const char *fmt, ...)
 	_printf_(4, 5);

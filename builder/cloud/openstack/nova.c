@@ -91,6 +91,7 @@ const char *nova_new_json(const struct nova_new *n, struct arena *a)
 	node_append(a, networks, body_text(a, body_map(a), "uuid", n->network));
 	body_set(a, server, "networks", networks);
 	body_text(a, server, "key_name", n->key);
+	body_text(a, server, "availability_zone", n->zone);
 	body_text(a, server, "user_data", n->user_data);
 	body_bool(a, server, "config_drive", true);
 	if (n->group) {

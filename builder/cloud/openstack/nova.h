@@ -56,6 +56,7 @@ int nova_get(struct os *o, const char *region, const char *id, struct arena *a,
 /* All borrowed; NULL: left out. */
 struct nova_new {
 	const char *name, *flavor, *image, *network, *key, *group; /* ids; key: its name */
+	const char *zone;					   /* availability zone */
 	const char *user_data;					   /* base64 */
 	const char *definition, *digest, *intent, *user;	   /* for metadata */
 };

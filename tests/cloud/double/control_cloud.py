@@ -31,10 +31,10 @@ def cloud(world, name, data):
                              "metadata": s.metadata, "tags": s.tags, "volumes": list(s.attachments),
                              "groups": [g.name for g in s.groups], "key": s.key_name,
                              "image": s.image.id if s.image else None, "config_drive": s.config_drive,
-                             "user_data": (s.user_data or b"").decode("utf-8", "replace")}
+                             "zone": s.zone, "user_data": (s.user_data or b"").decode("utf-8", "replace")}
                             for s in region.servers.values()]
         made["volumes"] += [{"id": v.id, "name": v.name, "region": region.name, "status": v.status,
-                             "size": v.size, "metadata": v.metadata} for v in region.volumes.values()]
+                             "size": v.size, "metadata": v.metadata, "zone": v.zone} for v in region.volumes.values()]
         made["images"] += [{"id": i.id, "name": i.base["name"], "region": region.name, "status": i.status,
                             "size": i.size, "hash": i.hash, "properties": i.properties}
                            for i in region.images.values() if i.owner == project.id]

@@ -31,7 +31,7 @@ class Server:
         self.attachments = {}   # volume id -> device, in order
         self.mappings = []      # volumes to be attached while it is built
         self.keep_on_delete = {}  # volume id -> bool
-        self.zone = region.zones()[0]
+        self.zone = region.zones()[-1]  # not where a volume comes to by itself
         self.admin_pass = uuid.uuid4().hex[:12]
         self.plan = []          # (when, what)
         self.booted = None      # when this boot began

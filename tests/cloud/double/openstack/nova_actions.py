@@ -155,6 +155,9 @@ def attachment_create(ctx, id):
         raise Refusal(400, f"Invalid volume: Volume {volume.id} status must be available or downloading to "
                            f"reserve, but the current status is {volume.status}. (HTTP 400) (Request-ID: "
                            f"req-{uuid.uuid4()})")
+    if volume.zone != server.zone:
+        raise Refusal(400, f"Invalid volume: Instance {server.id} and volume {volume.id} are not in the same "
+                           f"availability_zone. Instance is in {server.zone}. Volume is in {volume.zone}")
     volume.attach(server, device=given.get("device"), seconds=ctx.world.delays["attach"])
     return {"volumeAttachment": attachment(ctx, server, volume.id)}
 
