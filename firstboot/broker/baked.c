@@ -17,13 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IMAGES	     "%s/images" /* below the broker's state */
+#define IMAGES	     "%s/var/lib/kbuild-images"
 #define INDEX_MAX    (1 * MIB)
 #define LOAD_SECONDS 1800
 
 const char *baked_id(const struct broker *b, const char *reference, struct arena *a)
 {
-	_free_ char *path = xasprintf(IMAGES "/images.json", b->state);
+	_free_ char *path = xasprintf(IMAGES "/images.json", b->root);
 	struct error ignored = {};
 	_buf_ text = BUF_INIT;
 	struct node *list;
@@ -58,7 +58,7 @@ static int load_one(const struct broker *b, const char *path, struct error *e)
 
 int baked_load(const struct broker *b, size_t *ret, struct error *e)
 {
-	_free_ char *pattern = xasprintf(IMAGES "/*.tar", b->state);
+	_free_ char *pattern = xasprintf(IMAGES "/*.tar", b->root);
 	glob_t g = {};
 	int r = 0;
 

@@ -1,7 +1,7 @@
 /*
  * Images that came in the disk image (the definition says images: bake): an archive to be loaded once, and which
  * id the references of the Compose file have. Loading tells the engine tags only, so an image that is
- * asked for by digest is found here. Root's alone, as all of the broker's state.
+ * asked for by digest is found here. Root's alone: who could write here would choose what is loaded.
  */
 #pragma once
 

@@ -52,7 +52,7 @@ kbuild:
   base: {distribution: debian, release: trixie, bootable: false}
   app: {repository: "%(url)s", compose: deploy/compose.yml, images: bake}
 """
-IMAGES = "var/lib/kbuild-broker/images"
+IMAGES = "var/lib/kbuild-images"
 
 
 def hashed_password():
@@ -151,7 +151,7 @@ class World:
 
     def bake(self, name, *more):
         tree = self.top / name
-        return self.kbuild.run(*more, "build", "--until", "bake", "--tree", tree, self.file), tree
+        return self.kbuild.run(*more, "build", "--until", "seal", "--tree", tree, self.file), tree
 
     def close(self):
         self.door.close()
@@ -240,7 +240,7 @@ def loading(w, tree):
     """Into an empty engine, by the broker, as first boot does."""
     with DockerLab(w.top / "server") as lab:
         broker = Broker(lab, w.build / "firstboot/kbuild-agent")
-        shutil.copytree(tree / IMAGES, broker.own / "images")
+        shutil.copytree(tree / IMAGES, broker.root / IMAGES)
         broker.start()
         try:
             run_baked(w, lab, BrokerWorld(lab, broker), broker)
@@ -250,14 +250,14 @@ def loading(w, tree):
 
 def run_baked(w, lab, world, broker):
     TAP.equal(broker.get("images-load"), {"loaded": 1}, "the engine takes the archive")
-    TAP.equal(sorted(p.name for p in (broker.own / "images").iterdir()), ["images.json"],
+    TAP.equal(sorted(p.name for p in (broker.root / IMAGES).iterdir()), ["images.json"],
               "whose room is free again")
     TAP.equal(broker.get("images-load"), {"loaded": 0}, "again: nothing to do")
     compose = COMPOSE % {"at": w.at, "store": w.store}
     rendered = world.render(compose, {".env": "TAG=2\n"})
     TAP.check("plan" in rendered, "the release renders", rendered)
     pulled = broker.get("pull", plan=rendered["plan"], missing=True)
-    ids = {c["reference"]: c["id"] for c in json.loads((broker.own / "images/images.json").read_text())}
+    ids = {c["reference"]: c["id"] for c in json.loads((broker.root / IMAGES / "images.json").read_text())}
     services = {name: s["image"] for name, s in pulled.get("services", {}).items()}
     TAP.equal(services, {"web": ids[f"{w.at}/team/app:2"], "store": ids[f"{w.at}/team/store@{w.store}"]},
               "no registry is asked: by tag and by digest, each is the image that was locked")

@@ -20,8 +20,11 @@ struct node;
 struct progress;
 struct store;
 
-/* Root's alone: what lies here is loaded into the engine. The agent's broker knows the same place. */
-#define CONTAINERS_DIR "var/lib/kbuild-broker/images"
+/*
+ * Root's alone: what lies here is loaded into the engine. The agent's broker knows the same place; its own
+ * state is another directory, which an image must not have.
+ */
+#define CONTAINERS_DIR "var/lib/kbuild-images"
 
 struct containers {
 	const struct definition *def;

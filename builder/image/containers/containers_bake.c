@@ -59,14 +59,11 @@ static int write_images(const struct lock *l, struct store *blobs, int fd, struc
 	return r < 0 ? r : image_archive_end(w, e);
 }
 
-/* Nobody but root may look into it: it lies where the broker keeps what it trusts. */
+/* Nobody but root may look into it, or choose what is loaded. */
 static int open_archive(int root_fd, int *ret, struct error *e)
 {
-	static const char state[] = "var/lib/kbuild-broker";
-	int r = rootfd_mkdir(root_fd, state, 0700);
+	int r = rootfd_mkdir(root_fd, CONTAINERS_DIR, 0700);
 
-	if (r == 0)
-		r = rootfd_mkdir(root_fd, CONTAINERS_DIR, 0700);
 	if (r == 0)
 		r = rootfd_open(root_fd, ARCHIVE, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (r < 0)
