@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#define ASK_MS                                                                                     \
-	60000 /* seconds on a server with hardware's help; it takes 20 where that is emulated and busy */
+/* Seconds where hardware helps; a server that is emulated and busy takes more than a minute. */
+#define ASK_MS 120000
 
 /* As one line, and only when it is an object: it is printed inside of ours. */
 static const char *one_object(const char *text, size_t len, struct arena *a)

@@ -64,6 +64,8 @@ static void add_app(struct agent *a, struct buf *out)
 
 static void add_backup(struct agent *a, struct buf *out)
 {
+	static const char none[] =
+		"{\"count\":0,\"last_good\":null,\"at\":0,\"size\":0,\"restored\":false}";
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
 	const struct manifest *last;
 	struct error ignored = { 0 };
@@ -71,8 +73,12 @@ static void add_backup(struct agent *a, struct buf *out)
 	_buf_ one = BUF_INIT;
 
 	/* Looking makes no directory. */
-	if (a->state_fd < 0 || faccessat(a->state_fd, "backup", F_OK, 0) < 0 ||
-		(dir = store_open(a, &ignored)) < 0 || store_list(dir, &list, &ignored) < 0) {
+	if (a->state_fd < 0 || faccessat(a->state_fd, "backup", F_OK, 0) < 0) {
+		ipc_add(out, "backup", a->config && a->config->has_backup ? none : "null");
+		return;
+	}
+	dir = store_open(a, &ignored);
+	if (dir < 0 || store_list(dir, &list, &ignored) < 0) {
 		ipc_add(out, "backup", "null");
 		return;
 	}

@@ -108,11 +108,16 @@ class Story(proof.Proof):
                         "".join(f"{k}={v}\n" for k, v in keys.items()))
         self.kbuild.env.update(HOME=str(self.kbuild.scratch), OVH_CLOUD_PROJECT_SERVICE=about["project"])
 
-    def verb(self, *args, what, timeout=600):
-        """Runs a command as a person would; its result is a check, its words are quoted."""
-        started = time.monotonic()
-        done = self.kbuild.run(*args, timeout=timeout)
+    def verb(self, *args, what, timeout=600, until=None):
+        """Runs a command as a person would, again until() it says so; its result is a check, its words are quoted."""
+        end = time.monotonic() + timeout
+        while True:
+            started = time.monotonic()
+            done = self.kbuild.run(*args, timeout=timeout)
+            if not until or until(done.stdout) or started > end:
+                break
         self.tap.check(done.returncode == 0, what, done.stdout + done.stderr)
+        self.progress = done.stderr
         shown = " ".join(str(a).replace(str(self.kbuild.scratch) + "/", "") for a in args)
         self.tap.note(f"$ kbuild {shown}      ({time.monotonic() - started:.0f} s)")
         for line in done.stdout.splitlines():
@@ -157,6 +162,10 @@ class Story(proof.Proof):
         if out is None:
             t.note(self.kbuild.run("console", NAME, *on).stdout[-8000:])
             return False
+        shown = {line.split()[0].rstrip(":") for line in self.progress.splitlines() if line.strip()}
+        t.check({"handoff", "volume", "gate", "dns"} <= shown, "its steps are shown while they are done", self.progress)
+        t.equal(re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]|\[\d*(?:;\d+)*m", self.progress), [],
+                "and nothing remains of the console's colours")
         listed, = self.kbuild.json("list", *on) or [{}]
         self.address, self.v6, self.image = (listed.get(key) for key in ("address", "ipv6", "image"))
         t.check(time.monotonic() - started >= int(rows(out).get("took", "0 s").split()[0]) > 0,
@@ -187,20 +196,17 @@ class Story(proof.Proof):
                               check=True).stdout.strip()
 
     def status_is(self, backup, when):
-        """backup: a pattern. A deployment that is at work is waited for."""
+        """backup: a pattern. A deployment that is at work is waited for, and a server that is too busy to answer."""
         t, sha = self.tap, self.head()
         want = {"image": f"proof {self.image[:12]}", "place": f"{REGION}, flavor {FLAVOR}",
                 "machine": "4000 MiB, 2 CPUs", "volume": "2048 MiB", "address": f"{self.address}, {self.v6}",
                 "cost": f"{self.cost} a month, before tax", "agent": "ready", "revision": f"{sha[:12]}, idle",
                 "dns": self.leads(), "drift": "none"}
-
-        def said():
-            return rows(self.kbuild.run("status", NAME, *self.on).stdout)
-        wait_for(lambda: want.items() <= said().items(), 400, every=5)
-        got = rows(self.verb("status", NAME, *self.on, what=f"kbuild status {when}"))
+        got = rows(self.verb("status", NAME, *self.on, what=f"kbuild status {when}",
+                             until=lambda out: want.items() <= rows(out).items()))
         t.equal({key: got.get(key) for key in want}, want, "says all that is known of it")
         t.check(re.fullmatch(backup, got.get("backup", "")), f"and of its backups: {backup}", got)
-        s = self.kbuild.json("status", NAME, *self.on) or {}
+        s = wait_for(lambda: self.told("agent"), 600) or {}
         a = s.get("agent", {})
         keys = ("name", "state", "region", "flavor", "address", "ipv6", "image", "volume", "cost")
         t.equal([s.get(key) for key in keys],
@@ -211,6 +217,10 @@ class Story(proof.Proof):
                 ["ready", sha, {"count": 0, "packages": []}, world.ZONE,
                  [(n, "A", self.address) for n in ("@", "api")]], "and what its agent says")
         return a
+
+    def told(self, member):
+        s = self.kbuild.json("status", NAME, *self.on) or {}
+        return s if member in s else None
 
     def dns_says(self, action, states, what):
         """kbuild dns, after which the records are told as in these states; its JSON."""
@@ -242,7 +252,7 @@ class Story(proof.Proof):
     def reached(self):
         t, on = self.tap, self.on
         t.equal(self.kbuild.run("ssh", NAME, *on, "--", "hostname").stdout, f"{NAME}\n", "kbuild ssh leads to it")
-        t.equal(self.kbuild.run("ssh", NAME, *on, "--", "exit", "7").returncode, 7, "with the command's own exit status")
+        t.equal(self.kbuild.run("ssh", NAME, *on, "--", "exit", "7").returncode, 7, "with the command's exit status")
         argv = self.kbuild.json("ssh", NAME, *on)["command"]
         known = next(word for word in argv if word.startswith("UserKnownHostsFile=")).split('"')[1]
         t.equal((argv[0], argv[-1], "StrictHostKeyChecking=yes" in argv), ("ssh", f"debian@{self.address}", True),
