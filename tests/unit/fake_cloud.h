@@ -23,6 +23,7 @@ enum fake_how {
 	FAKE_KILLED_BEFORE, /* the program ends before the request is carried out */
 	FAKE_KILLED_AFTER,  /* … when it has been, without having seen the answer */
 	FAKE_LOST,	    /* carried out, and the connection ends before the answer */
+	FAKE_KILLED_LATE, /* the program ends, and the request is carried out during the next one's life */
 };
 
 struct fake_thing {
@@ -40,6 +41,7 @@ struct fake_thing {
 static struct fake_cloud {
 	struct fake_thing servers[FAKE_MAX], volumes[FAKE_MAX], groups[FAKE_MAX], keys[FAKE_MAX];
 	int ids;
+	int late_calls;
 	int calls, posts, rules_deleted; /* requests so far */
 	int fault_at;			 /* the number of the request that goes wrong; 0: none */
 	enum fake_how how;
@@ -53,6 +55,7 @@ static struct fake_cloud {
 	const char *down;  /* requests whose URL begins so meet nobody */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
+	char late_url[256], late_body[4096];
 } fake;
 
 static inline void fake_reset(void)
@@ -520,15 +523,48 @@ static inline long fake_carry_out(const struct http_request *q, struct http_resp
 						: fake_delete(q->url);
 }
 
+#define FAKE_LATE_CALLS 14 /* that the next program has made by then */
+
+/* Where nothing keeps the cloud from making a second one; other requests do not come at all. */
+static inline void fake_keep_for_later(const struct http_request *q)
+{
+	static const char *const urls[] = { "https://nova/v2.1/servers",
+		"https://cinder/v3/p/volumes", "https://neutron/v2.0/security-groups" };
+
+	for (size_t i = 0; strcmp(q->method, "POST") == 0 && i < ARRAY_SIZE(urls); i++) {
+		if (strcmp(q->url, urls[i]) != 0)
+			continue;
+		snprintf(fake.late_url, sizeof fake.late_url, "%s", q->url);
+		snprintf(fake.late_body, sizeof fake.late_body, "%.*s", (int)q->body_len,
+			(const char *)q->body);
+	}
+}
+
+static inline void fake_carry_out_late(void)
+{
+	_cleanup_(http_response_free) struct http_response ignored = HTTP_RESPONSE_INIT;
+	struct http_request q = { .method = "POST",
+		.url = fake.late_url,
+		.body = fake.late_body,
+		.body_len = strlen(fake.late_body) };
+
+	(void)fake_carry_out(&q, &ignored);
+	fake.late_url[0] = '\0';
+}
+
 static inline int fake_send(_unused_ void *arg, const struct http_request *q,
 	struct http_response *ret, enum http_failure *ret_failure, struct error *e)
 {
 	bool wrong = ++fake.calls == fake.fault_at;
 
-	if (wrong && fake.how == FAKE_KILLED_BEFORE)
+	if (wrong && fake.how == FAKE_KILLED_LATE)
+		fake_keep_for_later(q);
+	if (wrong && (fake.how == FAKE_KILLED_BEFORE || fake.how == FAKE_KILLED_LATE))
 		fake.dead = true;
 	if (fake.dead)
 		return error_set(e, ERR_INTERRUPTED, "killed");
+	if (fake.late_url[0] && ++fake.late_calls > FAKE_LATE_CALLS)
+		fake_carry_out_late();
 	if (fake.down && strncmp(q->url, fake.down, strlen(fake.down)) == 0) {
 		if (ret_failure)
 			*ret_failure = HTTP_NOT_SENT;

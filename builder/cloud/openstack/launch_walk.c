@@ -36,10 +36,45 @@ static int look_again(struct launching *l, const struct launch_step *s, struct e
 	return 0;
 }
 
+/* What a launch has asked for that was killed just now may still come. 1: it has. */
+static int await_pending(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	int64_t left = s->twice ? row_pending_ms(l->directory, s->what) : 0;
+	int64_t deadline = row_deadline(l->row, left);
+	int r = 0;
+
+	while (r == 0 && left > 0 && clock_now_ms(l->row->cloud.clock) < deadline) {
+		progress_detail(l->row->cloud.progress, "%s: may be on its way already", s->what);
+		r = s->again(l, e);
+		if (r == 0 && s->there(l))
+			return 1;
+		if (r == 0)
+			r = row_pause(l->row, INT64_MAX, 0, "", e);
+	}
+	return r;
+}
+
+/* One attempt, with its mark for as long as nobody knows what becomes of it. */
+static int attempt(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	int r;
+
+	if (s->twice)
+		row_pending_begin(l->directory, s->what);
+	r = s->make(l, e);
+	if (s->twice && r != OS_UNSURE && (r >= 0 || e->code != ERR_INTERRUPTED))
+		row_pending_end(l->directory);
+	return r;
+}
+
 static int make_once(struct launching *l, const struct launch_step *s, struct error *e)
 {
+	int pending = await_pending(l, s, e);
+
+	if (pending != 0)
+		return MIN(pending, 0);
 	for (int i = 0;; i++) {
-		int r = s->make(l, e), seen;
+		int r = attempt(l, s, e), seen;
 		struct error why = *e;
 
 		if (r <= 0)
@@ -47,8 +82,10 @@ static int make_once(struct launching *l, const struct launch_step *s, struct er
 		if ((r != OS_UNSURE && r != OS_CONFLICT) || !s->again)
 			return -e->code;
 		seen = look_again(l, s, e);
+		if (seen > 0)
+			row_pending_end(l->directory);
 		if (seen != 0)
-			return seen < 0 ? seen : 0;
+			return MIN(seen, 0);
 		*e = why;
 		if (r == OS_CONFLICT || i + 1 >= TRIES)
 			return -e->code;

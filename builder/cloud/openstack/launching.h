@@ -59,6 +59,8 @@ struct launch_step {
 	int (*again)(struct launching *l, struct error *e);
 	/* Until what was made can be used. NULL: at once. */
 	int (*wait)(struct launching *l, struct error *e);
+	/* Nothing keeps the cloud from making two: see row_pending_begin(). */
+	bool twice;
 };
 extern const struct launch_step launch_steps[];
 extern const size_t launch_n_steps;

@@ -237,6 +237,17 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 	return f;
 }
 
+/* What a launch has asked for that was killed just now would come when all else is gone. */
+static int await_pending(
+	struct row *r, const struct remains *m, const char *name, struct arena *a, struct error *e)
+{
+	int64_t left = row_pending_ms(row_directory(r, m->region, name, a), NULL);
+
+	if (left > 0 && clock_sleep_ms(r->cloud.clock, left) < 0)
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
 int row_destroy(const struct cloud *c, const char *name, bool with_data, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -251,7 +262,9 @@ int row_destroy(const struct cloud *c, const char *name, bool with_data, struct 
 	for (size_t i = 0; f == 0 && regions[i]; i++) {
 		struct remains m = { .region = regions[i] };
 
-		f = look(r, &m, name, a, e);
+		f = await_pending(r, &m, name, a, e);
+		if (f == 0)
+			f = look(r, &m, name, a, e);
 		some = some || m.n_servers || m.group || m.key || m.volume;
 		if (f == 0 && (m.n_servers || m.group || m.key || (m.volume && with_data)))
 			f = remove_all_of(r, &m, name, with_data, a, e);

@@ -39,6 +39,14 @@ const char *row_directory(
  */
 int row_volumes(struct row *r, const char *region, struct arena *a, struct cinder_volume **ret,
 	size_t *ret_n, const char **ret_lacks, struct error *e);
+/*
+ * A request that makes something leaves a mark in the server's directory while it is under way: its client can be
+ * killed, and it is carried out all the same, seconds later. Whoever comes next asks for how long that may still
+ * happen, in ms; what NULL: to anything. 0: it cannot, as far as this machine knows.
+ */
+void row_pending_begin(const char *directory, const char *what);
+void row_pending_end(const char *directory);
+int64_t row_pending_ms(const char *directory, const char *what);
 /* The data volume of that server among them, or NULL. */
 const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);
