@@ -65,6 +65,11 @@ def answer(machine):
     return wait('the answer of first boot', BOOT, lambda: [s for s in said(machine) if s['state'] != 'working'])[0]
 
 
+def gets_ready(tap, m, name):
+    status = answer(m)
+    tap.check(status['state'] == 'ready', name, '%s\n%s' % (status, m.out('systemctl', '--failed', '--no-legend')))
+
+
 def intents(disk):
     return [e['step'] for e in journal(disk) if e['event'] == 'intent']
 
@@ -125,7 +130,7 @@ def check_first(lab, disk):
 def check_again(lab, disk, who):
     tap, before = lab.tap, intents(disk)
     with lab.boot(disk) as m:
-        tap.equal(answer(m)['state'], 'ready', 'the next boot is ready')
+        gets_ready(tap, m, 'the next boot is ready')
         tap.equal(intents(disk), before, 'nothing is done again')
         tap.equal(identity(m), who, 'identity and secrets stay')
         cpu = m.out('systemctl', 'show', '-P', 'CPUUsageNSec', 'kbuild-firstboot.service')
@@ -143,7 +148,7 @@ def check_clone(lab, disk, who):
     with disk.clone(lab.where / 'clone') as copy:
         seed(copy, 'i-2')
         with lab.boot(copy) as m:
-            tap.equal(answer(m)['state'], 'ready', 'a copy with another instance id gets ready')
+            gets_ready(tap, m, 'a copy with another instance id gets ready')
             other = identity(m)
             for what in who:
                 tap.check(who[what] != other[what] and other[what], 'and has its own: ' + what)
@@ -153,7 +158,7 @@ def check_clone(lab, disk, who):
         seed(copy, 'i-3')
         copy.write('/var/lib/docker/volumes/db/_data/PG_VERSION', '15\n')
         with lab.boot(copy) as m:
-            tap.equal(answer(m)['state'], 'ready', 'a copy with a database gets ready')
+            gets_ready(tap, m, 'a copy with a database gets ready')
             other = identity(m)
             tap.check(other['machine-id'] != who['machine-id'], 'and is another machine')
             tap.equal(other['secrets'], who['secrets'], 'with the secrets that the database knows')
@@ -174,7 +179,7 @@ def check_cuts(lab):
                 m.cut()
             kept = Path(disk.path(VALUES)).read_text() if Path(disk.path(VALUES)).exists() else None
             with lab.boot(disk) as m:
-                tap.equal(answer(m)['state'], 'ready', 'after a power cut at line %d the next boot gets ready' % lines)
+                gets_ready(tap, m, 'after a power cut at line %d the next boot gets ready' % lines)
                 if kept:
                     tap.equal(m.out('cat', VALUES) + '\n', kept.rstrip('\n') + '\n', 'with the secrets of before')
 
