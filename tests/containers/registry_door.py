@@ -11,6 +11,7 @@ class Door:
         self.behind = behind
         self.requests = []  # (method and path, the headers that were sent)
         self.faults = []  # (part of the path, kind, how often)
+        self.elsewhere = None  # where "redirect" leads
         self.sent = 0  # bytes of blobs
         self.lock = threading.Lock()
         door = self
@@ -52,6 +53,12 @@ class Door:
         if kind == "busy":
             h.send_response(429)
             h.send_header("Retry-After", "1")
+            h.send_header("Content-Length", "0")
+            h.end_headers()
+            return
+        if kind == "redirect":
+            h.send_response(307)
+            h.send_header("Location", self.elsewhere + h.path)
             h.send_header("Content-Length", "0")
             h.end_headers()
             return
