@@ -222,6 +222,17 @@ static void take_line(struct readiness_watch *w)
 	}
 }
 
+/* A prompt has no newline: "grub rescue>". In a status it is text, and the rest of that is still to come. */
+static bool shows_prompt(const struct readiness_watch *w)
+{
+	_buf_ clean = BUF_INIT;
+
+	if (!strstr(buf_str(&w->line), deadly[0].text))
+		return false;
+	console_clean(buf_str(&w->line), w->line.len, &clean);
+	return !strstr(buf_str(&clean), marker);
+}
+
 void readiness_feed(struct readiness_watch *w, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -230,8 +241,7 @@ void readiness_feed(struct readiness_watch *w, const char *data, size_t len)
 		else if (data[i] != '\0' && w->line.len < LINE_CAP)
 			buf_addc(&w->line, data[i]);
 	}
-	/* A prompt has no newline: "grub rescue>". */
-	if (w->line.len && strstr(buf_str(&w->line), deadly[0].text))
+	if (w->line.len && shows_prompt(w))
 		take_line(w);
 }
 
