@@ -114,16 +114,30 @@ class Machine:
         self.cut()
 
     def cut(self):
-        """The power is gone: process 1 takes all of the server with it."""
+        """The power is gone: process 1 takes all of the server with it, and no cgroup of it meets the next boot's."""
+        groups = self.groups()
         if self.init:
             try:
                 os.kill(int(self.init), signal.SIGKILL)
             except ProcessLookupError:
                 pass
-            self.init = None
         self.nspawn.kill()
         self.nspawn.wait()
+        if self.init:
+            wait('the end of process 1', 60, lambda: not os.path.exists('/proc/' + self.init))
+            self.init = None
+        if groups:
+            subprocess.run(['find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'],
+                           stderr=subprocess.DEVNULL, check=False)
         subprocess.run(['ip', 'link', 'del', 've-' + self.name], stderr=subprocess.DEVNULL)
+
+    def groups(self):
+        """Where the cgroups of what runs in it are, or nothing."""
+        try:
+            own = open('/proc/%s/cgroup' % self.init).read().strip().rpartition('::')[2]
+        except OSError:
+            return None
+        return '/sys/fs/cgroup' + own.partition('/payload')[0] + '/payload' if '/payload' in own else None
 
     def poweroff(self, seconds=60):
         """An orderly end."""
