@@ -46,7 +46,7 @@ static const char *dns_text(const struct node *doc, struct arena *a)
 {
 	const struct node *records = node_path(doc, "dns.records");
 	const char *zone = member(doc, "dns.zone", a);
-	bool pending = false;
+	bool published = true;
 	_buf_ out = BUF_INIT;
 	size_t n = records && records->kind == NODE_LIST ? records->n : 0;
 
@@ -63,7 +63,7 @@ static const char *dns_text(const struct node *doc, struct arena *a)
 	}
 	if (n > RECORDS_MAX)
 		buf_printf(&out, " and %zu more", n - RECORDS_MAX);
-	if (node_is_bool(node_path(doc, "dns.pending"), &pending) && pending)
+	if (node_is_bool(node_path(doc, "dns.published"), &published) && !published)
 		buf_adds(&out, " (not published yet)");
 	return arena_strdup(a, buf_str(&out));
 }

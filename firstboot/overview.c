@@ -93,6 +93,41 @@ static void add_backup(struct agent *a, struct buf *out)
 	ipc_add(out, "backup", buf_str(&one));
 }
 
+/* The records as they were made last, in the words of "dns show": what the state has besides is for dns alone. */
+static void add_dns(const struct node *state, struct buf *out)
+{
+	const struct node *records = node_get(state, "records");
+	bool pending = false;
+	_buf_ list = BUF_INIT;
+	_buf_ one = BUF_INIT;
+
+	if (!node_str(node_get(state, "zone"))) {
+		ipc_add(out, "dns", "null");
+		return;
+	}
+	(void)node_is_bool(node_get(state, "pending"), &pending);
+	buf_addc(&list, '[');
+	for (size_t i = 0; records && records->kind == NODE_LIST && i < records->n; i++) {
+		const struct node *r = records->items[i];
+		const char *name = node_str(node_get(r, "name"));
+		_buf_ record = BUF_INIT;
+
+		ipc_begin(&record);
+		ipc_add_str(&record, "name", name && *name ? name : "@");
+		ipc_add_str(&record, "type", node_str(node_get(r, "type")));
+		ipc_add_str(&record, "target", node_str(node_get(r, "target")));
+		ipc_end(&record);
+		buf_printf(&list, "%s%s", i ? "," : "", buf_str(&record));
+	}
+	buf_addc(&list, ']');
+	ipc_begin(&one);
+	ipc_add_str(&one, "zone", node_str(node_get(state, "zone")));
+	ipc_add_bool(&one, "published", !pending);
+	ipc_add(&one, "records", buf_str(&list));
+	ipc_end(&one);
+	ipc_add(out, "dns", buf_str(&one));
+}
+
 static void add_timers(const struct agent *a, struct buf *out)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
@@ -201,7 +236,7 @@ void overview_json(struct agent *a, struct buf *out)
 	add_node(&doc, "first_boot", boot);
 	add_app(a, &doc);
 	add_backup(a, &doc);
-	add_node(&doc, "dns", read_state(a, DNS_STATE, arena));
+	add_dns(read_state(a, DNS_STATE, arena), &doc);
 	add_node(&doc, "health", health);
 	add_timers(a, &doc);
 	add_versions(a, &doc);

@@ -11,7 +11,7 @@ static void what_is_known_is_said_and_nothing_else(void)
 	} rows[] = {
 		{ "{\"state\":\"ready\",\"app\":{\"state\":\"idle\",\"good\":{\"sha\":\"0123456789abcdef\"}},"
 		  "\"backup\":{\"count\":2,\"last_good\":\"20260101-000000\",\"at\":400},"
-		  "\"dns\":{\"zone\":\"example.org\",\"pending\":false,\"records\":["
+		  "\"dns\":{\"zone\":\"example.org\",\"published\":true,\"records\":["
 		  "{\"name\":\"@\",\"type\":\"A\",\"target\":\"192.0.2.7\"},"
 		  "{\"name\":\"api\",\"type\":\"AAAA\",\"target\":\"2001:db8::7\"}]},"
 		  "\"drift\":{\"count\":0}}",
@@ -21,7 +21,7 @@ static void what_is_known_is_said_and_nothing_else(void)
 			"  dns       example.org A 192.0.2.7, api.example.org AAAA 2001:db8::7\n"
 			"  drift     none\n" },
 		{ "{\"state\":\"unfinished\",\"app\":{\"state\":\"idle\",\"good\":null},\"backup\":{\"count\":0,"
-		  "\"last_good\":null,\"at\":0},\"dns\":{\"zone\":\"example.org\",\"pending\":true,\"records\":["
+		  "\"last_good\":null,\"at\":0},\"dns\":{\"zone\":\"example.org\",\"published\":false,\"records\":["
 		  "{\"name\":\"\\u001b[31mapi\",\"type\":\"A\",\"target\":\"192.0.2.7\"}]},\"drift\":{\"count\":1}}",
 			"  agent     unfinished\n"
 			"  revision  none yet, idle\n"
