@@ -126,9 +126,7 @@ class Machine:
         if self.init:
             wait('the end of process 1', 60, lambda: not os.path.exists('/proc/' + self.init))
             self.init = None
-        if groups:
-            subprocess.run(['find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'],
-                           stderr=subprocess.DEVNULL, check=False)
+        self.sweep(groups)
         subprocess.run(['ip', 'link', 'del', 've-' + self.name], stderr=subprocess.DEVNULL)
 
     def groups(self):
@@ -139,11 +137,19 @@ class Machine:
             return None
         return '/sys/fs/cgroup' + own.partition('/payload')[0] + '/payload' if '/payload' in own else None
 
+    @staticmethod
+    def sweep(groups):
+        if groups:
+            subprocess.run(['find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'],
+                           stderr=subprocess.DEVNULL, check=False)
+
     def poweroff(self, seconds=60):
         """An orderly end."""
+        groups = self.groups()
         self.run('systemctl', 'poweroff')
         self.nspawn.wait(timeout=seconds)
         self.init = None
+        self.sweep(groups)
 
     def text(self):
         with open(self.console, 'rb') as f:
