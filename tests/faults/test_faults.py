@@ -267,7 +267,7 @@ def case_disk(w):
         kill_at(w, k, whole * (i + 0.5) / 5, name)
         w.tap.check(not disk.exists() or is_whole(disk), f"{name}: no half disk is shown")
     shutil.rmtree(k.scratch / "out", ignore_errors=True)
-    interrupt(w, k, "while the disk is written", (), None)
+    interrupt(w, k, "while the disk is written", (), "disk:")
     w.check_recovers(k, "after kills at the disk")
     w.tap.check(disk.exists(), "and the disk is there")
     shutil.rmtree(k.scratch / "out")
@@ -282,8 +282,8 @@ def case_disk(w):
 def case_interrupt(w):
     """Ctrl-C (to kbuild alone, the harder case) during each kind of work."""
     k = w.kbuild()
-    for name, at in (("at once", 0.3), ("while essentials are unpacked", 2.0),
-                     ("while packages are configured", 6.0)):
+    for name, at in (("at once", 0.3), ("while essentials are unpacked", "essential packages:"),
+                     ("while packages are configured", "configure:")):
         interrupt(w, k, name, (), at)
     cold = w.kbuild()
     drop(cold, "hello")
@@ -295,10 +295,11 @@ def case_interrupt(w):
 
 
 def interrupt(w, k, name, faults, at):
+    """at: seconds, or how the line begins that says that this work is being done."""
     with w.faults(*faults):
         child = k.start(*k.verb, "--mirror", f"{w.mirror.url}/debian")
-        if at is None:  # as soon as it says that the disk is being written
-            while (line := child.stderr.readline()) and not line.startswith("disk:"):
+        if isinstance(at, str):
+            while (line := child.stderr.readline()) and not line.startswith(at):
                 pass
         else:
             time.sleep(at)
