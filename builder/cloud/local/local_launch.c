@@ -119,7 +119,7 @@ static int check_existing(
 			"there is a server '%s' already, and its record cannot be read (%s): "
 			"'kbuild destroy %s' removes it",
 			name, why.msg, name);
-	same = strcmp(old.intent, intent) == 0;
+	same = old.intent && strcmp(old.intent, intent) == 0; /* without a record there is none */
 	if (old.phase == PHASE_BOOTING && !local_console_answered(d)) {
 		bool serves = qemu_serves(d);
 
