@@ -105,9 +105,15 @@ static int read_on(struct wait *w, struct error *e)
 		return gone(w, e);
 	if (r < 0)
 		return r;
-	readiness_feed(&w->watch, buf_str(&text), text.len);
-	if (text.len)
+	/* Line by line: a step that began and ended within one portion is shown, too. */
+	for (size_t at = 0, n; at < text.len; at += n) {
+		const char *line = buf_str(&text) + at;
+		const char *nl = memchr(line, '\n', text.len - at);
+
+		n = nl ? (size_t)(nl - line) + 1 : text.len - at;
+		readiness_feed(&w->watch, line, n);
 		show(w);
+	}
 	return 0;
 }
 

@@ -20,6 +20,9 @@ from lab import Double
 from kbtest import Kbuild, Tap
 
 READY = 'kbuild-status: {"v":1,"state":"ready","cloud_init":"done","failed_units":[]}\n'
+# Over between two looks at the console: three steps and the answer come in one portion.
+STEPS = "".join(f'kbuild-status: {{"v":1,"state":"working","step":"{step}","n":{n + 1},"of":3}}\n'
+                for n, step in enumerate(("handoff", "volume", "gate")))
 KEYS = ("-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Fm7vmXcRkqzjW4hgTWDE8vQmE0Z2mbc1dCkzS4K8S root@web\n"
         "-----END SSH HOST KEY KEYS-----\n")
 # What a launch with a volume and a list cannot do without; see docs/ARCHITECTURE.md.
@@ -48,7 +51,7 @@ class Place:
         self.disk = self.scratch / "disk.raw"
         self.disk.write_bytes(os.urandom(1 << 20))
         double.control("/reset", None, post=True)
-        double.control("/console", [[0, KEYS], [0.5, READY]])
+        double.control("/console", [[0, KEYS], [0.5, STEPS + READY]])
 
     def words(self, verb, *more):
         return [verb, *more, "--cloud", self.cloud, "--region", "GRA11"]
@@ -92,6 +95,8 @@ def launched(p, say):
     done, calls, most = p.counted(lambda: p.launch())
     tap.check(done.returncode == 0 and "server 'web' is running" in done.stdout and re.search(r"took +\d+ s", done.stdout),
               say("launch waits until it is ready, and says how long that took"), done.stdout + done.stderr)
+    tap.equal(re.findall(r"(?m)^ +(handoff|volume|gate): done", done.stderr), ["handoff", "volume", "gate"],
+              say("every step is shown, however short"))
     tap.equal(p.made(), ONE, say("one of each"))
     tap.check(most <= 10, say(f"never more than 10 calls a second ({most}; {calls} in all, with the upload)"))
     hosts = list((p.kbuild.state / "clouds").rglob("known_hosts"))
