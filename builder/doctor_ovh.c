@@ -315,6 +315,19 @@ static void say_limit(struct doctor *d, const char *what, const struct ovh_limit
 		"%" PRId64 " of %" PRId64 " used, %" PRId64 " wanted", l->used, l->max, wanted);
 }
 
+/* They are counted for each OpenStack user, and OVH does not tell how many there are. */
+static void say_key_pairs(struct doctor *d, const struct ovh_limit *l)
+{
+	const char *what = "quota: key pairs";
+
+	if (l->max < 0)
+		doctor_say(d, DOCTOR_OK, what, NULL, "no limit is known");
+	else
+		doctor_say(d, l->max > 0 ? DOCTOR_OK : DOCTOR_FAIL, what,
+			"raise it in the web console (Public Cloud, 'Quota and Regions')",
+			"%" PRId64 " for each OpenStack user, 1 wanted", l->max);
+}
+
 /* What one server of the definition would take. */
 static int check_quotas(struct doctor *d, struct error *e)
 {
@@ -332,7 +345,7 @@ static int check_quotas(struct doctor *d, struct error *e)
 	say_limit(d, "quota: memory (MB)", &q.ram, f ? f->ram : 2000);
 	say_limit(d, "quota: volumes", &q.volumes, d->volume_gib ? 1 : 0);
 	say_limit(d, "quota: volumes (GB)", &q.gigabytes, d->volume_gib);
-	say_limit(d, "quota: key pairs", &q.key_pairs, 1);
+	say_key_pairs(d, &q.key_pairs);
 	return 0;
 }
 

@@ -3,11 +3,13 @@
 A server's life as in proof.py, in minutes: the same sections with the same world, but the image's tree boots under
 systemd-nspawn. What needs a machine of its own is left to proof.py: data volume, clock, full disk, real power cuts.
 
-    tests/agent/test_life.py KBUILD [--long] [SECTION...]       (TAP; root; systemd-nspawn)
+    tests/agent/test_life.py KBUILD [--long] [--bake] [SECTION...]       (TAP; root; systemd-nspawn)
 
 Sections: boot good bad backup dead_git dead_registry dead_network secrets cuts. A cut kills process 1 and so all.
+--bake: the container images are in the image, and there is no registry until the first commit.
 """
 import argparse
+import base64
 import os
 import subprocess
 import sys
@@ -18,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from docker_lab import engine_tree  # noqa: E402
 from kbtest import Kbuild, Tap, wait_for  # noqa: E402
-from nspawn_lab import Disk, Machine, outside, own_world  # noqa: E402
+from nspawn_lab import Disk, Machine, doorway, outside, own_world  # noqa: E402
 from proof import NAME, Proof  # noqa: E402
-from world import GUEST_SEES, prepare_trees  # noqa: E402
+from world import (GIT_TOKEN, GIT_USER, GUEST_SEES, HOSTS, REGISTRY_PASSWORD, REGISTRY_USER, ZONE,  # noqa: E402
+                   prepare_trees)
 
 US, BITS = "10.0.2.15", 24
 SEED = "/var/lib/cloud/seed/nocloud/"
@@ -142,11 +145,54 @@ class Life(Proof):
         self.begin()
 
 
+class Baked(Life):
+    """With kbuild.app.images: bake. The builder asks the world's git server and registry, as a developer's would."""
+
+    def refine(self, definition):
+        return definition.replace("    branch: main\n", "    branch: main\n    images: bake\n")
+
+    def make_image(self):
+        w = self.world
+        w.registry.start()
+        for port in (w.git.port, w.registry.port):
+            doorway(port)
+        self.trust()
+        secrets = self.where / "registries.yaml"
+        secrets.touch(0o600)
+        secrets.write_text(f'registries: {{"{w.registry.name}": {{user: {REGISTRY_USER}, '
+                           f'password: {REGISTRY_PASSWORD}}}}}\n')
+        token = base64.b64encode(f"{GIT_USER}:{GIT_TOKEN}".encode()).decode()
+        self.kbuild.env.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="http.extraHeader",
+                               GIT_CONFIG_VALUE_0=f"Authorization: Basic {token}")
+        done = self.kbuild.run("build", self.definition, "--secrets", secrets, timeout=2400)
+        w.registry.stop()
+        return done
+
+    def trust(self):
+        """The builder knows the world's names and its authority, as if this machine did."""
+        for path, more in (("/etc/hosts", "".join(f"127.0.0.1 {h}.{ZONE}\n" for h in HOSTS)),
+                           ("/etc/ssl/certs/ca-certificates.crt", self.world.authority.ca.read_text())):
+            ours = self.where / Path(path).name
+            ours.write_text(Path(path).read_text() + "\n" + more)
+            subprocess.run(["mount", "--bind", ours, path], check=True)
+
+    def launch(self):
+        """Without a registry; it is there again for what comes later."""
+        self.world.registry.stop()
+        good = super().launch()
+        t, s = self.tap, self.server
+        t.equal(s.out("ls /var/lib/kbuild-images"), "images.json", "the images came from the archive, which is gone")
+        t.equal(s.out("docker images -q | wc -l"), "3", "and are in the engine")
+        self.world.registry.start()
+        return good
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("kbuild")
     p.add_argument("section", nargs="*")
     p.add_argument("--long", action="store_true")
+    p.add_argument("--bake", action="store_true")
     o = p.parse_intermixed_args()
     if "KBUILD_TEST_WORLD" not in os.environ:
         prepare_trees()
@@ -154,7 +200,7 @@ def main():
     subprocess.run("ip link set lo up", shell=True, check=True)
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kbuild-life-", ignore_cleanup_errors=True) as where:
         tap, kbuild = Tap(), Kbuild(outside(o.kbuild, where), scratch=where)
-        life = Life(tap, kbuild, where, o.long)
+        life = (Baked if o.bake else Life)(tap, kbuild, where, o.long)
         try:
             if life.prepare():
                 life.world.start()

@@ -3,12 +3,16 @@
 own_world() first: the mounts and the network of what follows then end with this process. Not seen here:
 boot loader, kernel, initrd, block devices, sysctls; those are for QEMU.
 """
+import contextlib
+import ctypes
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,6 +33,39 @@ def outside(program, where):
     path.write_text('#!/bin/sh\nexec nsenter --net=%s %s "$@"\n' % (os.environ['KBUILD_TEST_NET'], Path(program).resolve()))
     path.chmod(0o755)
     return path
+
+
+def doorway(port):
+    """What listens at this port of our own network is reached in the network we came from as well."""
+    libc, here = ctypes.CDLL(None, use_errno=True), os.open('/proc/self/ns/net', os.O_RDONLY)
+
+    def enter(fd):
+        if libc.setns(fd, 0) != 0:
+            raise OSError(ctypes.get_errno(), 'setns')
+
+    def carry(one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def serve():
+        # A socket stays in the network in which it was made; only this thread goes there.
+        with open(os.environ['KBUILD_TEST_NET'], 'rb') as there:
+            enter(there.fileno())
+        door = socket.create_server(('127.0.0.1', port))
+        enter(here)
+        ready.set()
+        while True:
+            near = door.accept()[0]
+            far = socket.create_connection(('127.0.0.1', port))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    ready = threading.Event()
+    threading.Thread(target=serve, daemon=True).start()
+    if not ready.wait(10):
+        raise TimeoutError('no door at port %d' % port)
 
 
 def wait(what, seconds, ask):
