@@ -186,7 +186,7 @@ static void check_parts(
 {
 	const struct node *size = node_path(kbuild, "disk.size");
 	const struct node *firewall = node_get(kbuild, "firewall");
-	const struct node *daemon = def->docker.daemon;
+	const struct node *daemon = def->docker.daemon, *docker = node_get(kbuild, "docker");
 	bool ssh = false;
 
 	for (size_t i = 0; i < def->firewall.n; i++)
@@ -203,6 +203,9 @@ static void check_parts(
 	if (daemon && daemon->kind != NODE_MAP)
 		complain(s, daemon, NULL,
 			"'kbuild.docker.daemon' must be a map of daemon.json's keys");
+	if (def->app && docker && !def->docker.enabled && !wrong)
+		complain(s, docker, "leave 'kbuild.docker' out: it is on by itself",
+			"'kbuild.app' runs in Docker, but 'kbuild.docker' is off");
 	if (def->fail2ban.bantime == 0 || def->fail2ban.findtime == 0)
 		complain(s, node_get(kbuild, "fail2ban"), NULL,
 			"'kbuild.fail2ban': findtime and bantime must be longer than nothing");
