@@ -7,6 +7,7 @@
 #include "config.h"
 #include "credentials.h"
 #include "error.h"
+#include "gitops.h"
 #include "ipc.h"
 #include "node.h"
 #include "secrets.h"
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #define PROBE_MS 60000
-#define LOGIN_MS 90000
 #define LOAD_MS	 1800000
 
 const char *step_secrets_skip(const struct boot *b)
@@ -68,36 +68,11 @@ const char *step_registry_skip(const struct boot *b)
 		       : NULL;
 }
 
-static int login(const struct boot *b, const char *host, const struct node *who, struct error *e)
-{
-	const char *password = node_str(node_get(who, "password"));
-	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
-	_buf_ request = BUF_INIT;
-	_close_ int fd = password ? ipc_memfd(password, strlen(password)) : -1;
-
-	if (fd < 0)
-		return error_set(e, ERR_INVALID, "the credentials of '%s' have no password", host);
-	ipc_begin_op(&request, "docker-login");
-	ipc_add_str(&request, "registry", host);
-	ipc_add_str(&request, "user", node_str(node_get(who, "user")));
-	ipc_end(&request);
-	return broker_call(b->agent, &request, &fd, 1, LOGIN_MS, &m, e);
-}
-
 int step_registry_run(struct boot *b, struct error *e)
 {
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	const struct node *all;
-	int r = credential_read(b->agent, "registry", a, &all, e);
+	int r = gitops_sign_in(b->agent, e);
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	for (size_t i = 0; i < all->n; i++) {
-		r = login(b, all->keys[i]->str, all->items[i], e);
-		if (r < 0)
-			return error_prefix(e, "logging in to %s", all->keys[i]->str);
-	}
-	return 0;
+	return r == GITOPS_NO_REGISTRIES ? 0 : r;
 }
 
 const char *step_images_skip(const struct boot *b)

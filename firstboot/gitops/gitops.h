@@ -53,6 +53,13 @@ enum gitops_step {
 };
 int gitops_first(
 	struct agent *a, enum gitops_step step, const struct gitops_run *run, struct error *e);
+/*
+ * Signs the engine in to each registry of the credential "registry"; it keeps that. One that fails does not keep
+ * the others from it, and is the error (transient: that is waited for). Needs the broker only.
+ */
+#define GITOPS_NO_REGISTRIES 1
+int gitops_sign_in(const struct agent *a, struct error *e);
+
 /* Whether a run is at work now, in another process: containers come and go, and it judges them. */
 bool gitops_is_running(const struct agent *a);
 /* Whether a revision is good: first boot's probe. */

@@ -113,6 +113,24 @@ static int render(struct deploy *d, const char *sha, const char **ret_plan, stru
 	return plan_table(d->a, doc, d->arena, ret_table, e);
 }
 
+/*
+ * Refused: perhaps nobody has signed in yet, because the registry was down at first boot, or the engine has
+ * forgotten it. A registry that cannot be asked now is waited for; it is not the commit's fault.
+ */
+static int pull_signed_in(
+	struct deploy *d, const char **plan, const struct node **services, struct error *e)
+{
+	struct error failed = { 0 }, again = { 0 };
+	int r = gitops_sign_in(d->a, &failed);
+
+	if (r == GITOPS_NO_REGISTRIES)
+		return -e->code;
+	r = engine_pull(d->a, *plan, NULL, d->arena, plan, services, &again);
+	if (r < 0)
+		*e = failed.transient ? failed : again;
+	return r < 0 ? -e->code : r;
+}
+
 /* as: the images to take instead of those that the commit names, which are here; NULL: its own. */
 static int pull(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
 	struct error *e)
@@ -124,6 +142,8 @@ static int pull(struct deploy *d, const char **plan, struct node *table, const s
 		return r;
 	deploy_say(d, "pull", as ? "looking for the images of then" : "pulling images");
 	r = engine_pull(d->a, *plan, as, d->arena, plan, &services, e);
+	if (r < 0 && !as && !e->transient && e->code == ERR_FAILED)
+		r = pull_signed_in(d, plan, &services, e);
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
 		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
 

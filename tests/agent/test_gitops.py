@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from kbtest import Tap  # noqa: E402
 
 from gitops_lab import Gitops  # noqa: E402
+from world import REGISTRY_PASSWORD, REGISTRY_USER, bcrypt  # noqa: E402
 
 
 def a_good_commit_goes_live(t, g):
@@ -186,6 +187,21 @@ def a_dead_registry_is_waited_for(t, g):
     t.equal(g.version(), "5", "and answers")
 
 
+def a_registry_that_nobody_signed_in_to(t, g):
+    """As after a first boot while it was down: the engine knows no login, the agent has the credentials."""
+    g.registry_process.terminate()
+    g.registry_process.wait()
+    _, g.registry_process = g.lab.registry(5000, htpasswd=f"{REGISTRY_USER}:{bcrypt(REGISTRY_PASSWORD)}\n")
+    login = g.dir / "credentials/registry"
+    g.commit("6", image="api:1")
+    login.write_text(json.dumps({g.registry: {"user": REGISTRY_USER, "password": "wr0ng"},
+                                 "127.0.0.1:1": {"user": "x", "password": "y"}}))
+    t.equal(g.now()[0], "later", "while another of the registries cannot be asked, the commit waits")
+    login.write_text(json.dumps({g.registry: {"user": REGISTRY_USER, "password": REGISTRY_PASSWORD}}))
+    t.equal(g.now()[0], "deployed", "a registry that wants a login is signed in to")
+    t.equal(g.version(), "6", "and what it has is deployed")
+
+
 def no_secret_is_told(t, g):
     values = json.loads((g.dir / "state/secrets/values.json").read_text())
     secret = values["values"]["SECRET"]
@@ -204,6 +220,7 @@ TESTS = [
     a_service_can_be_replaced_without_a_gap,
     a_kill_at_any_moment_is_survived,
     a_dead_registry_is_waited_for,
+    a_registry_that_nobody_signed_in_to,
     no_secret_is_told,
 ]
 
