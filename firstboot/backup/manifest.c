@@ -345,7 +345,12 @@ bool manifest_verified_by(const struct manifest *m, const char *how)
 	return false;
 }
 
+bool manifest_before_restore(const struct manifest *m)
+{
+	return strcmp(m->reason, BACKUP_BEFORE_RESTORE) == 0;
+}
+
 bool manifest_good(const struct manifest *m)
 {
-	return !m->suspect && manifest_verified_by(m, "whole");
+	return !m->suspect && !manifest_before_restore(m) && manifest_verified_by(m, "whole");
 }

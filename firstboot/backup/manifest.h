@@ -65,5 +65,12 @@ uint64_t manifest_size(const struct manifest *m); /* all files, as stored */
 size_t manifest_tables(const struct manifest *m); /* of all databases */
 uint64_t manifest_rows(const struct manifest *m);
 bool manifest_verified_by(const struct manifest *m, const char *how);
-/* Checked, and nothing odd about it: one that may stand for its day. */
+/* The reason of what a restore backs up before it changes anything. */
+#define BACKUP_BEFORE_RESTORE "restore"
+
+bool manifest_before_restore(const struct manifest *m);
+/*
+ * Checked, and nothing odd about it: one that may stand for its day. What a restore put aside may not, because
+ * it is what somebody wanted to get away from.
+ */
 bool manifest_good(const struct manifest *m);

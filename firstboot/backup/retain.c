@@ -52,14 +52,14 @@ static void choose(
 {
 	const int64_t limits[SPANS] = { policy->daily, policy->weekly, policy->monthly };
 	_free_ int64_t *seen = xcalloc(SPANS * (n + 1), sizeof *seen);
-	size_t counts[SPANS] = { 0 }, suspect = 0;
+	size_t counts[SPANS] = { 0 }, aside[2] = { 0 };
 	bool newest = true;
 
 	for (size_t i = 0; i < n; i++) {
 		int64_t spans[SPANS];
 
 		if (!manifest_good(m[i])) {
-			keep[i] = suspect++ < KEEP_SUSPECT;
+			keep[i] = aside[manifest_before_restore(m[i])]++ < KEEP_ASIDE;
 			continue;
 		}
 		keep[i] = newest;

@@ -4,8 +4,9 @@
  * that was off for a month keeps as many as before. Order is the ids', which never go back; days are
  * those of the clock in the zone of the backup time.
  *
- * Whatever the policy says, these stay: the newest good one, the one asked for, and the newest three
- * that look suspect (a dump that shrank must not push the good ones out: it holds no place).
+ * Whatever the policy says, these stay: the newest good one, the one asked for, the newest three that look
+ * suspect, and the newest three that restores put aside. Neither holds a place: a dump that shrank, or one of
+ * what somebody wanted to get away from, must not push the good ones out.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 
 struct manifest;
 
-#define KEEP_SUSPECT 3
+#define KEEP_ASIDE 3
 
 /*
  * m: n manifests, newest first. keep: n flags, set. zone: "Europe/Paris", for the days' beginnings; an

@@ -52,23 +52,15 @@ const struct manifest *backup_list_good(const struct backup_list *l)
 	return NULL;
 }
 
-/* What a restore put aside is what somebody wanted to get away from: never meant by "latest". */
-static const struct manifest *latest(const struct backup_list *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		if (manifest_good(&l->v[i]) && strcmp(l->v[i].reason, BACKUP_BEFORE_RESTORE) != 0)
-			return &l->v[i];
-	}
-	return &l->v[0];
-}
-
 int backup_list_find(
 	const struct backup_list *l, const char *id, const struct manifest **ret, struct error *e)
 {
 	if (l->n == 0)
 		return error_set(e, ERR_FAILED, "there is no backup");
 	if (!id || strcmp(id, "latest") == 0) {
-		*ret = latest(l);
+		*ret = backup_list_good(l);
+		if (!*ret)
+			*ret = &l->v[0];
 		return 0;
 	}
 	for (size_t i = 0; i < l->n; i++) {

@@ -22,11 +22,8 @@ struct backup_list {
 	}
 void backup_list_free(struct backup_list *l); /* leaves BACKUP_LIST_INIT; for _cleanup_ */
 
-/* The reason of what a restore backs up before it changes anything. */
-#define BACKUP_BEFORE_RESTORE "restore"
-
 /*
- * "latest" (or NULL: the newest good one that no restore made, else the newest) or an id. ERR_FAILED:
+ * "latest" (or NULL: the newest good one, else the newest) or an id. ERR_FAILED:
  * there is none.
  */
 int backup_list_find(

@@ -29,18 +29,24 @@ static const struct node *definition_of(const struct agent *a)
 	return values && values->kind == NODE_MAP && values->n > 0 ? values : NULL;
 }
 
-static int lost(const char *name, bool all, struct error *e)
+static int lost_all(const struct agent *a, const char *name, struct error *e)
 {
 	return error_set(e, ERR_INVALID,
-		all ? "the database on this server was made with secrets that are not here (%s): put STATE/" SECRETS_FILE
-		      " of the server it comes from back, then 'kbuild-agent first-boot --retry'; nothing was made anew"
-		    : "'%s' is to be the password of a database that exists, which has another one: call it in the definition as before, then 'kbuild-agent first-boot --retry'",
+		"the database on this server was made with secrets that are not here (%s): put %s/" SECRETS_FILE
+		" of the server it comes from back, then 'kbuild-agent first-boot --retry'; nothing was made anew",
+		name, a->state_dir);
+}
+
+static int lost_one(const char *name, struct error *e)
+{
+	return error_set(e, ERR_INVALID,
+		"'%s' is to be the password of a database that exists, which has another one: call it in the definition as before, then 'kbuild-agent first-boot --retry'",
 		name);
 }
 
 /* What a generated secret needs: kept, made, or refused. */
-static int make_one(struct arena *arena, const char *name, const struct node *how,
-	struct node *values, unsigned flags, struct error *e)
+static int make_one(const struct agent *a, struct arena *arena, const char *name,
+	const struct node *how, struct node *values, unsigned flags, struct error *e)
 {
 	bool database = flags & SECRETS_DATABASE, known = node_get(values, name) != NULL;
 	_buf_ value = BUF_INIT;
@@ -49,10 +55,10 @@ static int make_one(struct arena *arena, const char *name, const struct node *ho
 	if (known && (database || !(flags & SECRETS_RENEW)))
 		return 0;
 	if (database && values->n == 0)
-		return lost(name, true, e);
+		return lost_all(a, name, e);
 	/* One that a later image added is no loss, unless the database should already know it. */
 	if (database && node_get(how, "postgres"))
-		return lost(name, false, e);
+		return lost_one(name, e);
 	(void)node_is_int(node_get(how, "generate"), &bits);
 	values_generate(bits, &value);
 	node_set(arena, values, &here, name,
@@ -96,7 +102,7 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e)
 
 		r = 0;
 		if (node_get(how, "generate"))
-			r = make_one(arena, name, how, values, flags, e);
+			r = make_one(a, arena, name, how, values, flags, e);
 		if (r < 0)
 			return r;
 	}

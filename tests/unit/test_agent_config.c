@@ -47,8 +47,12 @@ static void everything_is_read(void)
 	check_str(c->app.zero_downtime[0], "api");
 	check_str(c->dns.records[1], "api");
 	check(c->backup.postgres.plain && !c->backup.test_restore);
+	check_int(c->backup.keep.daily, 3);
+	check_int(c->backup.keep.weekly, 4);
+	check_int(c->backup.keep.monthly, 6);
 	check_int(c->backup.offsite.keep.daily, 3);
 	check_int(c->backup.offsite.keep.weekly, 9);
+	check_int(c->backup.offsite.keep.monthly, 6);
 	check_int(c->health.n_http, 1);
 	check_int(c->health.http[0].status, 204);
 	check_str(c->health.alert.mail[0], "a@example.org");

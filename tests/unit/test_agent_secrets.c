@@ -32,7 +32,7 @@ static void start(const char *values)
 	check_int(remove_all(tmp_fd(), "state"), 0);
 	check_int(mkdir_all(tmp_fd(), "state/rel", 0700), 0);
 	agent.state_fd = openat(tmp_fd(), "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	agent.state_dir = "STATE";
+	agent.state_dir = "/srv/kbuild";
 	agent.handed = NULL;
 	agent_config_free(config);
 	config = NULL;
@@ -110,6 +110,7 @@ static void nothing_is_made_for_a_database_that_is_there(void)
 	check(secrets_make(&agent, SECRETS_DATABASE, &e) < 0);
 	check_int(e.code, ERR_INVALID);
 	check(strstr(e.msg, "nothing was made anew"));
+	check(strstr(e.msg, arena_printf(arena, "put %s/" SECRETS_FILE " of", agent.state_dir)));
 	check_int(faccessat(agent.state_fd, SECRETS_FILE, F_OK, 0), -1);
 	start("    PG: {generate: 256, postgres: {role: app}}\n");
 	check_int(secrets_make(&agent, 0, &e), 0);

@@ -63,7 +63,7 @@ static int64_t at(const char *text)
 static const char *whole[] = { "whole", NULL };
 
 /*
- * times: newest first, "Y-M-D H:M" in UTC; a "?" before one makes it suspect. kept: a letter each, "k"
+ * times: newest first, "Y-M-D H:M" in UTC; a "?" before one makes it suspect, a "<" what a restore put aside. kept: a letter each, "k"
  * or "-".
  */
 static void check_kept(const struct backup_keep *policy, const char *zone, const char *const *times,
@@ -77,12 +77,13 @@ static void check_kept(const struct backup_keep *policy, const char *zone, const
 	size_t n = 0;
 
 	for (; times[n]; n++) {
-		bool odd = times[n][0] == '?';
+		bool odd = times[n][0] == '?', aside = times[n][0] == '<';
 
 		/* Ids go down, whatever the clock said. */
 		backup_id_format(4000000000 - (int64_t)n, ids[n]);
 		m[n].id = ids[n];
-		m[n].started = at(times[n] + odd);
+		m[n].started = at(times[n] + (odd || aside));
+		m[n].reason = aside ? BACKUP_BEFORE_RESTORE : "timer";
 		m[n].verified = whole;
 		m[n].suspect = odd ? "odd" : NULL;
 		p[n] = &m[n];
@@ -152,6 +153,16 @@ static void suspect_ones_hold_no_place(void)
 		NULL };
 
 	check_kept(&(struct backup_keep){ 1, 0, 0 }, "UTC", times, "kkk-k-");
+}
+
+/* The nightly one stands for the day of the restore, also when what was put aside is newer. */
+static void what_a_restore_put_aside_holds_no_place(void)
+{
+	static const char *const times[] = { "2026-03-11 02:00", "<2026-03-10 15:00",
+		"<2026-03-10 14:00", "2026-03-10 02:00", "<2026-03-09 15:00", "<2026-03-08 02:00",
+		"?2026-03-07 02:00", "2026-03-06 02:00", NULL };
+
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "UTC", times, "kkkkk-k-");
 }
 
 static struct backup_file file_of(const char *kind, const char *of, uint64_t bytes, size_t tables)
@@ -524,11 +535,13 @@ static void the_latest_is_no_safety_dump(void)
 
 	check_int(backup_list_find(&list, "latest", &m, &e), 0);
 	check_str(m->id, v[2].id);
+	check_str(backup_list_good(&list)->id, v[2].id);
 	check_int(backup_list_find(&list, v[0].id, &m, &e), 0);
 	check_int(backup_list_find(&list, "20250101T000000Z", &m, &e), -ERR_FAILED);
 	list.n = 1;
 	check_int(backup_list_find(&list, NULL, &m, &e), 0);
 	check_str(m->id, v[0].id);
+	check(!backup_list_good(&list));
 }
 
 static void ids_never_go_back(void)
@@ -559,6 +572,7 @@ int main(void)
 	run(days_are_those_of_the_zone);
 	run(a_clock_that_went_back_loses_nothing);
 	run(suspect_ones_hold_no_place);
+	run(what_a_restore_put_aside_holds_no_place);
 	run(what_shrank_is_odd);
 	run(no_tables_at_all_is_odd);
 	run(a_manifest_is_written_as_it_was_read);
