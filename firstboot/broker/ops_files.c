@@ -29,10 +29,15 @@ static bool in_list(const char *const *list, const char *word)
 	return false;
 }
 
+static const char *project_of(const struct agent_config *c)
+{
+	return c->app.project ? c->app.project : c->name;
+}
+
 /* A volume as docker or as the compose file calls it. */
 static bool is_named(const struct agent_config *c, const struct files_args *args)
 {
-	const char *project = c->app.project ? c->app.project : c->name;
+	const char *project = project_of(c);
 	size_t n = strlen(project);
 
 	if (args->path)
@@ -42,25 +47,19 @@ static bool is_named(const struct agent_config *c, const struct files_args *args
 		       in_list(c->backup.volumes, args->volume + n + 1));
 }
 
-static int check_named(struct call *c, struct error *e)
+static int check_named(const struct call *c, const struct agent_config *config, struct error *e)
 {
 	const struct files_args *args = c->args;
-	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
-	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
-	int r;
 
 	if (!args->volume == !args->path)
 		return error_set(e, ERR_USAGE, "%s: either 'volume' or 'path'", c->op->name);
-	r = agent_config_load(&config, path, e);
-	if (r < 0)
-		return r;
 	if (is_named(config, args))
 		return 0;
 	return error_set(e, ERR_FAILED, "'%s' is not in kbuild.backup",
 		args->volume ? args->volume : args->path);
 }
 
-/* Where docker keeps a volume: by the name it was given, or with the project's before it. */
+/* Where docker keeps a volume, or FILES_ABSENT. */
 static int find_volume(struct call *c, const char *name, char **ret, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
@@ -70,21 +69,29 @@ static int find_volume(struct call *c, const char *name, char **ret, struct erro
 	args_set(a, "docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name, NULL);
 	r = docker_run(c->b, a, "cannot find the volume", 60, &out, e);
 	if (r < 0)
-		return r;
+		return strcasestr(e->msg, "no such volume") ? FILES_ABSENT : r;
 	*ret = xstrdup(buf_str(&out));
 	(*ret)[strcspn(*ret, "\n")] = '\0';
 	return 0;
+}
+
+static int load_config(struct call *c, struct agent_config **ret, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
+
+	return agent_config_load(ret, path, e);
 }
 
 int files_find(struct call *c, char **ret, struct error *e)
 {
 	const struct files_args *args = c->args;
 	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
-	_free_ char *path = xasprintf("%s/etc/kbuild/agent.yaml", c->b->root);
 	_free_ char *full = NULL;
 	struct error missing = { 0 };
-	int r = check_named(c, e);
+	int r = load_config(c, &config, e);
 
+	if (r >= 0)
+		r = check_named(c, config, e);
 	if (r < 0)
 		return r;
 	if (args->path) {
@@ -93,12 +100,39 @@ int files_find(struct call *c, char **ret, struct error *e)
 	}
 	if (find_volume(c, args->volume, ret, &missing) == 0)
 		return 0;
-	r = agent_config_load(&config, path, e);
+	full = xasprintf("%s_%s", project_of(config), args->volume);
+	return find_volume(c, full, ret, e);
+}
+
+int files_make_volume(struct call *c, struct error *e)
+{
+	const char *volume = ((const struct files_args *)c->args)->volume;
+	_cleanup_(agent_config_freep) struct agent_config *config = NULL;
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_free_ char *prefix = NULL, *full = NULL, *project = NULL, *label = NULL;
+	int r = load_config(c, &config, e);
+
 	if (r < 0)
 		return r;
-	full = xasprintf(
-		"%s_%s", config->app.project ? config->app.project : config->name, args->volume);
-	return find_volume(c, full, ret, e);
+	args_set(a, "docker", "volume", "create", NULL);
+	prefix = xasprintf("%s_", project_of(config));
+	if (strncmp(volume, prefix, strlen(prefix)) == 0)
+		volume += strlen(prefix);
+	else if (!config->has_app)
+		*prefix = '\0';
+	full = xasprintf("%s%s", prefix, volume);
+	project = xasprintf("com.docker.compose.project=%s", project_of(config));
+	label = xasprintf("com.docker.compose.volume=%s", volume);
+	if (*prefix)
+		args_adds(a, (const char *const[]){ "--label", project, "--label", label, NULL });
+	args_add(a, full);
+	return docker_run(c->b, a, "cannot make the volume", 60, NULL, e);
+}
+
+static int say_absent(struct call *c)
+{
+	ipc_add_bool(c->reply.json, "absent", true);
+	return 0;
 }
 
 /* tar ends with 1 when something changed while it was read: with a running application, it will. */
@@ -115,6 +149,8 @@ static int run_tar(struct call *c, struct error *e)
 
 	if (r < 0)
 		return r;
+	if (r == FILES_ABSENT || (lstat(top, &st) < 0 && (errno == ENOENT || errno == ENOTDIR)))
+		return say_absent(c);
 	if (lstat(top, &st) < 0)
 		return error_errno(e, errno, "cannot look at %s", top);
 	if (pipe2(fds, O_CLOEXEC) < 0)

@@ -13,8 +13,15 @@ struct files_args {
 
 extern const struct shape shape_absolute; /* a path from / on, without ".." */
 
+#define FILES_ABSENT 1 /* docker has no such volume; for files_find() */
+
 /*
  * Where the volume or path of the arguments lies. Returns new. Refuses what the definition does not name: root
  * touches nothing for somebody who merely asks.
  */
 int files_find(struct call *c, char **ret, struct error *e);
+/*
+ * Makes the volume of the arguments, empty: under the name that Compose would give it where there is an
+ * application, and with its labels.
+ */
+int files_make_volume(struct call *c, struct error *e);

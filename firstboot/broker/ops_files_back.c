@@ -1,6 +1,13 @@
 /*
  * Files of the application back from a backup. They are unpacked beside those that are there; when all of
  * a backup is there, names are swapped, while no container has the volume. The old ones are kept beside.
+ *
+ *   .kbuild-restore-ID-NAME/in      what tar is at, worth nothing
+ *   .kbuild-restore-ID-NAME/whole   a directory that wants to be NAME
+ *   .kbuild-restore-ID-NAME/file    a file that wants to be NAME
+ *
+ * What is left to do is told by what is there, so that a swap may be cut off anywhere and begun again: NAME
+ * gives up its place, what was unpacked takes it. Without "whole" and "file" it was taken.
  */
 #include "ops_files.h"
 
@@ -36,6 +43,7 @@ static void place_free(struct place *p)
 	closep(&p->fd);
 }
 
+/* 0, or FILES_ABSENT: there is no such volume, or no directory that could hold the path. */
 static int place_of(struct call *c, struct place *ret, struct error *e)
 {
 	const struct files_args *args = c->args;
@@ -43,7 +51,7 @@ static int place_of(struct call *c, struct place *ret, struct error *e)
 	char *slash;
 	int r = files_find(c, &top, e);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	slash = strrchr(top, '/');
 	if (!slash || !slash[1])
@@ -53,7 +61,29 @@ static int place_of(struct call *c, struct place *ret, struct error *e)
 	ret->dir = xstrdup(*top ? top : "/");
 	ret->fresh = xasprintf(".kbuild-restore-%s-%s", args->id, ret->name);
 	ret->fd = open(ret->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret->fd < 0 && errno == ENOENT)
+		return FILES_ABSENT;
 	return ret->fd < 0 ? error_errno(e, errno, "cannot open %s", ret->dir) : 0;
+}
+
+/* The same, where what held them may be lost too. */
+static int place_for(struct call *c, struct place *ret, struct error *e)
+{
+	int r = place_of(c, ret, e);
+
+	if (r != FILES_ABSENT)
+		return r;
+	if (!ret->dir) {
+		r = files_make_volume(c, e);
+	} else {
+		r = mkdir_all(AT_FDCWD, ret->dir, 0755);
+		r = r < 0 ? error_errno(e, r, "cannot make %s", ret->dir) : 0;
+	}
+	place_free(ret);
+	*ret = (struct place)PLACE_INIT;
+	if (r >= 0)
+		r = place_of(c, ret, e);
+	return r == FILES_ABSENT ? error_set(e, ERR_FAILED, "what was made is not there") : r;
 }
 
 static int drop_fresh(const struct place *p, struct error *e)
@@ -64,24 +94,50 @@ static int drop_fresh(const struct place *p, struct error *e)
 				     : 0;
 }
 
+/* No directory has this mode: what tar does not change belongs to the tar of one file. */
+#define UNTOUCHED 05700
+
+static bool is_untouched(int at, const char *inner)
+{
+	struct stat st;
+
+	return fstatat(at, "in", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (st.st_mode & 07777) == UNTOUCHED &&
+	       fstatat(at, inner, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* A file was packed alone, with its name; a directory as ".". */
+static int name_unpacked(const struct place *p, int at, struct error *e)
+{
+	_free_ char *inner = xasprintf("in/%s", p->name);
+	int r = is_untouched(at, inner) ? renameat(at, inner, at, "file")
+					: renameat(at, "in", at, "whole");
+
+	if (r < 0 || syncfs(p->fd) < 0)
+		return error_errno(e, errno, "cannot write %s/%s", p->dir, p->fresh);
+	return 0;
+}
+
 static int unpack(struct call *c, const struct place *p, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *into = xasprintf("%s/%s", p->dir, p->fresh);
+	_free_ char *into = xasprintf("%s/%s/in", p->dir, p->fresh);
+	_close_ int at = -1;
 	_buf_ err = BUF_INIT;
 	struct process run = { .in_fd = call_fd(c, 0), .err = &err };
 	int r;
 
 	if (mkdirat(p->fd, p->fresh, 0700) < 0)
+		return error_errno(e, errno, "cannot make %s/%s", p->dir, p->fresh);
+	at = openat(p->fd, p->fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (at < 0 || mkdirat(at, "in", 0700) < 0 || fchmodat(at, "in", UNTOUCHED, 0) < 0)
 		return error_errno(e, errno, "cannot make %s", into);
 	args_set(a, "tar", "--extract", "--file=-", "--numeric-owner", "--same-owner",
 		"--same-permissions", "--xattrs", "--acls", "--directory", into, NULL);
 	r = program_run(c->b, a, &run, e);
 	if (r > 0)
 		return error_set(e, ERR_FAILED, "tar failed: %s", buf_str(&err));
-	if (r >= 0 && syncfs(p->fd) < 0)
-		return error_errno(e, errno, "cannot write %s", into);
-	return r;
+	return r < 0 ? r : name_unpacked(p, at, e);
 }
 
 static int run_fill(struct call *c, struct error *e)
@@ -92,7 +148,7 @@ static int run_fill(struct call *c, struct error *e)
 
 	if (call_fd(c, 0) < 0)
 		return error_set(e, ERR_USAGE, "files-fill: the files must come with the request");
-	r = place_of(c, &p, e);
+	r = place_for(c, &p, e);
 	/* What a run left that was cut off. */
 	if (r >= 0)
 		r = drop_fresh(&p, e);
@@ -108,27 +164,35 @@ static int run_drop(struct call *c, struct error *e)
 	_cleanup_(place_free) struct place p = PLACE_INIT;
 	int r = place_of(c, &p, e);
 
-	return r < 0 ? r : drop_fresh(&p, e);
+	return r == 0 ? drop_fresh(&p, e) : MIN(r, 0);
 }
 
-/* A file was packed alone, with its name; a directory as ".". */
-static bool holds_one_file(const struct place *p)
+/* What was unpacked and has not got its place yet, or NULL. Returns new. */
+static char *what_waits(const struct place *p)
 {
-	_free_ char *path = xasprintf("%s/%s", p->fresh, p->name);
-	struct stat st, there;
-	bool dir =
-		fstatat(p->fd, p->name, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(there.st_mode);
+	static const char *const forms[] = { "whole", "file" };
 
-	return !dir && fstatat(p->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		_free_ char *path = xasprintf("%s/%s", p->fresh, forms[i]);
+		struct stat st;
+
+		if (fstatat(p->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return TAKE(path);
+	}
+	return NULL;
 }
 
-/* "NAME.before-ID", or with a number when the same backup was put back before. */
-static int keep_old(
-	const struct place *p, const char *id, const char *from, char **ret, struct error *e)
+/*
+ * "NAME.before-ID", or with a number when the same backup was put back before. *ret: NULL when nothing is
+ * there, as after a cut.
+ */
+static int keep_old(const struct place *p, const char *id, char **ret, struct error *e)
 {
 	_free_ char *name = xasprintf("%s.before-%s", p->name, id);
 
-	for (int i = 2; renameat2(p->fd, from, p->fd, name, RENAME_NOREPLACE) < 0; i++) {
+	for (int i = 2; renameat2(p->fd, p->name, p->fd, name, RENAME_NOREPLACE) < 0; i++) {
+		if (errno == ENOENT)
+			return 0;
 		if (errno != EEXIST || i > 1000)
 			return error_errno(e, errno, "cannot keep %s/%s", p->dir, p->name);
 		free(name);
@@ -141,20 +205,17 @@ static int keep_old(
 static int swap(struct call *c, const struct place *p, struct error *e)
 {
 	const struct files_args *args = c->args;
-	_free_ char *inner = xasprintf("%s/%s", p->fresh, p->name);
+	_free_ char *from = what_waits(p);
 	_free_ char *old = NULL;
-	bool one = holds_one_file(p);
-	const char *from = one ? inner : p->fresh;
-	int r = 0;
+	int r = from ? keep_old(p, args->id, &old, e) : 0;
 
-	if (renameat2(p->fd, from, p->fd, p->name, RENAME_EXCHANGE) == 0)
-		r = keep_old(p, args->id, from, &old, e);
-	else if (errno != ENOENT || renameat2(p->fd, from, p->fd, p->name, RENAME_NOREPLACE) < 0)
-		return error_errno(e, errno, "cannot put %s/%s back", p->dir, p->name);
-	if (r >= 0 && one)
-		r = drop_fresh(p, e);
+	if (r >= 0 && from && renameat2(p->fd, from, p->fd, p->name, RENAME_NOREPLACE) < 0)
+		r = error_errno(e, errno, "cannot put %s/%s back", p->dir, p->name);
+	/* The names must be on the disk before what tells that they are to be changed is gone. */
 	if (r >= 0 && fsync(p->fd) < 0)
 		r = error_errno(e, errno, "cannot write %s", p->dir);
+	if (r >= 0)
+		r = drop_fresh(p, e);
 	if (r >= 0)
 		ipc_add_str(c->reply.json, "before", old);
 	return r;
@@ -212,8 +273,8 @@ static int run_swap(struct call *c, struct error *e)
 	struct stat st;
 	int r = place_of(c, &p, e);
 
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return MIN(r, 0);
 	/* Done before, by a run that was cut off later. */
 	if (fstatat(p.fd, p.fresh, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
