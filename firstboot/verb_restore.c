@@ -87,23 +87,28 @@ static int check_first(const struct restore *q, struct error *e)
 	return r;
 }
 
-static int do_restore(struct agent *a, struct restore *q, bool dry, struct error *e)
+static int put_aside(struct agent *a, const struct restore *q, struct arena *arena, struct error *e)
+{
+	const struct run safety = { BACKUP_BEFORE_RESTORE, q->m->id, false };
+	struct manifest m;
+	int r = run_backup(a, &safety, arena, &m, e);
+
+	return r < 0 ? error_prefix(e,
+			       "nothing was changed: what is there could not be backed up first "
+			       "(--without-safety-dump goes on all the same)")
+		     : 0;
+}
+
+static int do_restore(struct agent *a, struct restore *q, bool dry, bool safety, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct run safety = { BACKUP_BEFORE_RESTORE, q->m->id, false };
 	struct restored *done;
-	struct manifest put_aside;
 	int r = check_first(q, e);
 
 	if (r >= 0)
 		r = restore_plan(q, arena, &done, e);
-	if (r >= 0 && !dry) {
-		r = run_backup(a, &safety, arena, &put_aside, e);
-		if (r < 0)
-			return error_prefix(e,
-				"nothing was changed: what is there could not be "
-				"backed up first");
-	}
+	if (r >= 0 && !dry && safety)
+		r = put_aside(a, q, arena, e);
 	if (r >= 0 && !dry)
 		r = restore_run(q, arena, &done, e);
 	if (r < 0)
@@ -160,7 +165,9 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 		r = restore_settle(a, e);
 	if (r >= 0)
 		r = find_backup(a, dir, args, &list, &q.m, e);
-	return r < 0 ? r : do_restore(a, &q, verb_opt(args, "dry-run") != NULL, e);
+	return r < 0 ? r
+		     : do_restore(a, &q, verb_opt(args, "dry-run") != NULL,
+			       !verb_opt(args, "without-safety-dump"), e);
 }
 
 static int run(struct ctx *c, const struct verb_args *args, struct error *e)
@@ -198,6 +205,9 @@ static const struct verb_option options[] = {
 	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
 	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
 	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
+	{ "without-safety-dump", NULL,
+		"back up nothing first: for what cannot be dumped any more; it is kept all the same",
+		0 },
 	{},
 };
 

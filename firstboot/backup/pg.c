@@ -41,12 +41,15 @@ static int open_stream(
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	_close_ int sock = -1;
+	bool absent = false;
 	int r = broker_open(a, request, NULL, 0, &sock, e);
 
 	if (r >= 0)
 		r = ipc_answer(sock, BEGIN_MS, &m, e);
 	if (r < 0)
 		return r;
+	if (node_is_bool(node_get(m.doc, "absent"), &absent) && absent)
+		return VOLUME_ABSENT;
 	if (m.n_fds != 1)
 		return error_set(e, ERR_FAILED, "the broker gave no stream");
 	ret->fd = TAKE_FD(m.fds[0]);

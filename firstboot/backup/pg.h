@@ -12,8 +12,9 @@
  *               first end the connections to it; drop-db is content when there is none
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
- *   volume-tar  {volume} or {path}: as pg-dump
- *   files-fill  {volume} or {path}, {id} with a descriptor to read a tar from: unpacked beside what is there
+ *   volume-tar  {volume} or {path}: as pg-dump; {"absent": true}, and no pipe, when it is not there
+ *   files-fill  {volume} or {path}, {id} with a descriptor to read a tar from: unpacked beside what is there; a
+ *               volume that is lost is made, and the directory a path lies in
  *   files-swap  the same words: what was unpacked takes the place of what is there, which is kept beside as
  *               NAME.before-ID; containers with the volume are stopped meanwhile. Nothing unpacked: nothing done
  *   files-drop  the same words: what was unpacked is removed
@@ -47,6 +48,7 @@ int pg_stream_end(struct pg_stream *s, struct error *e);
 
 int pg_dump(const struct pg *p, const char *kind, const char *database, struct pg_stream *ret,
 	struct error *e);
+#define VOLUME_ABSENT 1 /* there is no such volume or path; for volume_tar() */
 int volume_tar(const struct agent *a, const char *volume, const char *path, struct pg_stream *ret,
 	struct error *e);
 

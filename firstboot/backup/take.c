@@ -44,7 +44,8 @@ struct taking {
 	struct manifest m;
 	struct backup_file *files;
 	size_t cap;
-	bool listed; /* pg_restore has read the contents of every custom dump */
+	bool listed;	     /* pg_restore has read the contents of every custom dump */
+	const char *missing; /* which paths and volumes are not there; NULL: none, or lenient */
 };
 
 /* One file to be made. */
@@ -175,6 +176,15 @@ static int write_file(struct taking *k, const struct job *j, struct pg_stream *s
 	return 0;
 }
 
+/* What is lost may not cost the backup of what is there. */
+static int note_absent(struct taking *k, const struct job *j)
+{
+	if (!k->t->lenient)
+		k->missing = arena_printf(k->arena, "%s%sthe %s %s is not there",
+			k->missing ? k->missing : "", k->missing ? "; " : "", j->kind, j->of);
+	return 0;
+}
+
 static int run_job(struct taking *k, const struct job *j, struct error *e)
 {
 	_cleanup_(pg_stream_close) struct pg_stream s = PG_STREAM_INIT;
@@ -186,6 +196,8 @@ static int run_job(struct taking *k, const struct job *j, struct error *e)
 	else
 		r = volume_tar(
 			k->t->agent, strcmp(j->kind, "volume") == 0 ? j->of : NULL, j->of, &s, e);
+	if (r == VOLUME_ABSENT && !j->dump)
+		return note_absent(k, j);
 	if (r >= 0)
 		r = write_file(k, j, &s, &f, e);
 	if (r < 0)
@@ -319,8 +331,11 @@ static int take_into(struct taking *k, const struct backup_list *before, struct 
 		r = take_files(k, e);
 	if (r < 0)
 		return r;
+	if (k->missing && k->m.n_files == 0)
+		return error_set(e, ERR_FAILED, "there is nothing to back up: %s", k->missing);
 	note_checks(k);
-	k->m.suspect = sanity_check(&k->m, backup_list_good(before), k->arena);
+	k->m.suspect =
+		k->missing ? k->missing : sanity_check(&k->m, backup_list_good(before), k->arena);
 	return store_publish(k->t->dir, k->part, &k->m, e);
 }
 

@@ -16,7 +16,7 @@ struct take {
 	struct agent *agent;
 	int dir; /* STATE/backup */
 	const char *reason;
-	bool lenient; /* a database of the configuration may be missing: it is what is to be restored */
+	bool lenient; /* what the configuration names may be missing: it is what is to be restored */
 	/*
 	 * One more key that opens the files, for a test restore in this very run; never kept. NULL: none. Only
 	 * where they are encrypted at all.
@@ -25,7 +25,8 @@ struct take {
 };
 
 /*
- * Takes one, whole, or leaves nothing behind. *ret in the arena. The caller holds the lock and has
+ * Takes one, whole, or leaves nothing behind. A path or volume that is not there costs nothing else: the backup is
+ * suspect. *ret in the arena. The caller holds the lock and has
  * swept. ERR_LOCK: a dump came cut off.
  */
 int take_backup(const struct take *t, struct arena *arena, struct manifest *ret, struct error *e);

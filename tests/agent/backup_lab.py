@@ -243,7 +243,32 @@ class Broker:
 
     def op_volume_tar(self, sock, q, _):
         where = q.get("path") or self.volumes[q["volume"]]
+        if not os.path.exists(where):
+            self.send(sock, {"absent": True})
+            return
         self.stream(sock, ["tar", "-C", where, "-c", "."])
+
+    def place(self, q):
+        """Where files are, and where they are unpacked."""
+        where = Path(q.get("path") or self.volumes[q["volume"]])
+        return where, where.parent / f".fresh-{where.name}"
+
+    def op_files_fill(self, sock, q, fds):
+        _, fresh = self.place(q)
+        fresh.mkdir(parents=True)
+        subprocess.run(["tar", "-C", fresh, "-x"], stdin=fds[0], check=True)
+        self.send(sock, {})
+
+    def op_files_swap(self, sock, q, _):
+        where, fresh = self.place(q)
+        if where.exists():
+            where.rename(f"{where}.before-{q['id']}")
+        fresh.rename(where)
+        self.send(sock, {})
+
+    def op_files_drop(self, sock, q, _):
+        shutil.rmtree(self.place(q)[1], ignore_errors=True)
+        self.send(sock, {})
 
     def op_pg_throwaway(self, sock, q, _):
         if q["image"] != self.image:

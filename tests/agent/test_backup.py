@@ -379,6 +379,53 @@ def test_volumes_and_paths(world):
     tap.check(out.stdout == (volume / "deep" / "file").read_bytes(), "stock tar opens them", out.stderr)
 
 
+def test_lost_files_cost_nothing_else(world):
+    agent = world.agent
+    volume, path = world.dir / "volume", world.dir / "files/deep"
+    for where in (volume, path):
+        where.mkdir(parents=True)
+        (where / "file").write_text(where.name)
+    world.broker.volumes["uploads"] = str(volume)
+    agent.backup.update(volumes=["uploads"], paths=[str(path)])
+    good = one(agent.run("backup", "now", "--json"))
+    shutil.rmtree(volume)
+    shutil.rmtree(path.parent)
+    done = agent.run("backup", "--json")
+    left = one(done)
+    tap.check(left and "database-app.dump.zst" in [f["name"] for f in left["files"]],
+              "where paths and volumes are lost, databases are backed up", done.stderr)
+    tap.equal(left and left["suspect"], f"the volume uploads is not there; the path {path} is not there",
+              "and the backup says what is missing")
+    alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    tap.check([a for a in alerts if a["key"] == "backup" and not a["over"] and str(path) in a["text"]],
+              "as does an alert", alerts)
+    done = agent.run("restore")
+    tap.check(done.returncode == 0 and good["id"] in done.stdout, "what is lost is restored", done.stderr)
+    tap.equal([(where / "file").read_text() for where in (volume, path)], ["volume", "deep"], "with what was in it")
+    tap.check(agent.list()[0]["reason"] == "restore", "and what was there was put aside", agent.list()[0])
+    agent.backup.pop("postgres")
+    shutil.rmtree(volume)
+    shutil.rmtree(path.parent)
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 1 and "nothing to back up" in done.stderr, "nothing at all is no backup", done.stderr)
+
+
+def test_restore_of_what_cannot_be_dumped(world):
+    agent, pg = world.agent, world.pg
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    pg.sql("checkpoint")
+    (pg.dir / "data" / pg.sql("select pg_relation_filepath('shop.orders')", "app")).unlink()
+    done = agent.run("restore")
+    tap.check(done.returncode == 1 and "--without-safety-dump" in done.stderr and
+              [b["id"] for b in agent.list()] == [backup["id"]], "a database that cannot be dumped stops a restore",
+              done.stderr)
+    done = agent.run("restore", "--without-safety-dump")
+    tap.equal(done.returncode, 0, "which goes on when that is asked for") or tap.note(done.stderr)
+    tap.equal(pg.rows("app"), before, "with equal rows")
+    tap.check(f"app_before_{backup['id']}" in pg.databases(), "and the damaged one is kept", pg.databases())
+
+
 def test_two_at_once(world):
     agent = world.agent
     world.broker.slow = 0.02

@@ -65,7 +65,8 @@ static int ask(const char *op, int fd, struct error *e)
 {
 	const struct broker b = { .root = tmp_name("root"), .state = tmp_name("state") };
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	_free_ char *text = xasprintf("{\"op\":\"%s\",\"path\":\"/srv/x/d\",\"id\":\"" ID "\"}", op);
+	_free_ char *text =
+		xasprintf("{\"op\":\"%s\",\"path\":\"/srv/x/d\",\"id\":\"" ID "\"}", op);
 	struct ipc_message q = { .arena = arena, .fds = { fd }, .n_fds = fd >= 0 };
 	_buf_ json = BUF_INIT;
 	struct call c = { .b = &b, .q = &q, .sock = -1, .reply.json = &json };
@@ -136,8 +137,9 @@ static const struct form {
 static void start(const struct form *f)
 {
 	_free_ char *there = xasprintf("umask 022; cd root/srv/x && %s", f->there);
-	_free_ char *saved = xasprintf("umask 022; cd saved && %s && if test -d d; then "
-				       "tar -C d -cf ../tar .; else tar -cf ../tar d; fi",
+	_free_ char *saved = xasprintf(
+		"umask 022; cd saved && %s && if test -d d; then "
+		"tar -C d -cf ../tar .; else tar -cf ../tar d; fi",
 		f->saved);
 
 	sh("rm -rf root saved tar state; mkdir -p root/srv/x root/etc/kbuild saved state");
@@ -223,7 +225,8 @@ static void the_same_backup_twice_keeps_both(void)
 		must("files-swap", -1);
 	}
 	check_int(names_in("root/srv/x", "d.before-"), 2);
-	sh("grep -q old root/srv/x/d.before-" ID "/f && grep -q new root/srv/x/d.before-" ID "-2/f");
+	sh("grep -q old root/srv/x/d.before-" ID "/f && grep -q new root/srv/x/d.before-" ID
+	   "-2/f");
 }
 
 static void what_held_it_may_be_lost_too(void)
