@@ -236,13 +236,22 @@ int s3_demand(struct s3 *s, const struct s3_call *c, struct http_response *ret, 
 	return r > 0 ? -e->code : r;
 }
 
+/* With a key of KMS or of the customer an ETag looks like an MD5 and is none. */
+static bool etag_is_digest(const struct http_response *answer)
+{
+	const char *how = http_response_header(answer, "x-amz-server-side-encryption");
+
+	return !(how && strncmp(how, "aws:kms", strlen("aws:kms")) == 0) &&
+	       !http_response_header(answer, "x-amz-server-side-encryption-customer-algorithm");
+}
+
 bool s3_etag_is(const struct http_response *answer, const char *md5_hex)
 {
 	const char *etag = http_response_header(answer, "etag");
 	char text[MD5_HEX] = "";
 	size_t n;
 
-	if (!etag)
+	if (!etag || !etag_is_digest(answer))
 		return true;
 	etag += *etag == '"';
 	n = strspn(etag, "0123456789abcdef");

@@ -279,6 +279,38 @@ static void an_upload_goes_on_where_both_sides_agree(void)
 	fake_http_done(&fake);
 }
 
+static void an_etag_is_a_digest_only_where_it_is_one(void)
+{
+#define OTHER "\"d41d8cd98f00b204e9800998ecf8427e\""
+	static const struct {
+		const char *etag, *name, *value;
+		bool same;
+	} rows[] = {
+		{ "\"900150983cd24fb0d6963f7d28e17f72\"", NULL, NULL, true },
+		{ OTHER, NULL, NULL, false },
+		{ OTHER, "x-amz-server-side-encryption", "AES256", false },
+		{ OTHER, "x-amz-server-side-encryption", "aws:kms", true },
+		{ OTHER, "x-amz-server-side-encryption", "aws:kms:dsse", true },
+		{ OTHER, "x-amz-server-side-encryption-customer-algorithm", "AES256", true },
+		{ "\"d41d8cd98f00b204e9800998ecf8427e-3\"", NULL, NULL, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct http_header headers[] = { { "etag", rows[i].etag },
+			{ rows[i].name, rows[i].value }, {} };
+		const struct fake_reply script[] = {
+			{ "PUT " URL "/k", .status = 200, .headers = headers }, {}
+		};
+		struct fake_http fake = { script };
+		struct http http = fake_http(&fake);
+		struct s3 s3 = S3(&http);
+		struct error e = { 0 };
+
+		check_int(s3_put(&s3, "k", "abc", 3, &e), rows[i].same ? 0 : -ERR_NETWORK);
+		fake_http_done(&fake);
+	}
+}
+
 int main(void)
 {
 	run(signatures_are_those_of_the_examples);
@@ -288,6 +320,7 @@ int main(void)
 	run(what_passes_is_tried_again_and_what_does_not_is_not);
 	run(the_clock_of_the_server_counts);
 	run(a_list_goes_over_several_answers);
+	run(an_etag_is_a_digest_only_where_it_is_one);
 	run(an_upload_goes_on_where_both_sides_agree);
 	return done();
 }
