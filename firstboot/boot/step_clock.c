@@ -13,7 +13,7 @@
 #include "ipc.h"
 #include "journal.h"
 #include "node.h"
-#include "receive.h"
+#include "self.h"
 #include "state.h"
 #include "steps.h"
 

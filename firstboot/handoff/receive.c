@@ -14,6 +14,7 @@
 #include "mark.h"
 #include "node.h"
 #include "operator_secrets.h"
+#include "self.h"
 #include "state.h"
 
 #include <inttypes.h>

@@ -11,9 +11,6 @@ struct agent;
 struct arena;
 struct error;
 
-#define HANDOFF_STATE                                                                              \
-	"handoff.json" /* {"v":1,"server":…,"launched":…,"parts":["dns", …]}, no values */
-
 #define RECEIVE_NOTHING 1 /* there is none on this server, or it was taken at an earlier boot */
 
 struct received {

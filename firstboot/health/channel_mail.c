@@ -11,6 +11,7 @@
 #include "base64.h"
 #include "buf.h"
 #include "config.h"
+#include "digest.h"
 #include "error.h"
 #include "ipc.h"
 #include "role.h"
@@ -77,7 +78,7 @@ static void write_mail(const struct message *m, struct buf *out)
 {
 	const char *const *to = (const char *const *)m->agent->config->health.alert.mail;
 	time_t now = time(NULL);
-	char date[64] = "";
+	char date[64] = "", key[SHA256_HEX];
 	struct tm tm;
 
 	if (gmtime_r(&now, &tm))
@@ -88,13 +89,14 @@ static void write_mail(const struct message *m, struct buf *out)
 	buf_adds(out, "\r\n");
 	write_subject(m, out);
 	/* The same for the same notice: a mail that came twice after a cut connection is seen as one. */
+	sha256_bytes(m->waiting->alert.key, strlen(m->waiting->alert.key), key);
 	buf_printf(out,
 		"Message-ID: <%" PRId64
-		".%d.%s@kbuild>\r\n"
+		".%d.%.16s.%s@kbuild>\r\n"
 		"Auto-Submitted: auto-generated\r\n"
 		"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
 		"Content-Transfer-Encoding: base64\r\n\r\n",
-		m->waiting->at, m->waiting->over, m->server);
+		m->waiting->at, m->waiting->over, key, m->server);
 	write_body(m, out);
 }
 

@@ -1,8 +1,8 @@
 /*
  * A web hook: a POST in the form that its receiver reads. The generic form is for programs:
  *
- *   {"v":1,"server":"web","kind":"health","key":"health:disk:/","over":false,"at":1700000000,
- *    "subject":"…","text":"…"}
+ *   {"v":1,"server":"web-1","definition":"web","kind":"health","key":"health:disk:/","over":false,
+ *    "at":1700000000,"subject":"…","text":"…"}
  */
 #include "send.h"
 
@@ -41,6 +41,7 @@ static void write_generic(const struct message *m, struct buf *out)
 	ipc_begin(out);
 	ipc_add_int(out, "v", 1);
 	ipc_add_str(out, "server", m->server);
+	ipc_add_str(out, "definition", m->agent->config->name);
 	ipc_add_str(out, "kind", w->alert.kind);
 	ipc_add_str(out, "key", w->alert.key);
 	ipc_add_bool(out, "over", w->over);

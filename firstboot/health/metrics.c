@@ -1,7 +1,6 @@
-/* See metrics.h. The file is replaced as a whole: the collector must never read half of it. */
+/* See metrics.h. The files are replaced as a whole: nobody must ever read half of one. */
 #include "metrics.h"
 
-#include "agent.h"
 #include "alloc.h"
 #include "buf.h"
 #include "checks.h"
@@ -12,7 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 /* A label's value: backslash, quote and newline are written with a backslash. */
@@ -36,15 +34,24 @@ static void add_series(struct buf *out, const char *metric, const char *check, d
 	buf_printf(out, "\"} %.10g\n", value);
 }
 
-void metrics_write(_unused_ const struct agent *a, const struct findings *found, size_t faults)
+/* Our umask lets nobody else read; these files are for others. */
+static void publish(const char *name, const struct buf *text)
 {
 	const char *dir = getenv("RUNTIME_DIRECTORY");
-	_free_ char *path = dir ? xasprintf("%s/kbuild.prom", dir) : NULL;
-	_buf_ text = BUF_INIT;
+	_free_ char *path = dir ? xasprintf("%s/%s", dir, name) : NULL;
 	int r;
 
 	if (!path)
 		return;
+	r = file_replace(AT_FDCWD, path, buf_str(text), text->len, 0644);
+	if (r < 0)
+		report(REPORT_WARNING, "%s could not be written", path);
+}
+
+void metrics_write(const struct findings *found, size_t faults)
+{
+	_buf_ text = BUF_INIT;
+
 	buf_adds(&text,
 		"# HELP kbuild_check_ok Whether a check of this server was good.\n"
 		"# TYPE kbuild_check_ok gauge\n");
@@ -65,10 +72,10 @@ void metrics_write(_unused_ const struct agent *a, const struct findings *found,
 		"# HELP kbuild_health_time_seconds When the checks ran.\n"
 		"# TYPE kbuild_health_time_seconds gauge\nkbuild_health_time_seconds %" PRId64 "\n",
 		faults, (int64_t)time(NULL));
-	r = file_replace(AT_FDCWD, path, buf_str(&text), text.len, 0644);
-	/* Our umask lets nobody else read; these numbers are for others. */
-	if (r >= 0 && chmod(path, 0644) < 0)
-		r = -1;
-	if (r < 0)
-		report(REPORT_WARNING, "the metrics in %s could not be written", path);
+	publish("kbuild.prom", &text);
+}
+
+void metrics_status(const struct buf *json)
+{
+	publish("status.json", json);
 }

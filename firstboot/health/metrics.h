@@ -1,13 +1,15 @@
-/* The findings as Prometheus reads them from a file (node-exporter's textfile collector). */
+/*
+ * The findings for other programs: files in $RUNTIME_DIRECTORY (units/: /run/kbuild-metrics), readable by
+ * all. Without that directory nothing is written; a failure is only reported.
+ */
 #pragma once
 
 #include "base.h"
 
-struct agent;
+struct buf;
 struct findings;
 
-/*
- * Replaces $RUNTIME_DIRECTORY/kbuild.prom (units/: /run/kbuild-metrics), readable by all. Without that
- * directory nothing is written; a failure is only reported.
- */
-void metrics_write(const struct agent *a, const struct findings *found, size_t faults);
+/* Replaces kbuild.prom, as Prometheus reads it (node-exporter's textfile collector). */
+void metrics_write(const struct findings *found, size_t faults);
+/* Replaces status.json: the state of the run, which holds no secrets. */
+void metrics_status(const struct buf *json);

@@ -16,6 +16,7 @@
 #include "metrics.h"
 #include "node.h"
 #include "report.h"
+#include "self.h"
 #include "send.h"
 #include "state.h"
 #include "verdict.h"
@@ -156,6 +157,7 @@ static size_t judge(struct examination *x, enum event *events, struct buf *json)
 	}
 	ipc_begin(json);
 	ipc_add_int(json, "v", 1);
+	ipc_add_str(json, "server", self_name(x->agent, x->arena));
 	ipc_add_int(json, "at", x->now);
 	ipc_add_int(json, "first", first_run(x->before, x->now));
 	ipc_add_int(json, "faults", (int64_t)faults);
@@ -185,7 +187,8 @@ int health_run(struct agent *a, bool send, struct buf *out, struct error *e)
 		r = state_write(a, HEALTH_STATE, &json, e);
 		for (size_t i = 0; r >= 0 && i < x.found.n; i++)
 			r = tell(a, &x.found.v[i], events[i], e);
-		metrics_write(a, &x.found, faults);
+		metrics_write(&x.found, faults);
+		metrics_status(&json);
 		/* The alarm matters more than the record of it: a full disk is told all the same. */
 		send_waiting(a, faults);
 	}

@@ -18,6 +18,7 @@
 #include "node.h"
 #include "report.h"
 #include "retry.h"
+#include "self.h"
 #include "state.h"
 
 #include <inttypes.h>
@@ -57,7 +58,10 @@ void message_text(const struct message *m, struct buf *out)
 	buf_printf(out, "%s%s\n\n", m->waiting->over ? "Over: " : "", al->subject);
 	if (al->text && *al->text)
 		buf_printf(out, "%s\n\n", al->text);
-	buf_printf(out, "server: %s\nfound by: %s\nat: %s\n", m->server, al->kind, when);
+	buf_printf(out, "server: %s\n", m->server);
+	if (strcmp(m->server, m->agent->config->name) != 0)
+		buf_printf(out, "definition: %s\n", m->agent->config->name);
+	buf_printf(out, "found by: %s\nat: %s\n", al->kind, when);
 	if (!m->waiting->over)
 		buf_adds(out, "\nOn the server: kbuild-agent status\n");
 }
@@ -136,7 +140,7 @@ void send_waiting(struct agent *a, size_t faults)
 	const struct node *sent = NULL;
 	struct alert_waiting *list = NULL;
 	struct error e = { 0 };
-	struct message m = { .agent = a, .arena = arena, .server = a->config->name };
+	struct message m = { .agent = a, .arena = arena, .server = self_name(a, arena) };
 	size_t n = 0;
 
 	if (credential_read(a, "alert", arena, &m.secrets, &e) < 0 ||

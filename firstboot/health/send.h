@@ -20,7 +20,7 @@ struct message {
 	struct agent *agent;
 	struct arena *arena;
 	const struct alert_waiting *waiting;
-	const char *server;	    /* its name */
+	const char *server;	    /* its own name */
 	const struct node *secrets; /* the credential "alert", or NULL */
 };
 

@@ -10,6 +10,7 @@ Prints TAP. Needs root: the test's own authority is trusted in a mount namespace
 import base64
 import ctypes
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -56,6 +57,7 @@ class Lab:
         (where / "state").mkdir()
         (where / "run").mkdir()
         (where / "credentials").mkdir()
+        (where / "state/handoff.json").write_text('{"v":1,"server":"web-1","launched":1,"parts":[]}')
         self.authority = Authority(where / "tls")
         tls = self.authority.context()
         self.site, self.hook = Sink(None), Sink(tls)
@@ -117,6 +119,9 @@ def all_is_well(tap, lab):
     tap.equal(prom.stat().st_mode & 0o777, 0o644, "others may read the metrics")
     tap.check(f'kbuild_check_ok{{check="http:http://127.0.0.1:{lab.site.port}/"}} 1\n' in prom.read_text(),
               "which say that the site is well", prom.read_text())
+    status = lab.where / "run/status.json"
+    tap.check(status.stat().st_mode & 0o777 == 0o644 and json.loads(status.read_text()) == lab.state()
+              and lab.state()["server"] == "web-1", "and the run's state, in JSON", status.read_text())
 
 
 def a_fault_is_told_once(tap, lab):
@@ -129,9 +134,11 @@ def a_fault_is_told_once(tap, lab):
     tap.equal(len(lab.mail.mails), 1, "two of three are one mail, and the same again is none")
     tap.check("answers 500" in subject(lab.mail.mails[0]), "its subject says what is wrong", subject(lab.mail.mails[0]))
     tap.equal(lab.mail.mails[0][1], ["kara@proof.test", "ops@proof.test"], "it goes to all")
-    tap.check("server: web" in body(lab.mail.mails[0]), "and says of which server", body(lab.mail.mails[0]))
+    tap.check("server: web-1\ndefinition: web\n" in body(lab.mail.mails[0]) and subject(lab.mail.mails[0]).startswith("web-1: "),
+              "and says of which server", body(lab.mail.mails[0]))
     posts = lab.posts()
-    tap.equal([(p["over"], p["server"], p["kind"]) for p in posts], [(False, "web", "health")], "one post to the web hook")
+    tap.equal([(p["over"], p["server"], p["definition"], p["kind"]) for p in posts], [(False, "web-1", "web", "health")],
+              "one post to the web hook")
     lab.site.status = 200
     lab.run()
     tap.equal(len(lab.mail.mails), 1, "one good answer is no recovery")
@@ -140,6 +147,19 @@ def a_fault_is_told_once(tap, lab):
     tap.equal([p["over"] for p in lab.posts()], [False, True], "two are one notice that it is over")
     tap.check("over:" in subject(lab.mail.mails[-1]), "by mail too", subject(lab.mail.mails[-1]))
     tap.equal(lab.state()["faults"], 0, "no fault is left")
+
+
+def notices_of_one_second_differ(tap, lab):
+    (lab.where / "state/alerts").mkdir(exist_ok=True)
+    for n in range(2):
+        key = f"proof:{n}"
+        (lab.where / f"state/alerts/{hashlib.sha256(key.encode()).hexdigest()[:24]}.json").write_text(json.dumps(
+            {"key": key, "kind": "proof", "subject": f"fault {n}", "text": "", "at": 1700000000, "sent": False, "over": None}))
+    lab.run()
+    ids = [message_from_string(m[2])["Message-ID"] for m in lab.mail.mails[-2:]]
+    tap.check(ids[0] != ids[1] and all(i.endswith(".web-1@kbuild>") for i in ids), "two alerts of one second are two mails, "
+              "which another server's cannot be", ids)
+    shutil.rmtree(lab.where / "state/alerts")
 
 
 def a_dead_network_loses_nothing(tap, lab):
@@ -257,7 +277,7 @@ def main():
         trust(lab.authority.ca)
         lab.write()
         tap.check(can_connect(lab.mail.port), "the mail server listens")
-        for section in (all_is_well, a_fault_is_told_once, a_dead_network_loses_nothing, containers_and_clock,
+        for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         certificates_and_words, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
