@@ -29,7 +29,8 @@ static const char *one_object(const char *text, size_t len, struct arena *a)
 	return arena_strdup(a, buf_str(&out));
 }
 
-static void read_status(const struct cloud *cloud, struct server *s, struct arena *a)
+/* Whether it has answered. */
+static bool read_status(const struct cloud *cloud, struct server *s, struct arena *a)
 {
 	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
 	struct error ignored = {};
@@ -37,10 +38,11 @@ static void read_status(const struct cloud *cloud, struct server *s, struct aren
 	uint64_t end;
 
 	if (cloud->provider->console(cloud, s->name, s->console_offset, &text, &end, &ignored) != 0)
-		return;
+		return false;
 	readiness_feed(&w, buf_str(&text), text.len);
 	if (w.status)
 		s->status = arena_strdup(a, w.status);
+	return readiness_answered(&w);
 }
 
 static void ask_agent(const struct cloud *cloud, struct server *s, struct arena *a)
@@ -66,11 +68,16 @@ static void ask_agent(const struct cloud *cloud, struct server *s, struct arena 
 
 void server_ask(const struct cloud *cloud, struct server *s, struct arena *a)
 {
+	bool booting = s->state == SERVER_BOOTING && !s->status;
+
 	if (s->state != SERVER_RUNNING && s->state != SERVER_BOOTING)
 		return;
+	/* That no launch has waited so long does not mean that it is not up. */
+	if (booting && read_status(cloud, s, a))
+		s->state = SERVER_RUNNING;
 	/* Only images of definitions have an agent. */
 	if (s->definition && s->state == SERVER_RUNNING)
 		ask_agent(cloud, s, a);
-	if (!s->status && !s->agent)
-		read_status(cloud, s, a);
+	if (!booting && !s->status && !s->agent)
+		(void)read_status(cloud, s, a);
 }

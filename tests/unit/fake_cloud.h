@@ -15,6 +15,8 @@
 #include "json.h"
 #include "node.h"
 
+#include <time.h>
+
 #define FAKE_MAX    8
 #define FAKE_DIGEST "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -32,6 +34,7 @@ struct fake_thing {
 	char key[64], group[32], flavor[16], user_data[64], public_key[256];
 	char server[32];     /* of a volume: attached to */
 	char zone[16];	     /* of a volume or server; "": not said */
+	int64_t launched;    /* unix seconds; 0: it has never run */
 	char rules[16][192]; /* of a group: JSON objects */
 	int n_rules, polls;  /* polls: until it reaches its next state */
 	bool deleting;
@@ -124,6 +127,18 @@ static inline const char *fake_member(const struct node *body, const char *path)
 	return text ? text : "";
 }
 
+/* As Nova writes it, without a zone. */
+static inline void fake_launched_json(const struct fake_thing *s, struct buf *out)
+{
+	char text[40] = "null";
+	time_t t = (time_t)s->launched;
+	struct tm tm;
+
+	if (t)
+		strftime(text, sizeof text, "\"%Y-%m-%dT%H:%M:%S.000000\"", gmtime_r(&t, &tm));
+	buf_printf(out, "{\"OS-SRV-USG:launched_at\":%s,", text);
+}
+
 static inline void fake_server_json(struct fake_thing *s, struct buf *out)
 {
 	const char *comma = "";
@@ -138,10 +153,13 @@ static inline void fake_server_json(struct fake_thing *s, struct buf *out)
 		}
 		return;
 	}
-	if (strcmp(s->status, "BUILD") == 0 && s->polls-- <= 0)
+	if (strcmp(s->status, "BUILD") == 0 && s->polls-- <= 0) {
 		snprintf(s->status, sizeof s->status, "%s", fake.fault ? "ERROR" : "ACTIVE");
+		s->launched = fake.fault ? 0 : (int64_t)time(NULL);
+	}
+	fake_launched_json(s, out);
 	buf_printf(out,
-		"{\"id\":\"%s\",\"name\":\"%s\",\"status\":\"%s\",\"created\":\"2026-11-29T11:%02d:00Z\","
+		"\"id\":\"%s\",\"name\":\"%s\",\"status\":\"%s\",\"created\":\"2026-11-29T11:%02d:00Z\","
 		"\"OS-EXT-STS:task_state\":%s,\"key_name\":\"%s\",\"metadata\":%s,"
 		"\"image\":{\"id\":\"img\"},\"flavor\":{\"original_name\":\"%s\",\"vcpus\":1,"
 		"\"ram\":2048,\"disk\":25},\"addresses\":{\"Ext-Net\":["

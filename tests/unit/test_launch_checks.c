@@ -110,6 +110,16 @@ static void server_of_another_launch(_unused_ struct launch_request *q)
 		"{\"kbuild:name\":\"web\",\"kbuild:intent\":\"other\"}");
 }
 
+/* Nobody waited for its answer to the end; weeks later its host fails. */
+static void server_that_ran_and_failed(_unused_ struct launch_request *q)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", "web", "ERROR");
+
+	snprintf(s->metadata, sizeof s->metadata, "{\"kbuild:name\":\"web\"}");
+	s->launched = 1;
+	fake.fault = "the host failed";
+}
+
 static void volume_elsewhere(_unused_ struct launch_request *q)
 {
 	struct fake_thing *s = fake_add(fake.servers, "s", "other", "ACTIVE");
@@ -151,6 +161,8 @@ static const struct {
 	{ group_of_others, "there is one of this name that kbuild has not made" },
 	{ server_in_use, "there is a server 'web' already (ACTIVE)" },
 	{ server_of_another_launch, "still starting, from another launch than this" },
+	{ server_that_ran_and_failed,
+		"the server 'web' has run, and is ERROR now: the host failed: what is on its disk is not removed without being asked; 'kbuild destroy web --cloud openstack'" },
 	{ volume_elsewhere, "it is attached to another server (s-1)" },
 	{ volume_broken, "in the state error: 'kbuild destroy web --with-data --cloud openstack'" },
 };
@@ -251,6 +263,21 @@ static void a_server_that_fails_says_why_and_is_replaced(void)
 		check_int(fake_count(fake.volumes), 1);
 		check_int(r.server.state, SERVER_RUNNING);
 	}
+}
+
+static void a_server_that_has_run_is_not_replaced(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	check_int(row_check(&r.cloud, &q, &r.e), 0);
+	check_int(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e), 0);
+	/* Never settled: whoever waited was interrupted. */
+	snprintf(fake.servers[0].status, sizeof fake.servers[0].status, "ERROR");
+	check(play_launch(&r, &q) < 0);
+	check(strstr(r.e.msg, "has run, and is ERROR now") != NULL);
+	check_int(fake_count(fake.servers), 1);
 }
 
 static void a_server_that_is_never_made_is_not_waited_for_for_ever(void)
@@ -477,6 +504,7 @@ int main(void)
 	run(all_that_is_wrong_is_said_at_once);
 	run(a_plan_names_all_and_what_it_costs);
 	run(a_server_that_fails_says_why_and_is_replaced);
+	run(a_server_that_has_run_is_not_replaced);
 	run(a_server_that_is_never_made_is_not_waited_for_for_ever);
 	run(a_server_that_fails_while_it_is_waited_for_again);
 	run(of_two_at_the_same_instant_one_gives_way);

@@ -10,6 +10,17 @@
 
 #include <string.h>
 
+/*
+ * It will never start. One that has run is nobody's to replace, whatever became of it: somebody may have used it
+ * although no launch has seen it answer.
+ */
+static bool is_broken(const struct nova_server *s)
+{
+	if (strcmp(s->status, "ERROR") == 0)
+		return s->never_ran;
+	return strcmp(s->status, "DELETED") == 0 || (s->task && strcmp(s->task, "deleting") == 0);
+}
+
 int look_server(struct launching *l, struct error *e)
 {
 	struct nova_server *v;
@@ -19,13 +30,7 @@ int look_server(struct launching *l, struct error *e)
 	if (r < 0)
 		return r;
 	l->server = row_ours(v, n, l->q->name);
-	l->broken =
-		l->server && (strcmp(l->server->status, "ERROR") == 0 ||
-				     strcmp(l->server->status, "DELETED") == 0 ||
-				     (l->server->task && strcmp(l->server->task, "deleting") == 0));
-	/* One that was in use is nobody's to replace. */
-	if (l->server && l->server->tag_settled)
-		l->broken = false;
+	l->broken = l->server && !l->server->tag_settled && is_broken(l->server);
 	return 0;
 }
 

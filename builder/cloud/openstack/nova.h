@@ -33,6 +33,8 @@ struct nova_server {
 	int64_t vcpus, ram, disk;	/* of the flavor: MiB, GiB; 0: not said */
 	const char *key;
 	int64_t created;  /* unix seconds */
+	int64_t launched; /* likewise: when it first ran; 0: not said */
+	bool never_ran;	  /* the cloud says that it never did */
 	const char *zone; /* availability zone */
 	struct nova_address *addresses;
 	size_t n_addresses;

@@ -26,6 +26,7 @@ static const struct field server_fields[] = {
 	{ "OS-EXT-AZ:availability_zone", reply_text, offsetof(struct raw, s.zone) },
 	{ "key_name", reply_text, offsetof(struct raw, s.key) },
 	{ "created", reply_time, offsetof(struct raw, s.created) },
+	{ "OS-SRV-USG:launched_at", reply_time, offsetof(struct raw, s.launched) },
 	{ "addresses", field_node, offsetof(struct raw, addresses) },
 	{ "os-extended-volumes:volumes_attached", field_node, offsetof(struct raw, volumes) },
 	{ "flavor", field_node, offsetof(struct raw, flavor) },
@@ -140,12 +141,14 @@ int nova_server_read(
 {
 	struct raw raw = {};
 	struct nova_server *s = &raw.s;
+	const struct node *launched = node_get(n, "OS-SRV-USG:launched_at");
 	int r = reply_read(n, "server", server_fields, &raw, a, e);
 
 	if (r < 0)
 		return r;
 	if (!id_valid(s->id))
 		return wrong("server.id' must be an id", e);
+	s->never_ran = launched && node_is_null(launched);
 	r = read_addresses(raw.addresses, a, s, e);
 	if (r == 0)
 		r = read_volumes(raw.volumes, a, s, e);

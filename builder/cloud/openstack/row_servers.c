@@ -11,6 +11,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define BOOT_MAX_S (INT64_C(60) * 60)
 
 int64_t row_deadline(const struct row *r, int64_t limit_ms)
 {
@@ -68,6 +71,12 @@ const struct cinder_volume *row_volume_of(const struct cinder_volume *v, size_t 
 	return NULL;
 }
 
+/* Whoever waited for its answer was interrupted, or gave up: no server boots for that long. */
+static bool has_long_run(const struct nova_server *s)
+{
+	return s->launched && (int64_t)time(NULL) - s->launched > BOOT_MAX_S;
+}
+
 static enum server_state state_of(const struct nova_server *s)
 {
 	static const struct {
@@ -89,7 +98,7 @@ static enum server_state state_of(const struct nova_server *s)
 		if (strcmp(s->status, words[i].status) == 0)
 			return words[i].state;
 	}
-	return s->tag_settled ? SERVER_RUNNING : SERVER_BOOTING;
+	return s->tag_settled || has_long_run(s) ? SERVER_RUNNING : SERVER_BOOTING;
 }
 
 static bool is_private(const char *v4)
