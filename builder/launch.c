@@ -124,15 +124,16 @@ static int name_one(const struct launch_options *o, const struct launch_request 
 }
 
 /* Nobody waits for it any more, and it is in nobody's hands yet. */
-static int take_back(const struct launch_options *o, const struct server *s, struct error *e)
+static int take_back(
+	const struct launch_options *o, const struct server *s, struct arena *a, struct error *e)
 {
 	const struct cloud *cloud = o->cloud;
 	struct error why = {};
 
 	if (o->keep || cloud->provider->keeps_interrupted)
 		return error_append(e,
-			": the server '%s' goes on starting; the same command waits for it again, 'kbuild destroy %s%s' removes it",
-			s->name, s->name, cloud->words);
+			": the server '%s' goes on starting%s; the same command waits for it again, 'kbuild destroy %s%s' removes it",
+			s->name, server_price(cloud, s, a), s->name, cloud->words);
 	if (cloud->provider->destroy(cloud, s->name, s->volume_made, &why) < 0)
 		return error_append(
 			e, ", and the server '%s' could not be removed: %s", s->name, why.msg);
@@ -160,53 +161,124 @@ static int make_server(struct ctx *c, const struct launch_options *o,
 	return r;
 }
 
-/* Until it answered; then its launch is over. */
+/* Until it answered, whatever that is: then its launch is over. */
 static int finish_server(struct ctx *c, const struct launch_options *o, struct arena *a,
 	struct server *s, struct error *e)
 {
 	const struct cloud *cloud = o->cloud;
-	const char *name = s->name;
-	bool made = s->volume_made;
-	int r = o->wait ? server_wait(c, cloud, name, o->timeout_ms, e) : 0;
+	const struct server was = *s;
+	bool answered = !o->wait;
+	struct error late = {};
+	int r = o->wait ? server_wait(c, cloud, s, o->timeout_ms, &answered, e) : 0, f;
 
-	if (r == 0 && o->wait && cloud->provider->keeps_interrupted)
+	if (!answered)
+		return r;
+	if (o->wait && cloud->provider->keeps_interrupted)
 		server_learn_keys(cloud, s);
-	if (r == 0)
-		r = cloud->provider->settle(cloud, name, e);
-	if (r == 0)
-		r = cloud->provider->find(cloud, name, a, s, e);
-	if (r == CLOUD_ABSENT)
-		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", name);
-	if (r == 0)
-		s->volume_made = made;
-	return r;
+	f = cloud->provider->settle(cloud, was.name, &late);
+	if (r < 0)
+		return r;
+	if (f == 0)
+		f = cloud->provider->find(cloud, was.name, a, s, &late);
+	if (f == CLOUD_ABSENT)
+		return error_set(
+			e, ERR_FAILED, "the server '%s' was destroyed meanwhile", was.name);
+	if (f < 0) {
+		*e = late;
+		return server_stays(cloud, &was, e);
+	}
+	s->volume_made = was.volume_made;
+	return 0;
 }
 
-static int make_all(struct ctx *c, const struct launch_options *o, const struct launch_request *all,
-	struct arena *a, struct server *ret, struct error *e)
+/* Of several servers: how far each has come. */
+enum progress_of {
+	NOT_MADE,
+	MADE,	/* and is waited for */
+	OVER,	/* nothing is left to do */
+	FAILED, /* it is there */
+	SAID,	/* interrupted, and what became of it is said */
+};
+
+static bool is_interrupted(const struct error *e)
 {
-	unsigned n = launch_count(o), done = 0;
-	bool *over = arena_alloc(a, n * sizeof *over);
+	return e->code == ERR_INTERRUPTED;
+}
+
+/* Which servers there are after a failure, and what they cost. */
+static int say_all(const struct launch_options *o, const struct server *v,
+	const enum progress_of *is, struct arena *a, struct error *e)
+{
+	unsigned n = launch_count(o), told = 0, missing = 0;
+
+	if (n == 1)
+		return -e->code;
+	for (unsigned i = 0; i < n; i++) {
+		missing += is[i] == NOT_MADE;
+		if (is[i] == NOT_MADE || is[i] == SAID)
+			continue;
+		error_append(e, "%s'%s'%s%s", told++ ? ", " : "\nThere is now: ", v[i].name,
+			server_price(o->cloud, &v[i], a), is[i] == FAILED ? ", not ready" : "");
+	}
+	return missing ? error_append(e, "\nNot made: %u of %u", missing, n) : -e->code;
+}
+
+/* Those that were not ready yet. */
+static void take_all_back(const struct launch_options *o, const struct server *v,
+	enum progress_of *is, struct arena *a, struct error *e)
+{
+	for (unsigned i = 0; i < launch_count(o) && o->wait; i++) {
+		if (is[i] != MADE)
+			continue;
+		(void)take_back(o, &v[i], a, e);
+		is[i] = SAID;
+	}
+}
+
+/* One after the other, until one cannot be made. */
+static int make_each(struct ctx *c, const struct launch_options *o,
+	const struct launch_request *all, struct arena *a, struct server *v, enum progress_of *is,
+	struct error *e)
+{
 	struct launch_request q;
 	int r = 0;
 
-	for (unsigned i = 0; i < n && r >= 0; i++) {
+	for (unsigned i = 0; i < launch_count(o) && r >= 0; i++) {
 		r = name_one(o, all, i, a, &q, e);
 		if (r == 0)
-			r = make_server(c, o, &q, a, &ret[i], e);
-		over[i] = r == CLOUD_SETTLED;
+			r = make_server(c, o, &q, a, &v[i], e);
+		if (r >= 0)
+			is[i] = r == CLOUD_SETTLED ? OVER : MADE;
 	}
-	if (r < 0)
-		return r;
-	for (r = 0; done < n && r == 0; done += r == 0)
-		r = over[done] ? 0 : finish_server(c, o, a, &ret[done], e);
-	if (r < 0 && e->code == ERR_INTERRUPTED && o->wait) {
-		for (; done < n; done++) {
-			if (!over[done])
-				(void)take_back(o, &ret[done], e);
+	return MIN(r, 0);
+}
+
+/* What becomes of one says nothing of the others: each is waited for. The first error is told. */
+static int make_all(struct ctx *c, const struct launch_options *o, const struct launch_request *all,
+	struct arena *a, struct server *ret, struct error *e)
+{
+	unsigned n = launch_count(o);
+	enum progress_of *is = arena_alloc(a, n * sizeof *is);
+	int r = make_each(c, o, all, a, ret, is, e);
+
+	for (unsigned i = 0; i < n && !(r < 0 && is_interrupted(e)); i++) {
+		struct error why = {};
+
+		if (is[i] != MADE)
+			continue;
+		if (finish_server(c, o, a, &ret[i], &why) == 0) {
+			is[i] = OVER;
+			continue;
 		}
+		if (!is_interrupted(&why))
+			is[i] = FAILED;
+		if (r == 0 || is_interrupted(&why))
+			*e = why;
+		r = -e->code;
 	}
-	return r;
+	if (r < 0 && is_interrupted(e))
+		take_all_back(o, ret, is, a, e);
+	return r < 0 ? say_all(o, ret, is, a, e) : 0;
 }
 
 /* Everything that can be known before the image: what is missing must not be found after an hour. */

@@ -46,6 +46,13 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, struct server *ret,
 	struct error *e); /* ret: launch_count() of them */
 
-/* Waits until the present boot of a server has answered. ERR_TEST as above. */
-int server_wait(struct ctx *c, const struct cloud *cloud, const char *name, int64_t timeout_ms,
-	struct error *e);
+/*
+ * Waits until the present boot of a server has answered. ERR_TEST as above; *ret_answered (or NULL): whether it did,
+ * whatever it answered. A cloud that cannot be asked for a moment is asked again until the time is up.
+ */
+int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
+	int64_t timeout_ms, bool *ret_answered, struct error *e);
+/* " (5.80 EUR a month)", in the arena; "" where nobody knows. */
+const char *server_price(const struct cloud *cloud, const struct server *s, struct arena *a);
+/* Appends that this server is there all the same, what it costs, and the two ways on. Returns negative. */
+int server_stays(const struct cloud *cloud, const struct server *s, struct error *e);

@@ -20,9 +20,12 @@
 struct wait {
 	struct ctx *c;
 	const struct cloud *cloud;
+	const struct server *server;
 	const char *name;
+	bool found; /* from then on offset is right */
 	uint64_t offset;
 	int64_t timeout, deadline, next_alive, dead_since;
+	struct error trouble; /* why the cloud cannot be asked just now */
 	struct readiness_watch watch;
 	char *step; /* of first boot, shown as a step inside ours; NULL: none yet */
 };
@@ -33,23 +36,70 @@ static void wait_close(struct wait *w)
 	free(w->step);
 }
 
-/* "what happened", its last lines, and where to look further. */
-static int give_up(const struct wait *w, int code, const char *what, bool runs, struct error *e)
+const char *server_price(const struct cloud *cloud, const struct server *s, struct arena *a)
 {
+	struct error ignored = {};
+	const char *text = NULL;
+
+	if (cloud->provider->cost)
+		(void)cloud->provider->cost(cloud, s, a, &text, &ignored);
+	return text ? arena_printf(a, " (%s a month)", text) : "";
+}
+
+int server_stays(const struct cloud *cloud, const struct server *s, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+
+	return error_append(e,
+		"\nThe server '%s' is there%s: the same command waits for it again, 'kbuild destroy %s%s' removes it",
+		s->name, server_price(cloud, s, a), s->name, cloud->words);
+}
+
+/* What becomes of a server that is given up. */
+enum after {
+	AFTER_STOPPED,
+	AFTER_RUNS,
+	AFTER_MAY_ANSWER, /* it runs, and its answer may still come */
+};
+
+/* "what happened", its last lines, and where to look further. */
+static int give_up(
+	const struct wait *w, int code, const char *what, enum after after, struct error *e)
+{
+	static const char *const ends[] = {
+		[AFTER_STOPPED] = "",
+		[AFTER_RUNS] = "",
+		[AFTER_MAY_ANSWER] = ", and the same command waits for it again",
+	};
+	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_buf_ tail = BUF_INIT;
 
 	readiness_tail(&w->watch, &tail);
 	error_set(e, code, "the server '%s' did not get ready: %s%s%s", w->name, what,
 		tail.len ? "\n" : "", buf_str(&tail));
 	return error_append(e,
-		"\n%s. All it wrote: 'kbuild console %s%s'. To remove it: 'kbuild destroy %s%s'",
-		runs ? "It still runs" : "It is kept", w->name, w->cloud->words, w->name,
-		w->cloud->words);
+		"\n%s%s%s. All it wrote: 'kbuild console %s%s'. To remove it: 'kbuild destroy %s%s'",
+		after == AFTER_STOPPED ? "It is kept" : "It still runs",
+		server_price(w->cloud, w->server, a), ends[after], w->name, w->cloud->words,
+		w->name, w->cloud->words);
 }
 
 static int gone(const struct wait *w, struct error *e)
 {
 	return error_set(e, ERR_FAILED, "the server '%s' was destroyed while it started", w->name);
+}
+
+/* A cloud that is away for a moment says nothing about the server: 0, it is asked again. */
+static int put_up_with(struct wait *w, int r, struct error *e)
+{
+	if (e->code == ERR_INTERRUPTED)
+		return r;
+	if (!e->transient)
+		return server_stays(w->cloud, w->server, e);
+	progress_detail(w->c->progress, "the cloud cannot be asked just now: %s", e->msg);
+	w->trouble = *e;
+	*e = (struct error){};
+	return 0;
 }
 
 /* 0: go on waiting; 1: the console has nothing more to come. */
@@ -62,14 +112,17 @@ static int check_alive(struct wait *w, struct error *e)
 
 	if (now < w->next_alive)
 		return 0;
-	w->next_alive = now + MAX(ALIVE_MS, 4 * w->cloud->provider->poll_ms);
 	r = w->cloud->provider->find(w->cloud, w->name, a, &s, e);
 	if (r == CLOUD_ABSENT)
 		return gone(w, e);
 	if (r < 0)
-		return r;
+		return put_up_with(w, r, e);
+	w->next_alive = now + MAX(ALIVE_MS, 4 * w->cloud->provider->poll_ms);
+	if (!w->found)
+		w->offset = s.console_offset;
+	w->found = true;
 	if (s.stuck)
-		return give_up(w, ERR_FAILED, s.note, true, e);
+		return give_up(w, ERR_FAILED, s.note, AFTER_RUNS, e);
 	return s.state == SERVER_STOPPED;
 }
 
@@ -99,12 +152,16 @@ static void show(struct wait *w)
 static int read_on(struct wait *w, struct error *e)
 {
 	_buf_ text = BUF_INIT;
-	int r = w->cloud->provider->console(w->cloud, w->name, w->offset, &text, &w->offset, e);
+	int r;
 
+	if (!w->found)
+		return 0;
+	r = w->cloud->provider->console(w->cloud, w->name, w->offset, &text, &w->offset, e);
 	if (r == CLOUD_ABSENT)
 		return gone(w, e);
 	if (r < 0)
-		return r;
+		return put_up_with(w, r, e);
+	w->trouble = (struct error){};
 	/* Line by line: a step that began and ended within one portion is shown, too. */
 	for (size_t at = 0, n; at < text.len; at += n) {
 		const char *line = buf_str(&text) + at;
@@ -117,9 +174,43 @@ static int read_on(struct wait *w, struct error *e)
 	return 0;
 }
 
+static int degraded(const struct wait *w, const char *reasons, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+
+	return error_set(e, ERR_TEST,
+		"the server '%s' is up, but not as it should be: %s\nIt still runs%s. Look at it with "
+		"'kbuild ssh %s%s', or remove it with 'kbuild destroy %s%s'",
+		w->name, reasons, server_price(w->cloud, w->server, a), w->name, w->cloud->words,
+		w->name, w->cloud->words);
+}
+
+static int ended_early(const struct wait *w, struct error *e)
+{
+	const char *doing = w->watch.doing;
+	_buf_ what = BUF_INIT;
+
+	buf_printf(&what, "it ended before it had answered%s%s", doing ? ", at " : "",
+		doing ? doing : "");
+	return give_up(w, ERR_FAILED, buf_str(&what), AFTER_STOPPED, e);
+}
+
+static int timed_out(const struct wait *w, struct error *e)
+{
+	const char *doing = w->watch.doing;
+	_buf_ what = BUF_INIT;
+
+	buf_printf(&what, "no answer within %" PRId64 " s (--timeout)%s%s", w->timeout / 1000,
+		doing ? "; it was at " : "", doing ? doing : "");
+	if (w->trouble.code)
+		buf_printf(&what, "; the cloud could not be asked: %s", w->trouble.msg);
+	return give_up(w, ERR_TEST, buf_str(&what), AFTER_MAY_ANSWER, e);
+}
+
 /* 1: go on. */
 static int judge(struct wait *w, bool ended, struct error *e)
 {
+	enum after after = ended ? AFTER_STOPPED : AFTER_RUNS;
 	int64_t now = clock_now_ms(w->c->clock);
 	const char *reasons = w->watch.reasons ? w->watch.reasons : "it gave no reason";
 
@@ -127,37 +218,21 @@ static int judge(struct wait *w, bool ended, struct error *e)
 	case READINESS_READY:
 		return 0;
 	case READINESS_DEGRADED:
-		return error_set(e, ERR_TEST,
-			"the server '%s' is up, but not as it should be: %s\nLook at it with "
-			"'kbuild ssh %s%s', or remove it with 'kbuild destroy %s%s'",
-			w->name, reasons, w->name, w->cloud->words, w->name, w->cloud->words);
+		return degraded(w, reasons, e);
 	case READINESS_FAILED:
-		return give_up(w, ERR_TEST, reasons, !ended, e);
+		return give_up(w, ERR_TEST, reasons, after, e);
 	case READINESS_DEAD:
 		if (!w->dead_since)
 			w->dead_since = now;
 		if (ended || now - w->dead_since >= LAST_MS)
-			return give_up(w, ERR_TEST, w->watch.cause, !ended, e);
+			return give_up(w, ERR_TEST, w->watch.cause, after, e);
 		return 1;
 	case READINESS_WAITING:
 		break;
 	}
-	if (ended) {
-		_buf_ what = BUF_INIT;
-
-		buf_printf(&what, "it ended before it had answered%s%s",
-			w->watch.doing ? ", at " : "", w->watch.doing ? w->watch.doing : "");
-		return give_up(w, ERR_FAILED, buf_str(&what), false, e);
-	}
-	if (now >= w->deadline) {
-		_buf_ what = BUF_INIT;
-
-		buf_printf(&what, "no answer within %" PRId64 " s (--timeout)%s%s",
-			w->timeout / 1000, w->watch.doing ? "; it was at " : "",
-			w->watch.doing ? w->watch.doing : "");
-		return give_up(w, ERR_TEST, buf_str(&what), true, e);
-	}
-	return 1;
+	if (ended)
+		return ended_early(w, e);
+	return now >= w->deadline ? timed_out(w, e) : 1;
 }
 
 static int wait_loop(struct wait *w, struct error *e)
@@ -178,31 +253,27 @@ static int wait_loop(struct wait *w, struct error *e)
 	}
 }
 
-int server_wait(struct ctx *c, const struct cloud *cloud, const char *name, int64_t timeout_ms,
-	struct error *e)
+int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
+	int64_t timeout_ms, bool *ret_answered, struct error *e)
 {
-	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(wait_close) struct wait w = {
 		.c = c,
 		.cloud = cloud,
-		.name = name,
+		.server = s,
+		.name = s->name,
 		.timeout = timeout_ms,
 		.deadline = clock_now_ms(c->clock) + timeout_ms,
 		.watch = READINESS_WATCH_INIT,
 	};
-	struct server s;
-	int r = cloud->provider->find(cloud, name, a, &s, e);
+	int r;
 
-	if (r == CLOUD_ABSENT)
-		return gone(&w, e);
-	if (r < 0)
-		return r;
-	w.offset = s.console_offset;
 	progress_begin(c->progress, "waiting for the server to get ready", NULL, 0);
 	r = wait_loop(&w, e);
 	if (r == 0) {
 		end_step(&w);
 		progress_end(c->progress, "ready");
 	}
+	if (ret_answered)
+		*ret_answered = readiness_answered(&w.watch);
 	return r;
 }

@@ -9,7 +9,7 @@
 #include "servers.h"
 #include "verbs.h"
 
-static int do_start(struct ctx *c, const struct cloud *cloud, const char *name,
+static int do_start(struct ctx *c, const struct cloud *cloud, const struct server *s,
 	const struct verb_args *a, struct error *e)
 {
 	const char *text = verb_opt(a, "timeout");
@@ -20,15 +20,15 @@ static int do_start(struct ctx *c, const struct cloud *cloud, const char *name,
 		return error_set(
 			e, ERR_USAGE, "--timeout '%s' must be a duration, as in 90s or 10m", text);
 	progress_begin(c->progress, "starting the server", NULL, 0);
-	r = cloud->provider->start(cloud, name, e);
+	r = cloud->provider->start(cloud, s->name, e);
 	if (r == CLOUD_ABSENT)
-		return servers_gone(name, e);
+		return servers_gone(s->name, e);
 	if (r < 0)
 		return r;
 	progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was running already" : NULL);
 	if (verb_opt(a, "no-wait"))
 		return 0;
-	return server_wait(c, cloud, name, (int64_t)timeout * 1000, e);
+	return server_wait(c, cloud, s, (int64_t)timeout * 1000, NULL, e);
 }
 
 static int run_start(struct ctx *c, const struct verb_args *a, struct error *e)
@@ -39,7 +39,7 @@ static int run_start(struct ctx *c, const struct verb_args *a, struct error *e)
 	int r = servers_open(c, a, verb_arg(a, 0), &cloud, arena, &s, e);
 
 	if (r == 0)
-		r = do_start(c, &cloud, s.name, a, e);
+		r = do_start(c, &cloud, &s, a, e);
 	if (r == 0)
 		r = servers_pick(&cloud, s.name, arena, &s, e);
 	if (r == 0)

@@ -215,6 +215,31 @@ def failed(p, say):
     tap.equal(p.made(), NOTHING, say("nothing is left of it"))
 
 
+def unseen(p, say):
+    """Servers that nobody has seen ready: whoever waited gave up, or the answer was a bad one."""
+    def metadata():
+        return p.double.control("/cloud")["servers"][0]["metadata"]
+    p.double.control("/console", [[0, "login:\n"]])
+    done = p.launch("web", "--timeout", "2s")
+    tap.check(done.returncode == 6 and "the same command waits for it again" in done.stderr and "kbuild:settled" not in metadata(),
+              say("a launch that gives up says that the server is there"), done.stderr)
+    tap.check(p.cloud != "ovh" or re.search(r"It still runs \(\d+\.\d\d EUR a month\)", done.stderr), say("and what it costs"), done.stderr)
+    tap.equal(p.json("status", "web").get("state"), "booting", say("it has not answered"))
+    p.double.control("/console", [[0, READY]])
+    tap.equal(p.json("status", "web").get("state"), "running", say("once it has, status sees it"))
+    made = p.double.control("/cloud")["servers"][0]["id"]
+    p.double.control(f"/server/{made}", {"vm_state": "error", "message": "the host failed"})
+    done = p.launch()
+    tap.check(done.returncode == 1 and "has run, and is ERROR now: the host failed" in done.stderr,
+              say("what has run is not replaced when its host fails"), done.stderr)
+    tap.equal(p.made(), ONE, say("nothing of it is removed"))
+    p.run("destroy", "web", "--yes", "--with-data")
+    p.double.control("/console", [[0, READY.replace("ready", "degraded")]])
+    done = p.launch()
+    tap.check(done.returncode == 6 and metadata().get("kbuild:settled") == "yes", say("a bad answer ends a launch as well"), done.stderr)
+    p.run("destroy", "web", "--yes", "--with-data")
+
+
 def call(token, url, body=None):
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None,
                                      {"X-Auth-Token": token or "", "Content-Type": "application/json"})
@@ -247,7 +272,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, unseen, fifty)
 
 
 def main():

@@ -17,6 +17,8 @@ struct script {
 		const char *text;
 	} lines[8];
 	int64_t ends, destroyed, interrupted; /* ms; 0: never */
+	int64_t away, back;		      /* so long the cloud cannot be asked; back 0: never */
+	bool refuses;			      /* nor is there sense in asking again */
 };
 
 static const struct script *now_playing;
@@ -35,9 +37,22 @@ static int fake_sleep(_unused_ void *arg, int64_t ms)
 
 static const struct clock fake_clock = { .now_ms = fake_now, .sleep_ms = fake_sleep };
 
-static int fake_find(_unused_ const struct cloud *c, const char *name, _unused_ struct arena *a,
-	struct server *ret, _unused_ struct error *e)
+static bool is_away(struct error *e)
 {
+	const struct script *s = now_playing;
+
+	if (!s->away || now < s->away || (s->back && now >= s->back))
+		return false;
+	error_set(e, ERR_NETWORK, "compute: connection refused");
+	e->transient = !s->refuses;
+	return true;
+}
+
+static int fake_find(_unused_ const struct cloud *c, const char *name, _unused_ struct arena *a,
+	struct server *ret, struct error *e)
+{
+	if (is_away(e))
+		return -ERR_NETWORK;
 	if (now_playing->destroyed && now >= now_playing->destroyed)
 		return CLOUD_ABSENT;
 	*ret = (struct server){ .name = name };
@@ -47,10 +62,12 @@ static int fake_find(_unused_ const struct cloud *c, const char *name, _unused_ 
 }
 
 static int fake_console(_unused_ const struct cloud *c, _unused_ const char *name, uint64_t offset,
-	struct buf *ret, uint64_t *ret_offset, _unused_ struct error *e)
+	struct buf *ret, uint64_t *ret_offset, struct error *e)
 {
 	_buf_ all = BUF_INIT;
 
+	if (is_away(e))
+		return -ERR_NETWORK;
 	if (now_playing->destroyed && now >= now_playing->destroyed)
 		return CLOUD_ABSENT;
 	for (size_t i = 0; i < ARRAY_SIZE(now_playing->lines); i++) {
@@ -62,9 +79,20 @@ static int fake_console(_unused_ const struct cloud *c, _unused_ const char *nam
 	return 0;
 }
 
-static const struct provider fake = { .name = "fake", .find = fake_find, .console = fake_console };
+static int fake_cost(_unused_ const struct cloud *c, _unused_ const struct server *s,
+	_unused_ struct arena *a, const char **ret, _unused_ struct error *e)
+{
+	*ret = "5.80 EUR";
+	return 0;
+}
+
+static const struct provider fake = {
+	.name = "fake", .find = fake_find, .console = fake_console, .cost = fake_cost
+};
 
 #define MINUTE 60000
+
+static bool answered;
 
 static int play(const struct script *s, struct error *e)
 {
@@ -72,7 +100,9 @@ static int play(const struct script *s, struct error *e)
 
 	now_playing = s;
 	now = 1;
-	return server_wait(&c, &(struct cloud){ .provider = &fake }, "web", 10 * MINUTE, e);
+	answered = false;
+	return server_wait(&c, &(struct cloud){ .provider = &fake },
+		&(struct server){ .name = "web" }, 10 * MINUTE, &answered, e);
 }
 
 static void an_answer_ends_the_wait(void)
@@ -86,6 +116,7 @@ static void an_answer_ends_the_wait(void)
 
 	check_int(play(&s, &e), 0);
 	check(now >= 3 * MINUTE + 100 && now < 3 * MINUTE + 1000);
+	check(answered);
 }
 
 static void what_ends_otherwise_is_an_error(void)
@@ -115,6 +146,16 @@ static void what_ends_otherwise_is_an_error(void)
 			ERR_TEST, "did not get ready: r", 1000 },
 		{ { .lines = { { 1, "kbuild-status: {\"state\":\"degraded\"}\n" } } }, ERR_TEST,
 			"not as it should be: it gave no reason", 1000 },
+		{ { .lines = { { 1, "login:\r\n" } } }, ERR_TEST,
+			"It still runs (5.80 EUR a month), and the same command waits for it again.",
+			10 * MINUTE },
+		{ { .away = 1 }, ERR_TEST, "the cloud could not be asked: compute: connection",
+			10 * MINUTE },
+		{ { .away = 4000, .refuses = true }, ERR_NETWORK,
+			"The server 'web' is there (5.80 EUR a month): the same command waits for it again, 'kbuild destroy web' removes it",
+			8000 },
+		{ { .lines = { { 1, "kbuild-status: {\"state\":\"degraded\"}\n" } } }, ERR_TEST,
+			"It still runs (5.80 EUR a month). Look at it with", 1000 },
 		{ { .destroyed = 4000 }, ERR_FAILED, "was destroyed while it started", 7000 },
 		{ { .interrupted = 4000 }, ERR_INTERRUPTED, "interrupted", 4500 },
 	};
@@ -127,6 +168,9 @@ static void what_ends_otherwise_is_an_error(void)
 		if (!strstr(e.msg, rows[i].says))
 			check_fail("row %zu: '%s' is not in '%s'", i, rows[i].says, e.msg);
 		check(now <= rows[i].until + 1000);
+		check_int(answered, strstr(rows[i].s.lines[0].text ? rows[i].s.lines[0].text : "",
+					    "\"degraded\"") ||
+					    strstr(e.msg, "did not get ready: r"));
 	}
 }
 
@@ -141,10 +185,30 @@ static void an_answer_of_a_server_that_then_ends_still_counts(void)
 	check_int(play(&s, &e), 0);
 }
 
+/* At once as well as in between. */
+static void a_cloud_that_is_away_for_a_moment_is_asked_again(void)
+{
+	static const int64_t from[] = { 1, 20000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		const struct script s = {
+			.lines = { { 2 * MINUTE, "kbuild-status: {\"state\":\"ready\"}\r\n" } },
+			.away = from[i],
+			.back = from[i] + MINUTE,
+		};
+		struct error e = {};
+
+		if (play(&s, &e) != 0)
+			check_fail("row %zu: %s", i, e.msg);
+		check(now < 2 * MINUTE + 1000 && e.code == 0);
+	}
+}
+
 int main(void)
 {
 	run(an_answer_ends_the_wait);
 	run(what_ends_otherwise_is_an_error);
+	run(a_cloud_that_is_away_for_a_moment_is_asked_again);
 	run(an_answer_of_a_server_that_then_ends_still_counts);
 	return done();
 }

@@ -1,0 +1,228 @@
+/* Several servers at once, on a cloud that makes and answers as it is told. */
+#include "check.h"
+
+#include "arena.h"
+#include "buf.h"
+#include "build.h"
+#include "build_identity.h"
+#include "clock.h"
+#include "ctx.h"
+#include "error.h"
+#include "launch.h"
+#include "launch_handoff.h"
+#include "provider.h"
+#include "servers.h"
+
+#include <errno.h>
+
+#define N 3
+
+/* Of the servers web-1 to web-3: what their consoles say; NULL: they cannot be made. */
+static const char *says[N];
+static bool settled[N], made[N];
+static int64_t now, interrupted; /* ms; 0: never */
+
+#define ANSWER(STATE) "kbuild-status: {\"state\":\"" STATE "\",\"reasons\":[\"no disk\"]}\n"
+
+static int64_t fake_now(_unused_ void *arg)
+{
+	return now;
+}
+
+static int fake_sleep(_unused_ void *arg, int64_t ms)
+{
+	now += ms;
+	return interrupted && now >= interrupted ? -ECANCELED : 0;
+}
+
+static const struct clock fake_clock = { .now_ms = fake_now, .sleep_ms = fake_sleep };
+
+static int number(const char *name)
+{
+	int i = atoi(name + strlen("web-")) - 1;
+
+	check(i >= 0 && i < N);
+	return i;
+}
+
+static int fake_find(_unused_ const struct cloud *c, const char *name, struct arena *a,
+	struct server *ret, _unused_ struct error *e)
+{
+	*ret = (struct server){ .name = arena_strdup(a, name), .state = SERVER_RUNNING };
+	return 0;
+}
+
+static int fake_check(_unused_ const struct cloud *c, _unused_ const struct launch_request *q,
+	_unused_ struct error *e)
+{
+	return 0;
+}
+
+static int fake_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
+	struct server *ret, struct error *e)
+{
+	int i = number(q->name);
+
+	if (!says[i])
+		return error_set(e, ERR_NETWORK, "no host has room");
+	made[i] = true;
+	return fake_find(c, q->name, a, ret, e);
+}
+
+static int fake_console(_unused_ const struct cloud *c, const char *name, uint64_t offset,
+	struct buf *ret, uint64_t *ret_offset, _unused_ struct error *e)
+{
+	const char *text = says[number(name)];
+
+	buf_adds(ret, text + MIN(offset, strlen(text)));
+	*ret_offset = strlen(text);
+	return 0;
+}
+
+static int fake_settle(
+	_unused_ const struct cloud *c, const char *name, _unused_ struct error *e)
+{
+	settled[number(name)] = true;
+	return 0;
+}
+
+static int fake_cost(_unused_ const struct cloud *c, _unused_ const struct server *s,
+	_unused_ struct arena *a, const char **ret, _unused_ struct error *e)
+{
+	*ret = "5.00 EUR";
+	return 0;
+}
+
+static const struct provider fake = {
+	.name = "fake",
+	.keeps_interrupted = true,
+	.check = fake_check,
+	.launch = fake_launch,
+	.find = fake_find,
+	.console = fake_console,
+	.settle = fake_settle,
+	.cost = fake_cost,
+};
+
+/* What a launch of a ready-made disk has no use for. */
+int build_run(_unused_ struct ctx *c, _unused_ const struct build_options *o,
+	_unused_ struct build_result *ret, _unused_ struct error *e)
+{
+	check_fail("a build");
+}
+
+void build_result_free(_unused_ struct build_result *r)
+{
+}
+
+int build_foresee(_unused_ const struct ctx *c, _unused_ const struct definition *def,
+	_unused_ char *ret, _unused_ struct error *e)
+{
+	check_fail("a build");
+}
+
+int launch_secrets(_unused_ struct ctx *c, _unused_ const struct definition *def,
+	_unused_ const char *path, _unused_ struct arena *a, _unused_ const struct node **ret,
+	_unused_ struct error *e)
+{
+	check_fail("secrets");
+}
+
+int launch_handoff(_unused_ struct launch_request *q, _unused_ const char *recipient,
+	_unused_ const struct node *secrets, _unused_ struct arena *a, _unused_ struct error *e)
+{
+	check_fail("secrets");
+}
+
+void server_learn_keys(_unused_ const struct cloud *cloud, _unused_ const struct server *s)
+{
+}
+
+static int play(const char *one, const char *two, const char *three, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct ctx c = { .clock = &fake_clock, .state_dir = "/nowhere", .cache_dir = "/nowhere" };
+	struct cloud cloud = { .provider = &fake };
+	struct launch_request q = { .name = "web", .disk = "/none" };
+	struct launch_options o = {
+		.cloud = &cloud, .request = &q, .wait = true, .count = N, .timeout_ms = 60000
+	};
+	struct server v[N] = {};
+
+	says[0] = one;
+	says[1] = two;
+	says[2] = three;
+	memset(settled, 0, sizeof settled);
+	memset(made, 0, sizeof made);
+	now = 1;
+	return launch_run(&c, &o, a, v, e);
+}
+
+static void says_all(const struct error *e, const char *text)
+{
+	if (!strstr(e->msg, text))
+		check_fail("'%s' is not in '%s'", text, e->msg);
+}
+
+static void all_that_answer_are_settled(void)
+{
+	struct error e = {};
+
+	check_int(play(ANSWER("ready"), ANSWER("ready"), ANSWER("ready"), &e), 0);
+	check(settled[0] && settled[1] && settled[2]);
+}
+
+static void one_that_is_not_well_stops_no_other(void)
+{
+	struct error e = {};
+
+	check_int(play(ANSWER("degraded"), ANSWER("ready"), ANSWER("failed"), &e), -ERR_TEST);
+	says_all(&e, "the server 'web-1' is up, but not as it should be: no disk");
+	says_all(&e,
+		"There is now: 'web-1' (5.00 EUR a month), not ready, 'web-2' (5.00 EUR a month), "
+		"'web-3' (5.00 EUR a month), not ready");
+	/* Whatever it was: each has answered. */
+	check(settled[0] && settled[1] && settled[2]);
+}
+
+static void silence_settles_nothing(void)
+{
+	struct error e = {};
+
+	check_int(play("login:\n", ANSWER("ready"), ANSWER("ready"), &e), -ERR_TEST);
+	says_all(&e, "the server 'web-1' did not get ready: no answer within 60 s");
+	check(!settled[0] && settled[1] && settled[2]);
+}
+
+static void what_was_made_before_a_failure_is_waited_for(void)
+{
+	struct error e = {};
+
+	check_int(play(ANSWER("ready"), NULL, ANSWER("ready"), &e), -ERR_NETWORK);
+	check_str(e.msg,
+		"no host has room\nThere is now: 'web-1' (5.00 EUR a month)\nNot made: 2 of 3");
+	check(settled[0] && !made[2]);
+}
+
+static void interrupted_each_one_is_said(void)
+{
+	struct error e = {};
+
+	interrupted = 5000;
+	check_int(play(ANSWER("ready"), "up\n", "up\n", &e), -ERR_INTERRUPTED);
+	interrupted = 0;
+	says_all(&e, "the server 'web-2' goes on starting (5.00 EUR a month)");
+	says_all(&e, "the server 'web-3' goes on starting (5.00 EUR a month)");
+	says_all(&e, "There is now: 'web-1' (5.00 EUR a month)");
+	check(settled[0] && !settled[1] && !settled[2]);
+}
+
+int main(void)
+{
+	run(all_that_answer_are_settled);
+	run(one_that_is_not_well_stops_no_other);
+	run(silence_settles_nothing);
+	run(what_was_made_before_a_failure_is_waited_for);
+	run(interrupted_each_one_is_said);
+	return done();
+}
