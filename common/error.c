@@ -29,8 +29,11 @@ int error_errno(struct error *e, int err, const char *fmt, ...)
 	va_end(ap);
 	if (err < 0)
 		err = -err;
-	return error_set(e, err == ECANCELED ? ERR_INTERRUPTED : ERR_FAILED, "%s: %s", text,
+	error_set(e, err == ECANCELED ? ERR_INTERRUPTED : ERR_FAILED, "%s: %s", text,
 		err == ECANCELED ? "interrupted" : strerror(err));
+	/* A disk that is full now may not be in a moment. */
+	e->transient = err == ENOSPC || err == EDQUOT;
+	return -e->code;
 }
 
 int error_prefix(struct error *e, const char *fmt, ...)

@@ -28,8 +28,8 @@ enum error_code {
 
 /* Lives on the caller's stack; making an error cannot fail and nothing needs freeing. */
 struct error {
-	int code;	/* enum error_code, 0 when unset */
-	bool transient; /* the same may succeed in a moment: so is ERR_NETWORK, unless said otherwise */
+	int code; /* enum error_code, 0 when unset */
+	bool transient; /* the same may succeed in a moment: so are ERR_NETWORK and a full disk, unless said otherwise */
 	char msg[2048]; /* truncated when longer */
 };
 

@@ -79,8 +79,10 @@ static int render(struct call *c, const struct jail *j, struct buf *out, struct 
 	args_add(a, "--format");
 	args_add(a, "json");
 	r = jail_run(c->b, j, a, out, &err, e);
-	if (r < 0)
-		return error_prefix(e, "rendering %s", args->compose);
+	if (r < 0) {
+		error_prefix(e, "rendering %s", args->compose);
+		return strstr(e->msg, " timed out after ") ? error_transient(e) : r;
+	}
 	return r > 0 ? compose_failed(buf_str(&err), e) : 0;
 }
 
@@ -232,7 +234,7 @@ static int run_up(struct call *c, struct error *e)
 		return r;
 	args_add(a, "up");
 	args_add(a, "--detach");
-	args_add(a, "--remove-orphans");
+	/* Not --remove-orphans: they would go before what takes their place is there. */
 	args_add(a, "--no-build");
 	args_add(a, "--pull=never");
 	if (args->services && *args->services)

@@ -82,8 +82,12 @@ static int check_namespace(struct look *l, const char *key, const struct node *v
 	const char *text = node_str(value);
 	static const char *const own[] = { "none", "private", "shareable", "bridge", NULL };
 
-	if (text && strncmp(text, "service:", 8) == 0)
+	if (text && strncmp(text, "service:", 8) == 0) {
+		/* Its processes lead to all that it sees, the engine's socket among it. */
+		if (strcmp(key, "pid") == 0 && policy_has_socket(l, text + 8))
+			return refuse(l, key, "the service '%s' has the engine's socket", text + 8);
 		return 0;
+	}
 	if (text && (strcmp(text, "host") == 0 || strncmp(text, "container:", 10) == 0))
 		return refuse(l, key, "'%s' takes the container out of its own name space", text);
 	return check_word(l, key, value, own);
@@ -231,17 +235,6 @@ static int check_hooks(struct look *l, const char *key, const struct node *list)
 
 		if (p && !says_nothing(p))
 			return never(l, key, p);
-	}
-	return list->kind == NODE_LIST ? 0 : refuse(l, key, "it is no list");
-}
-
-static int check_volumes_from(struct look *l, const char *key, const struct node *list)
-{
-	for (size_t i = 0; list->kind == NODE_LIST && i < list->n; i++) {
-		const char *from = node_str(list->items[i]);
-
-		if (!from || strncmp(from, "container:", 10) == 0)
-			return refuse(l, key, "volumes of containers outside of the application");
 	}
 	return list->kind == NODE_LIST ? 0 : refuse(l, key, "it is no list");
 }

@@ -1,4 +1,4 @@
-/* See policy.h: what services share with the machine and with each other: files, ports, networks. */
+/* See policy.h: what services share with the machine and with each other: files and ports. */
 #include "policy_parts.h"
 
 #include "node.h"
@@ -143,6 +143,28 @@ static int check_port(struct look *l, const char *key, const struct node *port)
 	return 0;
 }
 
+bool policy_has_socket(const struct look *l, const char *service)
+{
+	return l->p->socket_service && strcmp(l->p->socket_service, service) == 0 &&
+	       strcmp(l->name, service) != 0;
+}
+
+int check_volumes_from(struct look *l, const char *key, const struct node *list)
+{
+	for (size_t i = 0; list->kind == NODE_LIST && i < list->n; i++) {
+		const char *from = node_str(list->items[i]);
+		char name[64];
+
+		if (!from || strncmp(from, "container:", 10) == 0)
+			return refuse(l, key, "volumes of containers outside of the application");
+		/* NAME, or NAME:ro */
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(from, ":"), from);
+		if (policy_has_socket(l, name))
+			return refuse(l, key, "the service '%s' has the engine's socket", name);
+	}
+	return list->kind == NODE_LIST ? 0 : refuse(l, key, "it is no list");
+}
+
 int check_ports(struct look *l, const char *key, const struct node *list)
 {
 	if (list->kind != NODE_LIST)
@@ -156,71 +178,9 @@ int check_ports(struct look *l, const char *key, const struct node *list)
 	return 0;
 }
 
-/* The firewall knows the engine's bridges by their names, which begin with br-. */
-static int check_bridge_name(struct look *l, const char *key, const struct node *value)
-{
-	const char *name = node_str(value);
-
-	if (name && strncmp(name, "br-", 3) == 0)
-		return 0;
-	return refuse(l, key, "a bridge's name must begin with br-, for the firewall");
-}
-
-static int check_network_opts(struct look *l, const char *key, const struct node *map)
-{
-	static const struct rule rules[] = {
-		{ "com.docker.network.bridge.enable_icc" },
-		{ "com.docker.network.bridge.enable_ip_masquerade" },
-		{ "com.docker.network.bridge.name", check_bridge_name },
-		{ "com.docker.network.driver.mtu" },
-		{},
-	};
-
-	if (map->kind != NODE_MAP)
-		return refuse(l, key, "it is no map");
-	return check_keys(l, map, rules);
-}
-
-static int check_network_driver(struct look *l, const char *key, const struct node *value)
-{
-	static const char *const drivers[] = { "bridge", "default", NULL };
-
-	return check_word(l, key, value, drivers);
-}
-
-static int check_ipam(struct look *l, _unused_ const char *key, const struct node *map)
-{
-	static const struct rule rules[] = {
-		{ "driver", check_network_driver },
-		{ "config" },
-		{},
-	};
-
-	return check_keys(l, map, rules);
-}
-
-static int no_external(struct look *l, const char *key, _unused_ const struct node *value)
+int policy_no_external(struct look *l, const char *key, _unused_ const struct node *value)
 {
 	return refuse(l, key, "what is made outside of the application cannot be judged");
-}
-
-int check_network(struct look *l, const struct node *network)
-{
-	static const struct rule rules[] = {
-		{ "name" },
-		{ "driver", check_network_driver },
-		{ "driver_opts", check_network_opts },
-		{ "ipam", check_ipam },
-		{ "external", no_external },
-		{ "internal" },
-		{ "attachable" },
-		{ "enable_ipv4" },
-		{ "enable_ipv6" },
-		{ "labels" },
-		{},
-	};
-
-	return check_keys(l, network, rules);
 }
 
 static int check_volume_driver(struct look *l, const char *key, const struct node *value)
@@ -271,7 +231,7 @@ int check_file(struct look *l, const struct node *file)
 		{ "file", check_file_path },
 		{ "content" },
 		{ "environment", no_environment },
-		{ "external", no_external },
+		{ "external", policy_no_external },
 		{ "labels" },
 		{},
 	};

@@ -28,6 +28,11 @@ int check_word(struct look *l, const char *key, const struct node *value, const 
 /* A service's mounts, ports, and what a service's network and volume may be. */
 int check_mounts(struct look *l, const char *key, const struct node *list);
 int check_ports(struct look *l, const char *key, const struct node *list);
+int check_volumes_from(struct look *l, const char *key, const struct node *list);
+/* Whether another service is the one that has the engine's socket: what leads into it leads to the machine. */
+bool policy_has_socket(const struct look *l, const char *service);
+/* A rule: nothing that is made outside of the application. */
+int policy_no_external(struct look *l, const char *key, const struct node *value);
 int check_network(struct look *l, const struct node *network);
 int check_volume(struct look *l, const struct node *volume);
 /* A top-level config or secret. */

@@ -109,10 +109,8 @@ int journal_add(
 	r = fd_write(j->fd, line.data, line.len);
 	if (r >= 0 && fdatasync(j->fd) < 0)
 		r = -errno;
-	if (r < 0) {
-		error_errno(e, r, "cannot write %s", j->path);
-		return r == -ENOSPC ? error_transient(e) : -e->code;
-	}
+	if (r < 0)
+		return error_errno(e, r, "cannot write %s", j->path);
 	keep(j, n);
 	return 0;
 }

@@ -40,10 +40,7 @@ int state_write(const struct agent *a, const char *name, const struct buf *json,
 {
 	int r = file_replace(a->state_fd, name, buf_str(json), json->len, 0600);
 
-	if (r >= 0)
-		return 0;
-	error_errno(e, r, "cannot write %s/%s", a->state_dir, name);
-	return r == -ENOSPC || r == -EDQUOT ? error_transient(e) : -e->code;
+	return r < 0 ? error_errno(e, r, "cannot write %s/%s", a->state_dir, name) : 0;
 }
 
 int state_write_node(const struct agent *a, const char *name, const struct node *n, struct error *e)

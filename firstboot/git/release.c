@@ -56,11 +56,9 @@ static int refuse(struct release *w, struct error *e, const char *why)
 		e, ERR_INVALID, "the revision is refused: '%s' %s", buf_str(&w->path), why);
 }
 
-/* A disk that is full now may not be in a moment. */
 static int cannot(struct release *w, int err, struct error *e)
 {
-	error_errno(e, err, "cannot write '%s' of the revision", buf_str(&w->path));
-	return abs(err) == ENOSPC || abs(err) == EDQUOT ? error_transient(e) : -e->code;
+	return error_errno(e, err, "cannot write '%s' of the revision", buf_str(&w->path));
 }
 
 static int write_file(struct release *w, int dir, const struct tree_entry *t, struct error *e)

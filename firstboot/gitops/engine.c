@@ -10,8 +10,10 @@
 #include "ipc.h"
 #include "node.h"
 #include "plan_table.h"
+#include "secretmask.h"
 #include "secrets.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SECOND INT64_C(1000)
@@ -25,6 +27,18 @@
 
 #define LOGS_MAX (1 * MIB)
 
+/* Compose and the engine quote what they choke on, and that may be a command or an environment with a secret. */
+static int mask_error(const struct agent *a, struct error *e)
+{
+	_cleanup_(mask_freep) struct mask *m = mask_new(a);
+	_buf_ text = BUF_INIT;
+
+	buf_adds(&text, e->msg);
+	mask_text(m, &text);
+	snprintf(e->msg, sizeof e->msg, "%s", buf_str(&text));
+	return -e->code;
+}
+
 static void begin(struct buf *q, const char *op, const char *key, const char *value)
 {
 	ipc_begin_op(q, op);
@@ -35,8 +49,11 @@ static void begin(struct buf *q, const char *op, const char *key, const char *va
 static int call(const struct agent *a, struct buf *q, int64_t timeout_ms, struct ipc_message *ret,
 	struct error *e)
 {
+	int r;
+
 	ipc_end(q);
-	return broker_call(a, q, NULL, 0, timeout_ms, ret, e);
+	r = broker_call(a, q, NULL, 0, timeout_ms, ret, e);
+	return r < 0 ? mask_error(a, e) : r;
 }
 
 /* For operations whose answer says nothing. */
@@ -86,7 +103,7 @@ int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	ipc_end(&q);
 	r = broker_call(a, &q, &secrets, secrets >= 0, RENDER_MS, &m, e);
 	if (r < 0)
-		return r;
+		return mask_error(a, e);
 	plan = node_str(node_get(m.doc, "plan"));
 	if (!plan || m.n_fds != 1)
 		return garbled("render", e);
@@ -154,7 +171,19 @@ static const char *text(struct arena *arena, const struct node *n, const char *k
 	return s ? arena_strdup(arena, s) : "";
 }
 
-static void read_container(struct arena *arena, const struct node *n, struct container *ret)
+/* What strangers wrote: a health check that fails may print the address with the password in it. */
+static const char *masked(
+	const struct mask *m, struct arena *arena, const struct node *n, const char *key)
+{
+	_buf_ clean = BUF_INIT;
+
+	buf_adds(&clean, text(arena, n, key));
+	mask_text(m, &clean);
+	return arena_strdup(arena, buf_str(&clean));
+}
+
+static void read_container(
+	const struct mask *m, struct arena *arena, const struct node *n, struct container *ret)
 {
 	const char *oneoff = node_str(node_get(node_get(n, "labels"), "com.docker.compose.oneoff"));
 
@@ -164,11 +193,11 @@ static void read_container(struct arena *arena, const struct node *n, struct con
 		.service = text(arena, n, "service"),
 		.state = text(arena, n, "state"),
 		.health = text(arena, n, "health"),
-		.health_text = text(arena, n, "health_text"),
+		.health_text = masked(m, arena, n, "health_text"),
 		.image = text(arena, n, "image"),
 		.config = text(arena, n, "hash"),
 		.policy = text(arena, n, "restart_policy"),
-		.error = text(arena, n, "error"),
+		.error = masked(m, arena, n, "error"),
 		.oneoff = oneoff && (*oneoff == 'T' || *oneoff == 't'),
 	};
 	(void)node_is_int(node_get(n, "exit_code"), &ret->exit_code);
@@ -179,6 +208,7 @@ static void read_container(struct arena *arena, const struct node *n, struct con
 int engine_ps(const struct agent *a, struct arena *arena, struct containers *ret, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_cleanup_(mask_freep) struct mask *secrets = mask_new(a);
 	_buf_ q = BUF_INIT;
 	const struct node *list;
 	int r;
@@ -195,7 +225,7 @@ int engine_ps(const struct agent *a, struct arena *arena, struct containers *ret
 	for (size_t i = 0; i < list->n; i++) {
 		struct container *c = &ret->v[ret->n];
 
-		read_container(arena, list->items[i], c);
+		read_container(secrets, arena, list->items[i], c);
 		/* What somebody runs by hand with `compose run` is no part of the application. */
 		ret->n += !c->oneoff;
 	}

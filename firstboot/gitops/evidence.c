@@ -48,16 +48,12 @@ static void add_log(
 static void add_container(
 	struct deploy *d, const struct container *c, const struct mask *m, struct buf *out)
 {
-	_buf_ said = BUF_INIT;
-
-	buf_adds(&said, c->health_text);
-	mask_text(m, &said);
 	ipc_begin(out);
 	ipc_add_str(out, "service", c->service);
 	ipc_add_str(out, "name", c->name);
 	ipc_add_str(out, "state", c->state);
 	ipc_add_str(out, "health", c->health);
-	ipc_add_str(out, "health_text", buf_str(&said));
+	ipc_add_str(out, "health_text", c->health_text);
 	ipc_add_str(out, "error", c->error);
 	ipc_add_str(out, "image", c->image);
 	ipc_add_int(out, "exit_code", c->exit_code);

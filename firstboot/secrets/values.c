@@ -62,10 +62,7 @@ int values_write(const struct agent *a, const struct node *values, struct error 
 	if (r == 0)
 		r = file_replace(a->state_fd, SECRETS_FILE, text.data, text.len, 0600);
 	crypt_wipe(text.data, text.len);
-	if (r == 0)
-		return 0;
-	error_errno(e, r, "cannot write %s/" SECRETS_FILE, a->state_dir);
-	return r == -ENOSPC || r == -EDQUOT ? error_transient(e) : -e->code;
+	return r < 0 ? error_errno(e, r, "cannot write %s/" SECRETS_FILE, a->state_dir) : 0;
 }
 
 void values_generate(int64_t bits, struct buf *ret)

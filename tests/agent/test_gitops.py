@@ -202,6 +202,35 @@ def a_registry_that_nobody_signed_in_to(t, g):
     t.equal(g.version(), "6", "and what it has is deployed")
 
 
+def a_renamed_service_goes_when_the_new_one_is_there(t, g):
+    text = g.compose("7").replace("  job:\n", "  worker:\n")
+    g.commit("7", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]'))
+    t.equal(g.now()[0], "deployed", "a service comes")
+    since = int(time.time())
+    g.commit("8", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]')
+             .replace("  worker:\n", "  helper:\n"))
+    t.equal(g.now()[0], "deployed", "its name is changed")
+    events = g.lab.docker("events", "--since", str(since), "--until", str(int(time.time()) + 1), "--filter",
+                          "type=container", "--format",
+                          '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}').stdout.split("\n")
+    t.check("helper start" in events and "worker die" in events and
+            events.index("helper start") < events.index("worker die"), "the old one ends when the new one runs", events)
+    t.check("worker" not in g.containers(), "and is gone", g.containers())
+
+
+def a_secret_that_a_check_prints(t, g):
+    values = json.loads((g.dir / "state/secrets/values.json").read_text())["values"]
+    check = 'healthcheck: {test: ["CMD-SHELL", "echo at postgres://app:$$SECRET@db; false"], interval: 1s, retries: 1}'
+    g.commit("9", text=g.compose("9").replace(
+        "    container_name: store\n", "    container_name: store\n    environment: {SECRET: \"${SECRET}\"}\n"
+        f"    {check}\n"))
+    got, why = g.now()
+    t.equal(got, "rolled-back", "a check that fails takes the commit back")
+    t.check("postgres://app:[SECRET]@db" in why, "what it printed is told without the secret", why)
+    told = why + g.last.stderr + json.dumps(g.alerts()) + json.dumps(g.status())
+    t.check(values["SECRET"] not in told, "which is in no alert, status or message")
+
+
 def no_secret_is_told(t, g):
     values = json.loads((g.dir / "state/secrets/values.json").read_text())
     secret = values["values"]["SECRET"]
@@ -221,6 +250,8 @@ TESTS = [
     a_kill_at_any_moment_is_survived,
     a_dead_registry_is_waited_for,
     a_registry_that_nobody_signed_in_to,
+    a_renamed_service_goes_when_the_new_one_is_there,
+    a_secret_that_a_check_prints,
     no_secret_is_told,
 ]
 

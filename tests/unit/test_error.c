@@ -23,6 +23,10 @@ static void an_errno_of_either_sign_is_spelled_out(void)
 	check_int(error_errno(&e, ENOSPC, "writing %s", "x"), -ERR_FAILED);
 	check_str(e.msg, "writing x: No space left on device");
 	check_int(error_errno(&e, -ENOSPC, "writing x"), -ERR_FAILED);
+	check(e.transient);
+	check_int(error_errno(&e, EACCES, "writing x"), -ERR_FAILED);
+	check(!e.transient);
+	error_errno(&e, ENOSPC, "writing x");
 	check_str(e.msg, "writing x: No space left on device");
 }
 

@@ -186,6 +186,10 @@ static void the_socket_is_for_the_service_that_the_definition_names(void)
 		"read-only"));
 	check(strstr(service(&listed, SOCKET("true")), "for the service 'proxy' only"));
 	check(strstr(service(&strict, SOCKET("true")), "kbuild.app.docker_socket"));
+	check(strstr(
+		service(&listed, "\"volumes_from\":[\"proxy:ro\"]"), "has the engine's socket"));
+	check(strstr(service(&listed, "\"pid\":\"service:proxy\""), "has the engine's socket"));
+	check_str(service(&listed, "\"volumes_from\":[\"other\"],\"pid\":\"service:other\""), "");
 }
 
 #define PORT(published, ip)                                                                        \
@@ -223,7 +227,8 @@ static void a_known_list_decides_about_ports(void)
 		"port 80 is not in"));
 }
 
-#define WITH(part) "{\"services\":{\"a\":{\"image\":\"i\"}}," part "}"
+#define SUBNET(net) "\"networks\":{\"n\":{\"ipam\":{\"config\":[{\"subnet\":\"" net "\"}]}}}"
+#define WITH(part)  "{\"services\":{\"a\":{\"image\":\"i\"}}," part "}"
 
 static void networks_volumes_and_files_stay_inside(void)
 {
@@ -231,6 +236,8 @@ static void networks_volumes_and_files_stay_inside(void)
 		WITH("\"networks\":{\"default\":{\"name\":\"p_default\",\"ipam\":{}}}"),
 		WITH("\"networks\":{\"b\":{\"driver\":\"bridge\",\"internal\":true,"
 		     "\"driver_opts\":{\"com.docker.network.bridge.name\":\"br-x\"}}}"),
+		WITH(SUBNET("172.28.0.0/16")),
+		WITH(SUBNET("fd12:3456::/64")),
 		WITH("\"volumes\":{\"data\":null,\"d\":{\"name\":\"p_d\",\"external\":true}}"),
 		WITH("\"configs\":{\"c\":{\"file\":\"/release/c\"},\"d\":{\"content\":\"x\"}}"),
 		WITH("\"x-anything\":{\"driver_opts\":1},\"name\":\"p\""),
@@ -247,6 +254,12 @@ static void networks_volumes_and_files_stay_inside(void)
 		       "\"com.docker.network.bridge.name\":\"eth1\"}}}"),
 			"networks.n.com.docker.network.bridge.name" },
 		{ WITH("\"networks\":{\"n\":{\"ipam\":{\"driver\":\"x\"}}}"), "networks.n.driver" },
+		{ WITH(SUBNET("8.8.8.0/24")), "networks.n.config: '8.8.8.0/24'" },
+		{ WITH(SUBNET("172.32.0.0/16")), "networks.n.config" },
+		{ WITH(SUBNET("10.0.0.0/7")), "networks.n.config" },
+		{ WITH(SUBNET("2001:db8::/64")), "networks.n.config" },
+		{ WITH(SUBNET("0.0.0.0/0")), "networks.n.config" },
+		{ WITH(SUBNET("x")), "networks.n.config" },
 		{ WITH("\"volumes\":{\"v\":{\"driver_opts\":{\"o\":\"bind\",\"device\":\"/\"}}}"),
 			"volumes.v.driver_opts" },
 		{ WITH("\"volumes\":{\"v\":{\"driver\":\"nfs\"}}"), "volumes.v.driver" },
