@@ -72,7 +72,8 @@ static bool is_private(const char *subnet)
 	for (size_t i = 0; i < ARRAY_SIZE(private_ranges); i++) {
 		unsigned n = private_ranges[i].bits;
 		unsigned have = (unsigned)at[0] << 8 | at[1];
-		unsigned want = (unsigned)private_ranges[i].bytes[0] << 8 | private_ranges[i].bytes[1];
+		unsigned want =
+			(unsigned)private_ranges[i].bytes[0] << 8 | private_ranges[i].bytes[1];
 
 		if (private_ranges[i].family == family && bits >= n &&
 			have >> (16 - n) == want >> (16 - n))
@@ -90,7 +91,9 @@ static int check_subnets(struct look *l, const char *key, const struct node *lis
 			return refuse(l, key, "'%s' is no private network",
 				node_str(subnet) ? node_str(subnet) : "");
 	}
-	return list->kind == NODE_LIST || list->kind == NODE_SCALAR ? 0 : refuse(l, key, "it is no list");
+	return list->kind == NODE_LIST || list->kind == NODE_SCALAR
+		       ? 0
+		       : refuse(l, key, "it is no list");
 }
 
 static int check_ipam(struct look *l, _unused_ const char *key, const struct node *map)

@@ -1,5 +1,6 @@
 /* What baking writes, as texts. Expected texts of cloud-init's are what cloud-init 25.1 wrote. */
 #include "arena.h"
+#include "backup_calendar.h"
 #include "bake_text.h"
 #include "bake_topic.h"
 #include "buf.h"
@@ -256,8 +257,41 @@ static void users_of_all_shapes_become_one_list(void)
 	check_str(users(a, "[default, a]", NULL), "a; none");
 }
 
+static void a_night_whose_hour_is_left_out_has_its_own_date(void)
+{
+	static const struct {
+		const char *zone, *at, *first; /* of the nights; NULL: there is none */
+		unsigned lines;
+	} cases[] = {
+		{ "Europe/Paris", "02:00", "\nOnCalendar=2027-03-28 03:00:00 Europe/Paris\n", 11 },
+		{ "Europe/Paris", "02:59", "\nOnCalendar=2027-03-28 03:59:00 Europe/Paris\n", 11 },
+		{ "Europe/Paris", "03:00", NULL, 1 },
+		{ "Europe/Paris", "01:59", NULL, 1 },
+		{ "America/New_York", "02:15",
+			"\nOnCalendar=2027-03-14 03:15:00 America/New_York\n", 11 },
+		{ "Australia/Lord_Howe", "02:10",
+			"\nOnCalendar=2027-10-03 02:40:00 Australia/Lord_Howe\n", 11 },
+		{ "UTC", "02:00", NULL, 1 },
+		{ "No/Where", "02:00", NULL, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_buf_ text = BUF_INIT;
+		unsigned lines = 0;
+
+		backup_calendar("/usr/share/zoneinfo", cases[i].zone, cases[i].at,
+			INT64_C(1795996800) /* 2026-11-30 */, &text);
+		for (const char *p = buf_str(&text); *p; p++)
+			lines += *p == '\n';
+		if (lines != cases[i].lines ||
+			(cases[i].first && !strstr(buf_str(&text), cases[i].first)))
+			check_fail("%s %s: %s", cases[i].zone, cases[i].at, buf_str(&text));
+	}
+}
+
 int main(void)
 {
+	run(a_night_whose_hour_is_left_out_has_its_own_date);
 	run(jail_names_every_address_and_number);
 	run(daemon_json_merges_maps_and_lets_the_user_win);
 	run(sudo_rules_are_one_line_each);

@@ -79,8 +79,7 @@ static int fake_console(_unused_ const struct cloud *c, const char *name, uint64
 	return 0;
 }
 
-static int fake_settle(
-	_unused_ const struct cloud *c, const char *name, _unused_ struct error *e)
+static int fake_settle(_unused_ const struct cloud *c, const char *name, _unused_ struct error *e)
 {
 	settled[number(name)] = true;
 	return 0;

@@ -4,6 +4,7 @@
  *
  * The timers are not among those: first boot starts them when the server is finished.
  */
+#include "backup_calendar.h"
 #include "bake_topic.h"
 
 #include "age.h"
@@ -183,12 +184,15 @@ static int write_backup(const struct bake *b, struct error *e)
 {
 	const char *at = node_str(node_get(b->def->backup, "at"));
 	const char *zone = node_str(node_get(b->def->backup, "timezone"));
-	_free_ char *lines =
-		xasprintf("OnCalendar=*-*-* %s:00 %s\n", at ? at : BACKUP_AT, zone ? zone : "UTC");
+	_free_ char *zoneinfo = xasprintf("%s/usr/share/zoneinfo", b->root);
+	_buf_ lines = BUF_INIT;
 
 	if (!b->def->backup)
 		return write_idle(b, "backup", "backup", e);
-	return at || zone ? write_timer(b, "backup", lines, e) : 0;
+	if (!at && !zone)
+		return 0;
+	backup_calendar(zoneinfo, zone ? zone : "UTC", at ? at : BACKUP_AT, b->epoch, &lines);
+	return write_timer(b, "backup", buf_str(&lines), e);
 }
 
 static int write_timers(const struct bake *b, struct error *e)
