@@ -16,6 +16,11 @@
 	{                                                                                          \
 		.base_ms = 2 * SECONDS, .cap_ms = 60 * SECONDS, .tries = 30                        \
 	}
+/* A volume is attached by the cloud when the server runs already; on a busy day that takes minutes. */
+#define ATTACHED                                                                                   \
+	{                                                                                          \
+		.base_ms = 1 * SECONDS, .cap_ms = 15 * SECONDS, .tries = 200                       \
+	}
 
 const struct step boot_steps[] = {
 	{ .name = "cloud-init",
@@ -48,8 +53,8 @@ const struct step boot_steps[] = {
 		.skip = step_volume_skip,
 		.probe = step_volume_probe,
 		.run = step_volume_run,
-		.retry = LOCAL,
-		.limit_ms = 5 * MINUTES,
+		.retry = ATTACHED,
+		.limit_ms = 20 * MINUTES,
 		.flags = STEP_STOPS },
 	{ .name = "secrets",
 		.what = "making the application's secrets",

@@ -20,6 +20,8 @@
 #define BROKER_MS 60000
 /* Without a look at the repository for so many intervals, something holds it up. */
 #define STUCK_INTERVALS 10
+/* Seconds that a commit may wait for a registry, a disk, a network: what passes has passed by then. */
+#define WAITING_LONG 3600
 
 void check_units(struct examination *x)
 {
@@ -161,7 +163,7 @@ void check_backup(struct examination *x)
 
 void check_gitops(struct examination *x)
 {
-	int64_t limit = (int64_t)x->agent->config->app.interval * STUCK_INTERVALS, since;
+	int64_t limit = (int64_t)x->agent->config->app.interval * STUCK_INTERVALS, since, failing;
 	struct error e = { 0 };
 	_buf_ json = BUF_INIT;
 	struct node *doc = NULL;
@@ -178,9 +180,13 @@ void check_gitops(struct examination *x)
 	if (number(doc, "checked") == 0 && !node_get(doc, "good"))
 		return;
 	since = x->now - MAX(number(doc, "checked"), first_seen(x));
+	failing = number(doc, "failing_since");
 	if (*text(doc, "needs_human"))
 		finding_add(x, VERDICT_BAD, "gitops", "a person is needed: %s",
 			text(doc, "needs_human"));
+	else if (failing > 0 && x->now - failing > MAX(limit, WAITING_LONG))
+		finding_add(x, VERDICT_BAD, "gitops", "what the branch names has waited for %s: %s",
+			ago(x->arena, x->now - failing), text(doc, "waiting_for"));
 	else if (since > limit)
 		finding_add(x, VERDICT_BAD, "gitops", "the repository was not reached for %s%s%s",
 			ago(x->arena, since), *text(doc, "waiting_for") ? ": " : "",

@@ -179,6 +179,14 @@ def a_dead_registry_is_waited_for(t, g):
     version = g.version()
     g.commit("5", image="api:2")
     t.equal(g.now()[0], "later", "a registry that does not answer is no fault of the commit")
+    ledger = g.dir / "state/gitops.json"
+    kept = json.loads(ledger.read_text())
+    kept["later"]["since"] -= 7200
+    ledger.write_text(json.dumps(kept))
+    found = json.loads(g.run("health", "--json").stdout)
+    told = [f for f in found["checks"] if f["name"] == "gitops"]
+    t.check(told and told[0]["now"] == "bad" and "has waited for" in told[0]["text"],
+            "that it waits for hours is told", found)
     t.equal(g.version(), version, "the good version answers")
     g.registry, g.registry_process = g.lab.registry(5000)
     g.lab.docker("tag", f"{g.registry}/api:1", f"{g.registry}/api:2")
