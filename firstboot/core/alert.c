@@ -12,6 +12,7 @@
 #include "error.h"
 #include "ipc.h"
 #include "node.h"
+#include "spare.h"
 #include "state.h"
 
 #include <dirent.h>
@@ -104,7 +105,7 @@ static int write_entry(const struct agent *a, const struct entry *t, struct erro
 	ipc_add_bool(&json, "sent", t->sent);
 	ipc_add(&json, "over", t->over ? buf_str(&over) : "null");
 	ipc_end(&json);
-	return state_write(a, t->name, &json, e);
+	return state_insist(a, t->name, &json, e);
 }
 
 static int remove_entry(const struct agent *a, const struct entry *t, struct error *e)
@@ -178,6 +179,35 @@ int alert_raise(const struct agent *a, const struct alert *what, struct error *e
 	t.alert = *what;
 	r = forget_oldest(a, e);
 	return r < 0 ? r : write_entry(a, &t, e);
+}
+
+int alert_remind(const struct agent *a, const struct alert *what, struct error *e)
+{
+	_close_ int lock = lock_queue(a, e);
+	struct entry t = { .alert = *what, .at = (int64_t)time(NULL) };
+
+	if (lock < 0)
+		return lock;
+	name_entry(what->key, &t);
+	return write_entry(a, &t, e);
+}
+
+bool alert_is_open(const struct agent *a, const char *key)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct error ignored = { 0 };
+	struct entry t = { 0 };
+
+	name_entry(key, &t);
+	return read_entry(a, arena, &t, &ignored) == 0 && !t.over;
+}
+
+void alert_make_room(const struct agent *a)
+{
+	struct error ignored = { 0 };
+	_close_ int lock = lock_queue(a, &ignored);
+
+	spare_keep(a);
 }
 
 int alert_resolve(const struct agent *a, const char *key, const char *subject, const char *text,

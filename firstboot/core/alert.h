@@ -2,7 +2,8 @@
  * What people must hear of: a file a fault in STATE/alerts, which stays there while the fault lasts. So
  * the same fault is told once, whoever finds it again and however often this process is killed; that
  * it is over is told too. Whoever finds a fault raises it; the health run sends what is waiting and
- * says what was sent. Nothing is lost with the network down: it waits, and the queue is bounded.
+ * says what was sent. Nothing is lost with the network down: it waits, and the queue is bounded. Nor with the
+ * disk full: entries are then written into room that was kept for them.
  *
  *   STATE/alerts/ID.json   {"key","kind","subject","text","at","sent",
  *                           "over":{"subject","text","at"} or null}
@@ -33,6 +34,11 @@ struct alert {
  */
 int alert_raise(const struct agent *a, const struct alert *what, struct error *e);
 
+/* It lasts: it is told once more, in these words. */
+int alert_remind(const struct agent *a, const struct alert *what, struct error *e);
+/* It was raised and is not over. */
+bool alert_is_open(const struct agent *a, const char *key);
+
 /*
  * The fault is over: that will be told, after the fault itself, when that was raised; else nothing
  * happens. subject and text as above.
@@ -44,6 +50,9 @@ int alert_resolve_kind(const struct agent *a, const char *kind, const char *subj
 	const char *text, struct error *e);
 /* Forgets a fault without a word: it was no fault of ours any more (a bad commit that was replaced). */
 int alert_forget(const struct agent *a, const char *key, struct error *e);
+
+/* Makes what telling needs (the directory, its lock, spare.h) while there is room for it. */
+void alert_make_room(const struct agent *a);
 
 /* For the sender: what is to be told, oldest first. */
 struct alert_waiting {

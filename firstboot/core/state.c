@@ -8,6 +8,7 @@
 #include "fd.h"
 #include "json.h"
 #include "node.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,15 @@ int state_write(const struct agent *a, const char *name, const struct buf *json,
 {
 	int r = file_replace(a->state_fd, name, buf_str(json), json->len, 0600);
 
+	return r < 0 ? error_errno(e, r, "cannot write %s/%s", a->state_dir, name) : 0;
+}
+
+int state_insist(const struct agent *a, const char *name, const struct buf *json, struct error *e)
+{
+	int r = file_replace(a->state_fd, name, buf_str(json), json->len, 0600);
+
+	if (r == -ENOSPC || r == -EDQUOT)
+		r = spare_write(a, name, json);
 	return r < 0 ? error_errno(e, r, "cannot write %s/%s", a->state_dir, name) : 0;
 }
 

@@ -27,3 +27,5 @@ int state_write(const struct agent *a, const char *name, const struct buf *json,
 /* The same for a tree. */
 int state_write_node(
 	const struct agent *a, const char *name, const struct node *n, struct error *e);
+/* For what has to be told: on a full disk it is written into room that was kept (spare.h). */
+int state_insist(const struct agent *a, const char *name, const struct buf *json, struct error *e);

@@ -42,9 +42,8 @@ static void judge_certificate(struct examination *x, const char *url, int64_t en
 	const char *who = origin(x->arena, url);
 	const char *name = arena_printf(x->arena, "tls:%s", who);
 
-	for (size_t i = 0; i < x->found.n; i++)
-		if (strcmp(x->found.v[i].name, name) == 0)
-			return;
+	if (finding_find(&x->found, name))
+		return;
 	finding_value(finding_add(x, days < limit ? VERDICT_BAD : VERDICT_GOOD, name,
 			      "the certificate of %s ends in %" PRId64 " days (limit %" PRId64 ")",
 			      who, days, limit),

@@ -74,7 +74,7 @@ static int64_t restarts_before(const struct examination *x, const char *name)
 static void judge_container(struct examination *x, const struct node *c)
 {
 	const char *who = text(c, "name"), *state = text(c, "state"), *health = text(c, "health");
-	const char *name = arena_printf(x->arena, "container:%s", who);
+	const char *name = arena_printf(x->arena, CONTAINER_CHECK "%s", who);
 	int64_t restarts = number(c, "restarts"), before = restarts_before(x, who);
 	bool once = strcmp(state, "exited") == 0 && number(c, "exit_code") == 0;
 	struct finding *f;
@@ -116,6 +116,8 @@ void check_containers(struct examination *x)
 	list = node_get(m.doc, "containers");
 	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++)
 		judge_container(x, list->items[i]);
+	/* A deployment takes some away and brings them again. */
+	x->all_containers = !gitops_is_running(x->agent);
 }
 
 static const char *ago(struct arena *a, int64_t seconds)

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct finding *finding_add(
 	struct examination *x, enum verdict verdict, const char *name, const char *fmt, ...)
@@ -32,6 +33,14 @@ void finding_value(struct finding *f, double value)
 {
 	f->value = value;
 	f->has_value = true;
+}
+
+const struct finding *finding_find(const struct findings *found, const char *name)
+{
+	for (size_t i = 0; i < found->n; i++)
+		if (strcmp(found->v[i].name, name) == 0)
+			return &found->v[i];
+	return NULL;
 }
 
 static void (*const checks[])(struct examination *x) = {

@@ -33,12 +33,17 @@ struct examination {
 	const struct node *before; /* the state of the last run, or NULL */
 	int64_t now;		   /* unix seconds */
 	struct findings found;
+	bool all_containers; /* each that there is has a finding */
 };
 
 /* Adds one; fmt is its text. Returns it, to be given a value. */
 struct finding *finding_add(struct examination *x, enum verdict verdict, const char *name,
 	const char *fmt, ...) _printf_(4, 5);
 void finding_value(struct finding *f, double value);
+/* The one of this name, or NULL. */
+const struct finding *finding_find(const struct findings *found, const char *name);
+
+#define CONTAINER_CHECK "container:" /* and its name */
 
 /* Runs all rows. Never fails: what could not be looked at is a finding. */
 void checks_run(struct examination *x);

@@ -141,6 +141,7 @@ void send_waiting(struct agent *a, size_t faults)
 	struct alert_waiting *list = NULL;
 	struct error e = { 0 };
 	struct message m = { .agent = a, .arena = arena, .server = self_name(a, arena) };
+	_buf_ text = BUF_INIT;
 	size_t n = 0;
 
 	if (credential_read(a, "alert", arena, &m.secrets, &e) < 0 ||
@@ -158,7 +159,8 @@ void send_waiting(struct agent *a, size_t faults)
 		else if (alert_sent(a, &list[i], &e) < 0)
 			report(REPORT_ERROR, "what was sent cannot be written down: %s", e.msg);
 	}
-	if ((kept->n > 0 || sent) && state_write_node(a, SENT_STATE, kept, &e) < 0)
+	node_write_json(kept, 0, &text);
+	if ((kept->n > 0 || sent) && state_insist(a, SENT_STATE, &text, &e) < 0)
 		report(REPORT_WARNING, "%s", e.msg);
 	ping(a, &m, faults);
 }

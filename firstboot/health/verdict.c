@@ -36,8 +36,10 @@ enum event verdict_step(struct watch *w, enum verdict v, int64_t now)
 {
 	if (w->since == 0 || w->since > now)
 		w->since = now; /* new, or the clock was set back */
-	if (v != VERDICT_UNKNOWN)
+	if (v != VERDICT_UNKNOWN) {
 		remember(w, v == VERDICT_BAD ? 'b' : 'g');
+		w->seen = now;
+	}
 	if (v != VERDICT_UNKNOWN &&
 		(w->bad ? settled(w->recent) : count(w->recent, 'b') >= VERDICT_NEEDED)) {
 		w->bad = !w->bad;

@@ -22,6 +22,7 @@ struct watch {
 	bool bad;			 /* it is a fault */
 	int64_t since;			 /* unix seconds of the last change of that */
 	int64_t told;			 /* of the last FELL or REMINDER */
+	int64_t seen;			 /* of the last finding that was not UNKNOWN */
 };
 
 /* What one more finding makes of it. UNKNOWN changes nothing but may be a reminder's time. */

@@ -9,6 +9,7 @@ Prints TAP. Needs root: the test's own authority is trusted in a mount namespace
 """
 import base64
 import ctypes
+import errno
 import fcntl
 import hashlib
 import json
@@ -212,6 +213,101 @@ def containers_and_clock(tap, lab):
         lab.run()
 
 
+def what_nobody_could_look_at_is_not_over(tap, lab):
+    box = {"name": "api", "state": "exited", "health": None, "exit_code": 1, "restarts": 7}
+    start = len(lab.posts())
+
+    def told():
+        return [(p["over"], p["subject"]) for p in lab.posts()[start:]]
+
+    lab.broker.answers["ps"] = {"containers": [box]}
+    lab.run()
+    lab.run()
+    fault = (False, "api is exited (exit status 1)")
+    tap.equal(told(), [fault], "a container that died is a fault")
+    lab.broker.answers["ps"] = {"error": {"code": 1, "transient": True, "message": "busy"}}
+    lab.run()
+    check = lab.check("container:api")
+    tap.equal((check.get("fault"), check.get("now"), lab.state()["restarts"], told()), (True, "unknown", {"api": 7}, [fault]),
+              "while nobody can look it stays one, with its restarts")
+    lab.broker.answers["ps"] = {"containers": []}
+    lab.run()
+    over = (True, "container:api is gone")
+    tap.equal((lab.check("container:api"), told()), ({}, [fault, over]), "one that is gone ends its fault")
+    lab.broker.answers["ps"] = {"containers": [box]}
+    lab.run()
+    lab.run()
+    tap.equal(told(), [fault, over, fault], "and the next one is told again")
+    lab.broker.answers["ps"] = {"containers": []}
+    lab.run()
+
+
+def a_kill_before_the_record_leaves_no_alert_for_ever(tap, lab):
+    key, posts = "health:units", len(lab.posts())
+    (lab.where / f"state/alerts/{hashlib.sha256(key.encode()).hexdigest()[:24]}.json").write_text(json.dumps(
+        {"key": key, "kind": "health", "subject": "failed: x", "text": "", "at": 1700000000, "sent": True, "over": None}))
+    lab.run()
+    lab.run()
+    tap.equal(([p["over"] for p in lab.posts()[posts:]], lab.state()["faults"]), ([True], 0),
+              "an alert that is open, whatever the record says, ends when it is over")
+
+
+def fill(directory):
+    """Takes what is free there, to the last block."""
+    with open(directory / "ballast", "ab", buffering=0) as f:
+        for size in (65536, 4096, 512):
+            try:
+                while True:
+                    f.write(b"x" * size)
+            except OSError as e:
+                if e.errno != errno.ENOSPC:
+                    raise
+
+
+def a_full_disk_is_told(tap, lab):
+    state = lab.where / "state"
+    shutil.rmtree(state)
+    state.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", state], check=False, capture_output=True).returncode:
+        tap.note("no tmpfs can be mounted here: the full disk was not tried")
+        return
+    try:
+        lab.site.status = 200
+        lab.run()
+        mails, posts = len(lab.mail.mails), len(lab.posts())
+
+        def run():
+            fill(state)
+            done = lab.run()
+            fill(state)
+            return done
+
+        fill(state)
+        free = os.statvfs(state).f_bavail
+        lab.site.status = 500
+        run()
+        said = run().stderr
+        tap.equal((free, len(lab.mail.mails) - mails), (0, 1), "with not a byte free a fault is told") or tap.note(said)
+        lab.write(hook_port=free_port())
+        lab.broker.answers["system-state"]["failed_units"] = ["nginx.service"]
+        for _ in range(20):
+            run()
+        tap.equal((len(lab.mail.mails) - mails, len(lab.posts()) - posts), (2, 1),
+                  "so is the next one, once, also while a channel is down")
+        lab.write()
+        lab.site.status = 200
+        lab.broker.answers["system-state"]["failed_units"] = []
+        for _ in range(5):
+            run()
+        tap.equal((len(lab.mail.mails) - mails, [p["over"] for p in lab.posts()[posts:]]), (4, [False, False, True, True]),
+                  "and that they are over")
+        (state / "ballast").unlink()
+        lab.run()
+        tap.equal({p.stat().st_size for p in state.rglob("spare-*")}, {16384, 65536}, "with room there are spares again")
+    finally:
+        subprocess.run(["umount", state], check=False)
+
+
 def certificates_and_words(tap, lab):
     lab.write(more=f"""    - {{url: "https://localhost:{lab.hook.port}/page", contains: "not there"}}
   tls_days: 365
@@ -278,7 +374,8 @@ def main():
         lab.write()
         tap.check(can_connect(lab.mail.port), "the mail server listens")
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
-                        certificates_and_words, forms, no_secret_anywhere):
+                        what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
+                        a_full_disk_is_told, certificates_and_words, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 

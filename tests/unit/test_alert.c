@@ -134,6 +134,20 @@ static void what_is_forgotten_is_not_told(void)
 	check_waiting("");
 }
 
+static void one_that_lasts_is_told_once_more(void)
+{
+	begin();
+	check(!alert_is_open(&agent, "a"));
+	check_int(raise_one("a"), 0);
+	send_first();
+	check(alert_is_open(&agent, "a"));
+	check_int(alert_remind(&agent, &(struct alert){ "a", "gitops", "still", NULL }, &e), 0);
+	check_waiting("a! ");
+	send_first();
+	check_int(resolve("a"), 0);
+	check(!alert_is_open(&agent, "a"));
+}
+
 static void the_queue_is_bounded(void)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -159,6 +173,7 @@ int main(void)
 	run(one_that_comes_back_before_its_end_was_told_is_no_news);
 	run(one_that_comes_back_while_its_end_is_told_is_news);
 	run(what_is_forgotten_is_not_told);
+	run(one_that_lasts_is_told_once_more);
 	run(the_queue_is_bounded);
 	return done();
 }
