@@ -45,10 +45,11 @@ static void remains(const struct destroy *d, struct buf *out)
 
 		if (t->state == PLAN_NOTE && !d->with_data)
 			buf_printf(out,
-				"its %s%s%s%s is kept: the next launch of '%s' uses it again, "
+				"%sits %s%s%s%s is kept: the next launch of '%s' uses it again, "
 				"'kbuild destroy %s --with-data%s' removes it",
-				t->what, t->detail ? " (" : "", t->detail ? t->detail : "",
-				t->detail ? ")" : "", d->name, d->name, d->cloud->words);
+				out->len ? "; " : "", t->what, t->detail ? " (" : "",
+				t->detail ? t->detail : "", t->detail ? ")" : "", d->name, d->name,
+				d->cloud->words);
 	}
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """
 kbuild launch, killed at every call of an API in three ways: before the call is carried out, after it was answered,
-and carried out with the answer lost. The same command again has to end with one server, one volume, one group, one
+and carried out with the answer lost; and in a fourth at what nothing keeps from being made twice: carried out while
+the next launch is at work already. The same command again has to end with one server, one volume, one group, one
 key pair and one image, and destroy leaves nothing but what it says. The same for a destroy that is killed.
 
     test_crash.py KBUILD [--cloud openstack|ovh] [--service NAME…] [--workers N]
@@ -11,6 +12,7 @@ Prints TAP; against the double, in paper mode. --service: only at the calls of t
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +26,10 @@ from lab import Double, die_with_parent, wait_until
 from kbtest import Tap
 
 WAYS = ("before", "after", "lost")
-WORDS = {"before": "before", "after": "after", "lost": "carried out, answer lost:"}
+WORDS = {"before": "before", "after": "after", "lost": "carried out, answer lost:",
+         "late": "carried out seconds later:"}
+# Nothing but our care keeps a cloud from making two of these.
+TWICE = re.compile(r"^POST .*/(servers|volumes|security-groups)$")
 NAME = "web"
 READY = 'kbuild-status: {"v":1,"state":"ready","cloud_init":"done","failed_units":[]}\n'
 # What is asked again until it has happened, at once: the waits between are the client's.
@@ -66,7 +71,7 @@ class Home:
         return ["destroy", NAME, "--cloud", self.cloud, "--region", "GRA11", "--yes",
                 *(["--with-data"] if with_data else [])]
 
-    def run(self, words, timeout=120):
+    def run(self, words, timeout=240):
         done = subprocess.run([self.program, *map(str, words)], env=self.env, cwd=self.dir, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
                               preexec_fn=die_with_parent)
@@ -226,7 +231,7 @@ class Runner:
             tap.check(not problems, f"{what}: {WORDS[way]} call {n}", "\n".join(problems))
 
     def calls(self, *commands):
-        """How many calls the last of the commands makes, and which, when nothing goes wrong."""
+        """The calls that the last of the commands makes, when nothing goes wrong."""
         home = self.home()
         for words in commands:
             home.double.control("/log/clear", None, post=True)
@@ -234,11 +239,12 @@ class Runner:
             if done.returncode != 0:
                 raise RuntimeError(f"exit {done.returncode}: {done.stdout}{done.stderr}")
         home.remove()
-        return [entry["service"] for entry in home.double.log()]
+        return home.double.log()
 
-    def all_cases(self, launch, destroy, workers):
+    def all_cases(self, launch, twice, destroy, workers):
         with ThreadPoolExecutor(workers) as pool:
             cases = [pool.submit(self.case, "launch", killed_launch, n, way) for n in launch for way in WAYS]
+            cases += [pool.submit(self.case, "launch", killed_launch, n, "late") for n in twice]
             cases += [pool.submit(self.case, "destroy", killed_destroy, n, way) for n in destroy for way in WAYS]
             for case in cases:
                 case.result()
@@ -260,17 +266,18 @@ def main():
     (scratch / "user-data").write_text("#cloud-config\nhostname: web\n")
     runner = Runner(o.kbuild.resolve(), o.cloud, scratch)
     try:
-        def chosen(services):
-            return [n for n, s in enumerate(services, 1) if not o.service or s in o.service]
+        def chosen(calls):
+            return [n for n, c in enumerate(calls, 1) if not o.service or c["service"] in o.service]
         launch = runner.calls(Home.launch)
         tap.note(f"calls of a launch with an upload and a new token: {len(launch)}")
         destroy = runner.calls(Home.launch, lambda home: home.destroy(True))
         tap.note(f"calls of a destroy: {len(destroy)}")
+        twice = [n for n in chosen(launch) if TWICE.match(launch[n - 1]["call"])]
         launch, destroy = chosen(launch), chosen(destroy)
-        runner.all_cases(launch, destroy, o.workers)
-        tap.check(totals["cases"] == 3 * (len(launch) + len(destroy)) > 0 and
+        runner.all_cases(launch, twice, destroy, o.workers)
+        tap.check(totals["cases"] == 3 * (len(launch) + len(destroy)) + len(twice) > 0 and
                   totals["seconds"] == totals["orphans"] == 0,
-                  f"{o.cloud}: {len(launch)} calls of launch and {len(destroy)} of destroy x 3 ways: "
+                  f"{o.cloud}: {len(launch)} calls of launch and {len(destroy)} of destroy x 3 ways, {len(twice)} late: "
                   f"{totals['seconds']} second servers, {totals['orphans']} orphans")
     finally:
         runner.stop()

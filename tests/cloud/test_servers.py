@@ -215,6 +215,16 @@ def failed(p, say):
     tap.equal(p.made(), NOTHING, say("nothing is left of it"))
 
 
+def late(p, say):
+    """A proxy gives up on Nova, which makes the server all the same."""
+    for thing in ("servers", "volumes", "security-groups"):
+        p.double.fault(rf"^POST .*/{thing}$", "status", status=504, late=10)
+        done = p.launch()
+        tap.check(done.returncode == 0 and p.made() == ONE, say(f"made ten seconds after 504 there is one of the {thing}"),
+                  f"{p.made()} {done.stderr}")
+        p.run("destroy", "web", "--yes", "--with-data")
+
+
 def unseen(p, say):
     """Servers that nobody has seen ready: whoever waited gave up, or the answer was a bad one."""
     def metadata():
@@ -272,7 +282,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, unseen, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, late, unseen, fifty)
 
 
 def main():

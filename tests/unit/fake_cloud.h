@@ -26,6 +26,7 @@ enum fake_how {
 	FAKE_KILLED_AFTER,  /* … when it has been, without having seen the answer */
 	FAKE_LOST,	    /* carried out, and the connection ends before the answer */
 	FAKE_KILLED_LATE, /* the program ends, and the request is carried out during the next one's life */
+	FAKE_PROXY_LATE, /* a proxy says 504, and the request is carried out ten seconds later */
 };
 
 struct fake_thing {
@@ -45,6 +46,7 @@ static struct fake_cloud {
 	struct fake_thing servers[FAKE_MAX], volumes[FAKE_MAX], groups[FAKE_MAX], keys[FAKE_MAX];
 	int ids;
 	int late_calls;
+	int64_t late_at;		 /* ms; 0: late_calls decides */
 	int calls, posts, rules_deleted; /* requests so far */
 	int fault_at;			 /* the number of the request that goes wrong; 0: none */
 	enum fake_how how;
@@ -575,13 +577,19 @@ static inline int fake_send(_unused_ void *arg, const struct http_request *q,
 {
 	bool wrong = ++fake.calls == fake.fault_at;
 
-	if (wrong && fake.how == FAKE_KILLED_LATE)
+	if (wrong && (fake.how == FAKE_KILLED_LATE || fake.how == FAKE_PROXY_LATE))
 		fake_keep_for_later(q);
 	if (wrong && (fake.how == FAKE_KILLED_BEFORE || fake.how == FAKE_KILLED_LATE))
 		fake.dead = true;
 	if (fake.dead)
 		return error_set(e, ERR_INTERRUPTED, "killed");
-	if (fake.late_url[0] && ++fake.late_calls > FAKE_LATE_CALLS)
+	if (wrong && fake.how == FAKE_PROXY_LATE) {
+		fake.late_at = fake.now_ms + 10000;
+		ret->status = 504;
+		return 0;
+	}
+	if (fake.late_url[0] &&
+		(fake.late_at ? fake.now_ms >= fake.late_at : ++fake.late_calls > FAKE_LATE_CALLS))
 		fake_carry_out_late();
 	if (fake.down && strncmp(q->url, fake.down, strlen(fake.down)) == 0) {
 		if (ret_failure)

@@ -237,6 +237,24 @@ static void a_plan_names_all_and_what_it_costs(void)
 	check_int(fake.posts, 0);
 }
 
+static void each_of_several_has_its_own_prices(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+	size_t first;
+
+	fresh();
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	first = r.plan.n;
+	q.name = "other";
+	q.volume_size = 100 * GIB;
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(item(&r.plan, "data volume")->price, 80000000);
+	r.plan.items += first;
+	r.plan.n -= first;
+	check_int(item(&r.plan, "data volume")->price, 400000000);
+}
+
 static void a_server_that_fails_says_why_and_is_replaced(void)
 {
 	struct launch_request q = play_request();
@@ -503,6 +521,7 @@ int main(void)
 	run(what_is_wrong_is_said_before_anything_is_made);
 	run(all_that_is_wrong_is_said_at_once);
 	run(a_plan_names_all_and_what_it_costs);
+	run(each_of_several_has_its_own_prices);
 	run(a_server_that_fails_says_why_and_is_replaced);
 	run(a_server_that_has_run_is_not_replaced);
 	run(a_server_that_is_never_made_is_not_waited_for_for_ever);

@@ -1,5 +1,5 @@
 /*
- * A launch, and a removal, that is cut off at each request in turn, in four ways, and run again: in the end
+ * A launch, and a removal, that is cut off at each request in turn, in five ways, and run again: in the end
  * there is one of each thing, or none.
  */
 #include "cloud_play.h"
@@ -58,8 +58,8 @@ static void cut_off_at(int n, enum fake_how how)
 		f = play_launch(&r, &q);
 		if (f == 0 && (how == FAKE_KILLED_BEFORE || how == FAKE_KILLED_LATE))
 			check_fail("request %d was never made", n);
-		if (f < 0 && how == FAKE_LOST)
-			check_fail("request %d, answer lost: %s", n, r.e.msg);
+		if (f < 0 && (how == FAKE_LOST || how == FAKE_PROXY_LATE))
+			check_fail("request %d, way %d: %s", n, (int)how, r.e.msg);
 	}
 	fake.fault_at = 0;
 	if (f != 0) {
@@ -77,7 +77,7 @@ static void a_launch_that_is_cut_off_goes_on(void)
 	int n = requests_of_a_launch(), runs = 0;
 
 	for (int i = 1; i <= n; i++) {
-		for (int how = FAKE_KILLED_BEFORE; how <= FAKE_KILLED_LATE; how++, runs++)
+		for (int how = FAKE_KILLED_BEFORE; how <= FAKE_PROXY_LATE; how++, runs++)
 			cut_off_at(i, (enum fake_how)how);
 	}
 	printf("# %d requests, %d launches cut off\n", n, runs);
@@ -172,11 +172,31 @@ static void a_data_volume_is_kept_and_used_again(void)
 	one_of_each();
 }
 
+/* After a request that outlived its client, on a machine that has no mark of it. */
+static void two_volumes_of_one_name_are_both_removed(void)
+{
+	RUN r = run_begin();
+
+	make_whole();
+	{
+		struct fake_thing *v = fake_add(fake.volumes, "v", "kbuild-web", "available");
+
+		snprintf(v->tag, sizeof v->tag, "web");
+		v->size = 20;
+	}
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
+	check_str(r.plan.items[4].what, "data volume");
+	check_str(r.plan.items[5].what, "data volume");
+	destroy(true);
+	gone();
+}
+
 int main(void)
 {
 	run(a_launch_that_is_cut_off_goes_on);
 	run(a_half_made_launch_can_be_removed);
 	run(a_removal_that_is_cut_off_is_ended_by_the_next);
 	run(a_data_volume_is_kept_and_used_again);
+	run(two_volumes_of_one_name_are_both_removed);
 	return done();
 }

@@ -1,6 +1,7 @@
 /* Servers of a cloud: listed, found, started and stopped; their console, whose window moves. */
 #include "cloud_play.h"
 
+#include "cinder.h"
 #include "neutron.h"
 #include "row_parts.h"
 
@@ -94,6 +95,37 @@ static void volumes_that_outlived_their_server_are_listed(void)
 	check_str(l.kept[1].region, "ONE");
 	check_int(l.kept[1].size, 20 * GIB);
 	check(!l.kept[1].path && l.kept[1].id);
+}
+
+static void of_two_volumes_the_one_in_use_counts_then_the_oldest(void)
+{
+	static const struct {
+		struct cinder_volume v[3];
+		const char *id;
+	} rows[] = {
+		{ { { .id = "a", .created = 1 }, { .id = "b", .created = 2, .attached_to = "s" } },
+			"b" },
+		{ { { .id = "a", .created = 2 }, { .id = "b", .created = 1 } }, "b" },
+		{ { { .id = "b", .created = 1 }, { .id = "a", .created = 1 } }, "a" },
+		{ { { .id = "a", .created = 1, .status = "deleting" },
+			  { .id = "b", .created = 2 } },
+			"b" },
+		{ { { .id = "a", .server = "other" } }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct cinder_volume *found;
+		struct cinder_volume v[3];
+		size_t n = 0;
+
+		for (; n < ARRAY_SIZE(v) && rows[i].v[n].id; n++) {
+			v[n] = rows[i].v[n];
+			v[n].server = v[n].server ? v[n].server : "web";
+			v[n].status = v[n].status ? v[n].status : "available";
+		}
+		found = row_volume_of(v, n, "web");
+		check_str(found ? found->id : NULL, rows[i].id);
+	}
 }
 
 /* Whoever looks for a server in trouble must not be stopped by a service that has nothing to do with it. */
@@ -388,6 +420,7 @@ int main(void)
 {
 	run(only_ours_are_listed_by_name);
 	run(volumes_that_outlived_their_server_are_listed);
+	run(of_two_volumes_the_one_in_use_counts_then_the_oldest);
 	run(without_the_service_of_volumes_servers_are_listed);
 	run(states_are_those_of_all_clouds);
 	run(what_is_not_there_is_absent);

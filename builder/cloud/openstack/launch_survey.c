@@ -193,7 +193,7 @@ int row_check(const struct cloud *c, const struct launch_request *q, struct erro
 }
 
 /* Prices, on the items that cost: of the server and of its volume. */
-int launch_add_prices(struct launching *l, struct plan *p, struct error *e)
+int launch_add_prices(struct launching *l, struct plan *p, size_t from, struct error *e)
 {
 	struct cloud_cost cost;
 	uint64_t gib = l->volume ? (uint64_t)l->volume->size : l->q->volume_size / GIB;
@@ -205,7 +205,7 @@ int launch_add_prices(struct launching *l, struct plan *p, struct error *e)
 	p->currency = cost.currency;
 	p->carbon = cost.carbon;
 	p->carbon_basis = cost.carbon_basis;
-	for (size_t i = 0; cost.currency && i < p->n; i++) {
+	for (size_t i = from; cost.currency && i < p->n; i++) {
 		struct plan_item *t = &p->items[i];
 
 		if (t->state == PLAN_WRONG || t->state == PLAN_NOTE)
@@ -221,6 +221,7 @@ int launch_add_prices(struct launching *l, struct plan *p, struct error *e)
 int row_plan(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	struct plan *ret, struct error *e)
 {
+	size_t from = ret->n; /* what is before it is of other servers */
 	struct launching *l;
 	int r = launch_survey(row_of(c), q, a, ret, &l, e);
 
@@ -242,5 +243,5 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 					" GiB",
 					f->name, f->vcpus, f->ram, f->disk));
 	}
-	return launch_add_prices(l, ret, e);
+	return launch_add_prices(l, ret, from, e);
 }

@@ -36,7 +36,7 @@ static int look_again(struct launching *l, const struct launch_step *s, struct e
 	return 0;
 }
 
-/* What a launch has asked for that was killed just now may still come. 1: it has. */
+/* What was asked for just now, by this launch or by one that was killed, may still come. 1: it has. */
 static int await_pending(struct launching *l, const struct launch_step *s, struct error *e)
 {
 	int64_t left = s->twice ? row_pending_ms(l->directory, s->what) : 0;
@@ -62,9 +62,23 @@ static int attempt(struct launching *l, const struct launch_step *s, struct erro
 	if (s->twice)
 		row_pending_begin(l->directory, s->what);
 	r = s->make(l, e);
-	if (s->twice && r != OS_UNSURE && (r >= 0 || e->code != ERR_INTERRUPTED))
+	if (s->twice && r == OS_UNSURE)
+		row_pending_unsure(l->directory, s->what);
+	else if (s->twice && (r >= 0 || e->code != ERR_INTERRUPTED))
 		row_pending_end(l->directory);
 	return r;
+}
+
+/* Whether what was asked for came after all, also when it takes its time. 1: yes. */
+static int see_again(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	int seen = look_again(l, s, e);
+
+	if (seen == 0)
+		seen = await_pending(l, s, e);
+	if (seen > 0 && s->twice)
+		row_pending_end(l->directory);
+	return seen;
 }
 
 static int make_once(struct launching *l, const struct launch_step *s, struct error *e)
@@ -81,9 +95,7 @@ static int make_once(struct launching *l, const struct launch_step *s, struct er
 			return r;
 		if ((r != OS_UNSURE && r != OS_CONFLICT) || !s->again)
 			return -e->code;
-		seen = look_again(l, s, e);
-		if (seen > 0)
-			row_pending_end(l->directory);
+		seen = see_again(l, s, e);
 		if (seen != 0)
 			return MIN(seen, 0);
 		*e = why;
@@ -101,7 +113,7 @@ static int say_made(struct launching *l, struct error *e)
 
 	if (l->made.n == 0)
 		return -e->code;
-	(void)launch_add_prices(l, &l->made, &ignored);
+	(void)launch_add_prices(l, &l->made, 0, &ignored);
 	for (size_t i = 0; i < l->made.n; i++) {
 		const struct plan_item *t = &l->made.items[i];
 

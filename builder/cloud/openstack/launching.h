@@ -119,8 +119,8 @@ const char *launch_intent(const struct launching *l);
 bool launch_makes_server(const struct launching *l);
 /* All that is wrong in a plan, as one error. 0: nothing is. */
 int launch_wrong_items(const struct plan *p, struct error *e);
-/* Prices, on the items that cost: of the server and of its volume. */
-int launch_add_prices(struct launching *l, struct plan *p, struct error *e);
+/* Prices, on the items that cost, from that one on: of the server and of its volume. */
+int launch_add_prices(struct launching *l, struct plan *p, size_t from, struct error *e);
 /* What check() has found is of no use any more. */
 void launch_forget(struct row *row);
 

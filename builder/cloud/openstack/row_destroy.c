@@ -27,7 +27,8 @@ struct remains {
 		*servers; /* of that name and ours; several only after two launches at once */
 	size_t n_servers;
 	const struct neutron_group *group;
-	const struct cinder_volume *volume;
+	struct cinder_volume *volumes; /* of that name, likewise */
+	size_t n_volumes;
 	bool key;
 };
 
@@ -84,8 +85,11 @@ static int look_volume(
 	if (f < 0 || !has)
 		return f;
 	f = cinder_volumes(r->os, m->region, false, a, &v, &n, e);
-	if (f == 0)
-		m->volume = row_volume_of(v, n, name);
+	m->volumes = v;
+	for (size_t i = 0; f == 0 && i < n; i++) {
+		if (row_volume_is_of(&v[i], name))
+			m->volumes[m->n_volumes++] = v[i];
+	}
 	return f;
 }
 
@@ -115,9 +119,9 @@ static void show(const struct remains *m, const char *name, struct arena *a, str
 		plan_add(p, a, PLAN_THERE, "security group", tag, NULL);
 	if (m->key)
 		plan_add(p, a, PLAN_THERE, "key pair", tag, NULL);
-	if (m->volume)
+	for (size_t i = 0; i < m->n_volumes; i++)
 		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
-			arena_printf(a, "%" PRId64 " GiB, in %s", m->volume->size, m->region));
+			arena_printf(a, "%" PRId64 " GiB, in %s", m->volumes[i].size, m->region));
 }
 
 int row_inventory(
@@ -186,14 +190,15 @@ static int remove_group(struct row *r, const struct remains *m, struct error *e)
 }
 
 /* In use until the server is really gone; then until it is gone itself, because it costs until then. */
-static int remove_volume(struct row *r, const struct remains *m, struct arena *a, struct error *e)
+static int remove_volume(
+	struct row *r, const struct remains *m, const char *id, struct arena *a, struct error *e)
 {
 	int64_t deadline = row_deadline(r, WAIT_VOLUME_MS);
 	bool asked = false;
 
 	for (;;) {
 		struct cinder_volume v;
-		int f = cinder_get(r->os, m->region, m->volume->id, a, &v, e);
+		int f = cinder_get(r->os, m->region, id, a, &v, e);
 
 		if (f != 0)
 			return f < 0 ? f : 0;
@@ -228,8 +233,8 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 		g = nova_key_delete(r->os, m->region, row_tag(a, name), e);
 		f = MIN(g, 0);
 	}
-	if (f == 0 && m->volume && with_data)
-		f = remove_volume(r, m, a, e);
+	for (size_t i = 0; i < m->n_volumes && f == 0 && with_data; i++)
+		f = remove_volume(r, m, m->volumes[i].id, a, e);
 	if (f == 0) {
 		g = remove_all(AT_FDCWD, row_directory(r, m->region, name, a));
 		f = g < 0 ? error_errno(e, g, "removing the files about '%s'", name) : 0;
@@ -265,8 +270,8 @@ int row_destroy(const struct cloud *c, const char *name, bool with_data, struct 
 		f = await_pending(r, &m, name, a, e);
 		if (f == 0)
 			f = look(r, &m, name, a, e);
-		some = some || m.n_servers || m.group || m.key || m.volume;
-		if (f == 0 && (m.n_servers || m.group || m.key || (m.volume && with_data)))
+		some = some || m.n_servers || m.group || m.key || m.n_volumes;
+		if (f == 0 && (m.n_servers || m.group || m.key || (m.n_volumes && with_data)))
 			f = remove_all_of(r, &m, name, with_data, a, e);
 	}
 	row_remember(r, NULL, NULL, NULL);

@@ -41,13 +41,18 @@ int row_volumes(struct row *r, const char *region, struct arena *a, struct cinde
 	size_t *ret_n, const char **ret_lacks, struct error *e);
 /*
  * A request that makes something leaves a mark in the server's directory while it is under way: its client can be
- * killed, and it is carried out all the same, seconds later. Whoever comes next asks for how long that may still
- * happen, in ms; what NULL: to anything. 0: it cannot, as far as this machine knows.
+ * killed, or told by a proxy that it took too long, and it is carried out all the same, seconds later. Whoever comes
+ * next asks for how long that may still happen, in ms; what NULL: to anything. 0: it cannot, as far as this machine
+ * knows.
  */
 void row_pending_begin(const char *directory, const char *what);
+/* There was an answer, or none, that leaves it open. */
+void row_pending_unsure(const char *directory, const char *what);
 void row_pending_end(const char *directory);
 int64_t row_pending_ms(const char *directory, const char *what);
-/* The data volume of that server among them, or NULL. */
+/* Whether it is a data volume of that server; there are two after a request that outlived its client. */
+bool row_volume_is_of(const struct cinder_volume *v, const char *name);
+/* Of those the one that counts: the attached one, else the oldest. NULL: none. */
 const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);
 /* Where in the new window of a console that begins which the old one did not have. */

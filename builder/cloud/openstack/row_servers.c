@@ -61,14 +61,28 @@ const struct nova_server *row_ours(const struct nova_server *v, size_t n, const 
 	return found;
 }
 
+bool row_volume_is_of(const struct cinder_volume *v, const char *name)
+{
+	return v->server && strcmp(v->server, name) == 0 && strcmp(v->status, "deleting") != 0;
+}
+
+/* Data is on the one that is in use; of others, on the one that was there first. */
+static bool is_rather(const struct cinder_volume *x, const struct cinder_volume *y)
+{
+	if (!x->attached_to != !y->attached_to)
+		return x->attached_to;
+	return x->created != y->created ? x->created < y->created : strcmp(x->id, y->id) < 0;
+}
+
 const struct cinder_volume *row_volume_of(const struct cinder_volume *v, size_t n, const char *name)
 {
+	const struct cinder_volume *found = NULL;
+
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].server && strcmp(v[i].server, name) == 0 &&
-			strcmp(v[i].status, "deleting") != 0)
-			return &v[i];
+		if (row_volume_is_of(&v[i], name) && (!found || is_rather(&v[i], found)))
+			found = &v[i];
 	}
-	return NULL;
+	return found;
 }
 
 /* Whoever waited for its answer was interrupted, or gave up: no server boots for that long. */

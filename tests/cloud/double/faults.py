@@ -11,9 +11,11 @@ class Faults:
     """
     A fault is {"match": regex of "METHOD /path?query" (services of OpenStack: "METHOD /host/path"), "kind": …,
     "times": n, "skip": n, "after": bool}. after: the call is carried out first, so that only its answer is lost.
+    late: it is carried out so many seconds after its answer, as by a service behind a proxy that gives up first.
     Kinds: status (status, body, headers), html (status, else 503), half (the answer cut in its middle), reset, silence
     (seconds), body (any text with status 200), delay (seconds; then as ever), kill (pid; way:
-    "before" it is carried out, "after" it was carried out and answered, "lost": carried out, never answered).
+    "before" it is carried out, "after" it was carried out and answered, "lost": carried out, never answered; "late":
+    carried out while the next command may be at work, see late).
     """
 
     def __init__(self):
@@ -26,7 +28,9 @@ class Faults:
         if fault["kind"] not in KINDS:
             raise ValueError(fault["kind"])
         if fault["kind"] == "kill":
-            fault["after"] = fault["way"] != "before"
+            fault["after"] = fault["way"] not in ("before", "late")
+            if fault["way"] == "late":
+                fault.setdefault("late", 3)
         self.queue.append(fault)
 
     def take(self, what):

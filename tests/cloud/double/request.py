@@ -63,6 +63,19 @@ class Body:
         return bytes(data)
 
 
+class Kept:
+    """A body that was read already."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def pieces(self):
+        yield self.data
+
+    def whole(self):
+        return self.data
+
+
 class Request:
     def __init__(self, method, host, path, query, headers, stream, urls):
         self.method, self.host, self.path, self.raw_query = method, host, path, query

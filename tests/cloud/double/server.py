@@ -6,6 +6,7 @@ import shutil
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ from .faults import carried_out, kill
 from .native import gate as native
 from .openstack import catalog
 from .openstack import gate as openstack
-from .request import Answer, Body, CutShort, Request
+from .request import Answer, Body, CutShort, Kept, Request
 from .routes import dump
 
 HTML = "<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>\n"
@@ -156,9 +157,17 @@ class Handler(BaseHTTPRequestHandler):
                      "body": "", "fault": fault["kind"] if fault else None, "at": time.time(), "took": 0.0}
             world.log.append(entry)
         answer = None
-        if carried_out(fault):
-            answer = native.carry_out(world, request) if service == "native" else \
+
+        def carry_out():
+            return native.carry_out(world, request) if service == "native" else \
                 openstack.carry_out(world, request, service, region)
+        if carried_out(fault):
+            answer = carry_out()
+        elif "late" in fault:
+            request.stream = Kept(self.body.whole())
+            timer = threading.Timer(fault["late"], carry_out)
+            timer.daemon = True
+            timer.start()
         elif self.body.length < 1 << 20 and not self.body.expects and fault["kind"] != "kill":
             request.body = self.body.whole()  # so that the connection can go on
         entry.update({"status": answer.status if answer else 0, "took": time.time() - entry["at"],
