@@ -58,6 +58,7 @@ static struct fake_cloud {
 	const char *console;
 	const char *zones; /* of servers and of volumes, as both list them; NULL: one */
 	const char *down;  /* requests whose URL begins so meet nobody */
+	bool unproven;	   /* nobody has compared the image's bytes */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 	char late_url[256], late_body[4096];
@@ -441,6 +442,12 @@ static inline void fake_limits(const char *url, struct buf *out)
 	"{\"id\":\"f2\",\"name\":\"b3-8\",\"vcpus\":2,\"ram\":8192,\"disk\":50},"                  \
 	"{\"id\":\"f0\",\"name\":\"tiny\",\"vcpus\":1,\"ram\":512,\"disk\":1}]}"
 
+#define FAKE_IMAGE                                                                                 \
+	"{\"id\":\"img\",\"status\":\"active\",\"owner\":\"p\",\"visibility\":\"private\","        \
+	"\"kbuild_image\":\"" FAKE_DIGEST                                                          \
+	"\",\"os_hash_algo\":\"sha512\","                                                          \
+	"\"os_hash_value\":\"" FAKE_DIGEST "\""
+
 static inline long fake_get(const char *url, struct buf *out)
 {
 	struct fake_thing *t;
@@ -477,11 +484,10 @@ static inline long fake_get(const char *url, struct buf *out)
 	else if (strstr(url, "/volumes/detail"))
 		fake_list(out, "volumes", fake.volumes, "", fake_volume_json);
 	else if (strstr(url, "https://glance/"))
-		buf_printf(out, "{\"images\":[%s]}",
-			fake.no_image
-				? ""
-				: "{\"id\":\"img\",\"status\":\"active\",\"owner\":\"p\",\"visibility\":\"private\",\"kbuild_image\":\"" FAKE_DIGEST
-				  "\"}");
+		buf_printf(out, "{\"images\":[%s%s%s]}", fake.no_image ? "" : FAKE_IMAGE,
+			fake.no_image || fake.unproven ? ""
+						       : ",\"kbuild_sha512\":\"" FAKE_DIGEST "\"",
+			fake.no_image ? "" : "}");
 	else if (sscanf(url, "https://cinder/v3/p/volumes/%31[^/]", id) == 1 &&
 		 (t = fake_by_id(fake.volumes, id))) {
 		_buf_ one = BUF_INIT;

@@ -13,6 +13,7 @@
 #include "error.h"
 #include "glance.h"
 #include "http.h"
+#include "image_users.h"
 #include "os.h"
 #include "transfer.h"
 
@@ -48,6 +49,7 @@ struct fake_glance {
 	unsigned lists, shows, creates, confirms, deletes, rooms, sent, forgot;
 	int64_t now;
 	struct glance_room room;
+	const char *users;	   /* servers made from whatever image; NULL: none */
 	bool no_hash, no_checksum; /* as old services */
 	const char *refuse_id;	   /* the words of a 409 to every record; NULL: none */
 	void (*on_show)(void);	   /* before each answer */
@@ -189,6 +191,15 @@ int __wrap_glance_room(_unused_ struct os *o, _unused_ const char *region, struc
 {
 	fake.rooms++;
 	*ret = fake.room;
+	return 0;
+}
+
+int __wrap_image_users(struct os *o, const char *region, const char *id, struct arena *a,
+	const char **ret, struct error *e);
+int __wrap_image_users(_unused_ struct os *o, _unused_ const char *region, _unused_ const char *id,
+	_unused_ struct arena *a, const char **ret, _unused_ struct error *e)
+{
+	*ret = fake.users;
 	return 0;
 }
 

@@ -237,6 +237,21 @@ static void a_plan_names_all_and_what_it_costs(void)
 	check_int(fake.posts, 0);
 }
 
+/* Killed between the last byte and the comparison. */
+static void an_image_that_nobody_has_compared_is_not_booted(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	fake.unproven = true;
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_str(item(&r.plan, "image")->detail, "its bytes are compared first");
+	check(play_launch(&r, &q) < 0);
+	check(strstr(r.e.msg, "making the image: reading /none") != NULL); /* to compare it */
+	check_int(fake_count(fake.servers), 0);
+}
+
 static void each_of_several_has_its_own_prices(void)
 {
 	struct launch_request q = play_request();
@@ -521,6 +536,7 @@ int main(void)
 	run(what_is_wrong_is_said_before_anything_is_made);
 	run(all_that_is_wrong_is_said_at_once);
 	run(a_plan_names_all_and_what_it_costs);
+	run(an_image_that_nobody_has_compared_is_not_booted);
 	run(each_of_several_has_its_own_prices);
 	run(a_server_that_fails_says_why_and_is_replaced);
 	run(a_server_that_has_run_is_not_replaced);

@@ -2,6 +2,7 @@
 #include "cloud_play.h"
 
 #include "cinder.h"
+#include "image_users.h"
 #include "neutron.h"
 #include "row_parts.h"
 
@@ -405,6 +406,22 @@ static void an_inventory_names_all(void)
 	check_int(r.plan.items[4].state, PLAN_NOTE);
 }
 
+static void who_was_made_from_an_image(void)
+{
+	const char *names = NULL;
+	struct os *o;
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web", "ACTIVE", 1);
+	add_server("somebody's", "SHUTOFF", -1);
+	check_int(row_os(row_of(&r.cloud), &o, &r.e), 0);
+	check_int(image_users(o, "ONE", "img", r.arena, &names, &r.e), 0);
+	check_str(names, "web, somebody's");
+	check_int(image_users(o, "ONE", "other", r.arena, &names, &r.e), 0);
+	check(!names);
+}
+
 static void what_a_server_costs(void)
 {
 	const char *text = NULL;
@@ -434,6 +451,7 @@ int main(void)
 	run(rules_as_neutron_writes_them);
 	run(what_is_let_in_is_let_in_over_both);
 	run(an_inventory_names_all);
+	run(who_was_made_from_an_image);
 	run(what_a_server_costs);
 	return done();
 }

@@ -167,6 +167,23 @@ static void other_bytes_than_their_uploader_said_are_replaced(void)
 	check_int(count_active(&p), 1);
 }
 
+static void what_is_wrong_and_in_use_is_not_removed(void)
+{
+	PLAY;
+	struct fake_image *i;
+
+	begin(&p, true);
+	i = there(&p, "x", "active", DIGEST);
+	strcpy(i->hash, "flipped");
+	strcpy(i->sha512, "meant");
+	fake.users = "web, shop";
+	check_int(upload(&p), -ERR_FAILED);
+	check(strstr(p.e.msg, "it has other bytes, and servers were made from it (web, shop)"));
+	check(!p.e.transient);
+	check(!i->gone);
+	check_int(fake.deletes, 0);
+}
+
 static void what_another_has_just_stored_is_left_to_him(void)
 {
 	PLAY;
@@ -589,6 +606,7 @@ int main(void)
 	run(what_another_has_uploaded_and_proven_is_used_whatever_its_bytes);
 	run(what_nobody_has_compared_is_compared);
 	run(other_bytes_than_their_uploader_said_are_replaced);
+	run(what_is_wrong_and_in_use_is_not_removed);
 	run(what_another_has_just_stored_is_left_to_him);
 	run(a_killed_upload_is_gone_on_with);
 	run(other_images_and_formats_are_left_alone);

@@ -112,8 +112,13 @@ int look_image(struct launching *l, struct error *e)
 	r = glance_list(l->os, l->region, l->q->image_digest, l->a, &v, &n, e);
 	l->image_asked = true;
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (strcmp(v[i].status, "active") == 0 && v[i].digest &&
-			strcmp(v[i].digest, l->q->image_digest) == 0 && !l->image)
+		if (strcmp(v[i].status, "active") != 0 || !v[i].digest ||
+			strcmp(v[i].digest, l->q->image_digest) != 0)
+			continue;
+		/* Whoever uploaded it was killed before he had compared it: making it does that now. */
+		if (!glance_is_proven(&v[i]))
+			l->image_unproven = true;
+		else if (!l->image)
 			l->image = v[i].id;
 	}
 	return r;

@@ -157,6 +157,9 @@ void show_image(struct launching *l)
 {
 	if (l->image)
 		plan_add(l->plan, l->a, PLAN_THERE, "image", l->q->definition, l->image);
+	else if (l->image_unproven)
+		plan_add(l->plan, l->a, PLAN_THERE, "image", l->q->definition,
+			"its bytes are compared first");
 	else
 		plan_add(l->plan, l->a, PLAN_MAKE, "image", l->q->definition,
 			!l->q->definition ? "uploaded first"

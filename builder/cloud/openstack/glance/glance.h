@@ -9,6 +9,8 @@
 
 #include "base.h"
 
+#include <string.h>
+
 struct arena;
 struct cloud_image;
 struct error;
@@ -28,6 +30,12 @@ struct glance_image {
 	const char *digest, *definition, *sha512; /* the properties */
 	const char *user;
 };
+
+/* Whoever uploaded it has compared what the service holds. */
+static inline bool glance_is_proven(const struct glance_image *i)
+{
+	return i->sha512 && i->hash_value && strcmp(i->sha512, i->hash_value) == 0;
+}
 
 /* One record of a reply. ERR_NETWORK, naming the member that is missing or wrong. */
 int glance_parse(

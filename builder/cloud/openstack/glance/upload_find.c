@@ -29,7 +29,7 @@ enum choice upload_choose(const struct upload *u, const struct glance_image *v, 
 			strcmp(v[i].disk_format, u->format) != 0)
 			continue;
 		if (is_status(&v[i], "active"))
-			c = is_proven(&v[i]) || same ? CHOICE_USE : CHOICE_COMPARE;
+			c = glance_is_proven(&v[i]) || same ? CHOICE_USE : CHOICE_COMPARE;
 		else if (named && is_moving(&v[i]))
 			c = CHOICE_FOLLOW;
 		else if (named && is_status(&v[i], "queued"))

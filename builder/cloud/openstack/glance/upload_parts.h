@@ -98,12 +98,6 @@ static inline bool is_moving(const struct glance_image *i)
 	return is_status(i, "saving") || is_status(i, "uploading") || is_status(i, "importing");
 }
 
-/* Whoever uploaded it has compared what the service holds. */
-static inline bool is_proven(const struct glance_image *i)
-{
-	return i->sha512 && i->hash_value && strcmp(i->sha512, i->hash_value) == 0;
-}
-
 /* Makes the next step of a part that is due and is not sending. Negative: it failed. */
 int part_step(struct part *p, struct error *e);
 

@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "clock.h"
+#include "image_users.h"
 #include "os.h"
 #include "progress.h"
 #include "provider.h"
@@ -67,6 +68,22 @@ static void finish(struct part *p)
 	p->stage = STAGE_DONE;
 }
 
+/* It was there before us: who made servers from it may need it, right or wrong. */
+static int discard_unused(struct part *p, const char *why, struct error *e)
+{
+	const char *users;
+	int r = image_users(p->u->o, p->region, p->image.id, p->u->a, &users, e);
+
+	if (r < 0)
+		return r;
+	if (!users)
+		return discard(p, why, e);
+	error_set(e, ERR_FAILED,
+		"the image %s should be this one, but %s, and servers were made from it (%s): it is not removed before they are",
+		p->image.id, why, users);
+	return part_gives_up(e);
+}
+
 /* Other bytes than ours under our digest. */
 static int other_bytes(struct part *p, struct error *e)
 {
@@ -86,7 +103,7 @@ static int other_bytes(struct part *p, struct error *e)
 	}
 	/* Who sent them would have said so by now; and what says so of other bytes is wrong anyway. */
 	if ((i->sha512 && i->hash_value) || time(NULL) - i->changed > SETTLE_MS / 1000 * 10)
-		return discard(p, "it has other bytes", e);
+		return discard_unused(p, "it has other bytes", e);
 	error_set(e, ERR_NETWORK,
 		"another upload has just stored other bytes of the same image (%s), and has not yet said "
 		"that they are right; try again in ten minutes",
@@ -193,7 +210,7 @@ static int check(struct part *p, struct error *e)
 	if (is_moving(i))
 		return wait_for_it(p, e);
 	if (is_status(i, "active")) {
-		if (!p->sent && is_proven(i)) {
+		if (!p->sent && glance_is_proven(i)) {
 			p->stage = STAGE_DONE;
 			return 0;
 		}
