@@ -18,14 +18,36 @@ bool disk_source_is_definition(const char *file)
 	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-/* What stands in the manifest beside the disk. RECORD_NONE: nothing, or nothing of this file. */
-static int take_record(const char *path, struct arena *a, struct upload_request *q, struct error *e)
+static int read_beside(const char *path, struct arena *a, struct record_facts *ret, struct error *e)
 {
 	const char *slash = strrchr(path, '/');
 	const char *directory =
 		slash ? arena_strndup(a, path, MAX((size_t)(slash - path), 1)) : ".";
+
+	return record_read(directory, slash ? slash + 1 : path, a, ret, e);
+}
+
+int disk_source_launch(struct arena *a, struct launch_request *q, struct error *e)
+{
 	struct record_facts f;
-	int r = record_read(directory, slash ? slash + 1 : path, a, &f, e);
+	int r = read_beside(q->disk, a, &f, e);
+
+	if (r != 0)
+		return MIN(r, 0);
+	q->image_digest = f.image;
+	q->distribution = f.distribution;
+	q->release = f.release;
+	q->architecture = f.architecture;
+	if (!q->user)
+		q->user = f.user;
+	return 0;
+}
+
+/* What stands in the manifest beside the disk. RECORD_NONE: nothing, or nothing of this file. */
+static int take_record(const char *path, struct arena *a, struct upload_request *q, struct error *e)
+{
+	struct record_facts f;
+	int r = read_beside(path, a, &f, e);
 
 	if (r != 0)
 		return r;

@@ -10,6 +10,7 @@ struct arena;
 struct ctx;
 struct definition;
 struct error;
+struct launch_request;
 struct upload_request;
 
 /* By its name: NAME.yaml is read, all else is a disk. */
@@ -21,3 +22,6 @@ bool disk_source_is_definition(const char *file);
  */
 int disk_source_find(struct ctx *c, const char *file, const struct definition *def, struct arena *a,
 	struct upload_request *q, struct error *e);
+
+/* The same for a launch of a disk (q->disk): what the record beside it says, else nothing. */
+int disk_source_launch(struct arena *a, struct launch_request *q, struct error *e);

@@ -6,6 +6,7 @@
 #include "build_identity.h"
 #include "ctx.h"
 #include "definition.h"
+#include "disk_source.h"
 #include "error.h"
 #include "launch_handoff.h"
 #include "login.h"
@@ -103,6 +104,13 @@ static int check_records(const struct launch_options *o, struct error *e)
 		"kbuild.dns gives its names to one server, and %u would take them from one another: "
 		"launch one, or leave kbuild.dns out and keep records of all of them yourself",
 		n);
+}
+
+/* A cloud may have that disk already, under the name that its build gave it. */
+static int take_disk(
+	const struct launch_options *o, struct arena *a, struct launch_request *q, struct error *e)
+{
+	return o->def || !o->cloud->provider->upload ? 0 : disk_source_launch(a, q, e);
 }
 
 /* The i-th of them: "web", or "web-3". */
@@ -312,6 +320,7 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 		if (check_records(o, &wrong) < 0)
 			plan_add(ret, a, PLAN_WRONG, "dns", NULL, arena_strdup(a, wrong.msg));
 	}
+	r = take_disk(o, a, &all, e);
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
 		r = name_one(o, &all, i, a, &q, e);
 		if (r == 0)
@@ -335,6 +344,8 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 		if (r == 0)
 			r = foresee_image(c, o->def, a, &all, e);
 	}
+	if (r == 0)
+		r = take_disk(o, a, &all, e);
 	if (r == 0)
 		r = check_all(o, &all, a, e);
 	if (r == 0 && o->def)

@@ -215,6 +215,33 @@ def failed(p, say):
     tap.equal(p.made(), NOTHING, say("nothing is left of it"))
 
 
+def uploaded_before(p, say):
+    """What "upload" has brought is what a launch of the same file boots, whether a build has named it or not."""
+    def images():
+        return {i["id"] for i in p.double.control("/cloud")["images"]}
+
+    def both(disk, what):
+        before = images()
+        p.run("upload", disk)
+        made = images() - before
+        done = p.run("launch", "--image", disk, "--name", "web", "--flavor", "b3-8", "--no-wait")
+        servers = [s["image"] for s in p.double.control("/cloud")["servers"]]
+        tap.check(done.returncode == 0 and len(made) == 1 and servers == list(made) and images() - before == made,
+                  say(f"a disk {what}, uploaded and then launched, is stored once"), f"{made} {servers} {done.stderr}")
+        p.run("destroy", "web", "--yes")
+    disk = p.scratch / "foreign.raw"
+    disk.write_bytes(os.urandom(1 << 20))
+    both(disk, "from elsewhere")
+    out = p.scratch / "out"
+    out.mkdir()
+    disk = out / "disk.raw"
+    disk.write_bytes(os.urandom(1 << 20))
+    about = disk.stat()
+    (out / "manifest.json").write_text(json.dumps({"name": "demo", "image": "ab" * 32, "files": {"disk.raw": {
+        "size": about.st_size, "modified": f"{about.st_mtime_ns // 10**9}.{about.st_mtime_ns % 10**9:09}"}}}))
+    both(disk, "of a build")
+
+
 def late(p, say):
     """A proxy gives up on Nova, which makes the server all the same."""
     for thing in ("servers", "volumes", "security-groups"):
@@ -282,7 +309,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, late, unseen, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, uploaded_before, late, unseen, fifty)
 
 
 def main():

@@ -41,7 +41,8 @@ int make_image(struct launching *l, struct error *e)
 {
 	struct upload_request u = {
 		.disk = l->q->disk,
-		.digest = l->q->image_digest,
+		.digest = l->disk_sha512 ? NULL : l->q->image_digest,
+		.sha512 = l->disk_sha512,
 		.definition = l->q->definition,
 		.distribution = l->q->distribution,
 		.release = l->q->release,

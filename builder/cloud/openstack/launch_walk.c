@@ -188,26 +188,30 @@ static int take_survey(struct row *row, const struct launch_request *q, struct p
 	return launch_wrong_items(plan, e);
 }
 
-/* A disk that nobody has named is named by its bytes. */
-static int name_disk(struct launch_request *q, struct arena *a, struct error *e)
+/*
+ * A disk that nobody has named is named by its bytes, as far as the server goes. Under which name the cloud has them,
+ * if it has them, their hash tells: *ret; NULL where the disk has a name.
+ */
+static int name_disk(struct launch_request *q, struct arena *a, const char **ret, struct error *e)
 {
 	_close_ int fd = -1;
 	char *hex;
-	uint64_t size;
 	int r;
 
+	*ret = NULL;
 	if (q->image_digest)
 		return 0;
 	fd = open(q->disk, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(e, errno, "the image '%s'", q->disk);
-	hex = arena_alloc(a, SHA256_HEX);
-	r = sha256_fd(fd, hex, &size);
+	hex = arena_alloc(a, SHA512_HEX);
+	r = sha512_fd(fd, hex);
 	if (r == -ECANCELED)
 		return error_set(e, ERR_INTERRUPTED, "interrupted");
 	if (r < 0)
 		return error_errno(e, r, "reading the image '%s'", q->disk);
-	q->image_digest = hex;
+	q->image_digest = arena_strndup(a, hex, SHA256_HEX - 1);
+	*ret = hex;
 	return 0;
 }
 
@@ -218,12 +222,14 @@ int row_launch(const struct cloud *c, const struct launch_request *q, struct are
 	struct launch_request named = *q;
 	struct launching *l = NULL;
 	struct plan plan = {};
+	const char *sha512;
 	int outcome = 0;
-	int r = name_disk(&named, a, e);
+	int r = name_disk(&named, a, &sha512, e);
 
 	if (r == 0)
 		r = take_survey(row, &named, &plan, &l, e);
 	if (r == 0) {
+		l->disk_sha512 = sha512;
 		outcome = !l->server || l->broken  ? 0
 			  : l->server->tag_settled ? CLOUD_SETTLED
 						   : CLOUD_CONTINUED;

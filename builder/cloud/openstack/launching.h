@@ -30,6 +30,7 @@ struct launching {
 	size_t n_networks;
 	const char *image; /* id; NULL: not uploaded yet, or not asked */
 	bool image_asked;
+	const char *disk_sha512;   /* of a disk that nobody has named; NULL: it has a name */
 	bool image_unproven;	   /* there is one, and nobody has compared its bytes */
 	const char *key;	   /* name of the key pair to use */
 	size_t n_keys;		   /* that the user has */
