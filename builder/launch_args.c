@@ -23,6 +23,7 @@
 #define CPUS_MAX       256
 #define SSH_KEYS_MAX   (64 * KIB)
 #define USER_DATA_MAX  (16 * MIB)
+#define GZIP	       "\x1f\x8b" /* so it begins */
 
 /* An option that is a size; *ret keeps its default when it was not given. */
 static int read_size(const struct verb_args *a, const char *name, uint64_t *ret, struct error *e)
@@ -241,6 +242,10 @@ static int read_image(
 	r = file_read(AT_FDCWD, file, USER_DATA_MAX, &text);
 	if (r < 0)
 		return error_errno(e, r, "reading '%s'", file);
+	if (strlen(buf_str(&text)) != text.len || strncmp(buf_str(&text), GZIP, strlen(GZIP)) == 0)
+		return error_set(e, ERR_USAGE,
+			"--user-data '%s' is no text, but compressed or something else: give it as text",
+			file);
 	q->user_data = arena_strdup(arena, buf_str(&text));
 	return 0;
 }

@@ -6,6 +6,7 @@ usage: run.py KBUILD [NAME-OF-A-CASE...]      (prints TAP; exit 1 when a case fa
 
 Needs qemu-system-x86, qemu-utils, binutils. As root it also tries a full file system.
 """
+import gzip
 import json
 import os
 import re
@@ -749,6 +750,14 @@ def user_data_is_on_the_config_drive(p):
     drive = (p.dir() / "config.iso").read_bytes()
     assert b"#cloud-config\nhostname: x\n" in drive and p.record()["uuid"].encode() in drive
     assert drive[0x8028:0x8030] == b"config-2"
+
+
+@case
+def user_data_that_is_compressed_is_refused(p):
+    (p.base / "ud").write_bytes(gzip.compress(b"#cloud-config\nhostname: x\n"))
+    r = p.launch("--user-data", p.base / "ud", status=2)
+    has(r.err, "--user-data", "is no text, but compressed or something else")
+    p.nothing_left()
 
 
 @case
