@@ -247,6 +247,37 @@ static int keep_part(void *arg, const void *data, size_t len, struct error *e)
 	return plain_part_add(arg, data, len, e);
 }
 
+/* Ends the reading of a dump once its contents are there: all of it was verified before. */
+static int keep_contents(void *arg, const void *data, size_t len, struct error *e)
+{
+	int r = scan_add(arg, data, len, e);
+
+	return r >= 0 && scan_contents_known(arg) ? error_set(e, ERR_FAILED, "this is enough") : r;
+}
+
+int load_definition(
+	const struct load *l, const struct load_item *i, struct buf *ret, struct error *e)
+{
+	_cleanup_(scan_freep) struct scan *scan = NULL;
+	_cleanup_(plain_part_freep) struct plain_part *part = NULL;
+	int r;
+
+	if (is_cluster(i)) {
+		part = plain_part_head(i->name, keep_text, ret);
+		r = open_file(l, i->file, keep_part, part, e);
+		return r < 0 ? r : plain_part_end(part, e);
+	}
+	scan = scan_new(SCAN_CUSTOM);
+	r = open_file(l, i->file, keep_contents, scan, e);
+	/* A small dump is known to its end only there. */
+	if (r >= 0)
+		r = scan_end(scan, e);
+	if (!scan_contents_known(scan))
+		return r;
+	buf_add(ret, buf_str(scan_definition(scan)), scan_definition(scan)->len);
+	return 0;
+}
+
 static int read_roles(const struct load *l, struct buf *ret, struct error *e)
 {
 	_cleanup_(plain_part_freep) struct plain_part *part = plain_part_new(NULL, keep_text, ret);

@@ -5,6 +5,7 @@
 
 struct age_identity;
 struct backup_file;
+struct buf;
 struct error;
 struct manifest;
 struct pg;
@@ -26,6 +27,9 @@ struct load_item {
 /* Its tables according to the manifest; one whole file, or the part of a cluster with its prefix. */
 size_t load_item_tables(const struct load_item *i);
 
+/* SQL of the dump that makes the database itself, under its name: see create.h. Empty where it has none. */
+int load_definition(
+	const struct load *l, const struct load_item *i, struct buf *ret, struct error *e);
 /* Into the database into, which is there and empty. */
 int load_database(
 	const struct load *l, const struct load_item *i, const char *into, struct error *e);

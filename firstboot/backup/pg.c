@@ -206,6 +206,11 @@ int pg_create(const struct pg *p, const char *name, struct error *e)
 	return change(p, "create-db", name, NULL, e);
 }
 
+int pg_create_like(const struct pg *p, const char *name, const char *model, struct error *e)
+{
+	return change(p, "create-like", name, model, e);
+}
+
 int pg_drop(const struct pg *p, const char *name, struct error *e)
 {
 	return change(p, "drop-db", name, NULL, e);

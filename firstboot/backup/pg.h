@@ -8,8 +8,9 @@
  *               to read from, a pipe or a file: {} when all of it is restored. globals: errors of the
  *               form "already exists" are fine. list: pg_restore --list, nothing is changed
  *   pg-query    {container, user, query: WORD, database, to}: {"rows": ["NAME", …]} for "databases" and
- *               "all-databases" (closed ones too); "create-db", "drop-db", "rename-db", "open-db"; drop-db and rename-db
- *               first end the connections to it; drop-db is content when there is none
+ *               "all-databases" (closed ones too); "create-db", "create-like" (as "to" is), "drop-db",
+ *               "rename-db", "open-db"; drop-db and rename-db first end the connections to it; drop-db is content
+ *               when there is none
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
  *   volume-tar  {volume} or {path}: as pg-dump; {"absent": true}, and no pipe, when it is not there
@@ -74,6 +75,7 @@ int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, str
 /* Also those that nobody can connect to. */
 int pg_all_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
 int pg_create(const struct pg *p, const char *name, struct error *e);
+int pg_create_like(const struct pg *p, const char *name, const char *model, struct error *e);
 int pg_drop(const struct pg *p, const char *name, struct error *e);
 int pg_rename(const struct pg *p, const char *from, const char *to, struct error *e);
 

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "config.h"
+#include "create.h"
 #include "error.h"
 #include "ipc.h"
 #include "load.h"
@@ -252,7 +253,7 @@ static int fill(const struct plan *p, const struct item *i, struct error *e)
 	int r = q->to ? 0 : pg_drop(&p->pg, i->fresh, e);
 
 	if (r >= 0)
-		r = pg_create(&p->pg, i->fresh, e);
+		r = create_database(&load, &i->load, i->fresh, e);
 	if (r >= 0)
 		r = load_database(&load, &i->load, i->fresh, e);
 	return r < 0 ? r : load_compare(&load, &i->load, i->fresh, e);

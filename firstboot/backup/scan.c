@@ -31,6 +31,7 @@ void scan_free(struct scan *s)
 	free(s->tables);
 	free(s->server_version);
 	buf_free(&s->contents);
+	buf_free(&s->definition);
 	free(s);
 }
 
@@ -60,6 +61,52 @@ const struct scan_table *scan_tables(const struct scan *s, size_t *ret_n)
 const char *scan_server_version(const struct scan *s)
 {
 	return s->server_version;
+}
+
+bool scan_contents_known(const struct scan *s)
+{
+	return s->contents_known;
+}
+
+const struct buf *scan_definition(const struct scan *s)
+{
+	return &s->definition;
+}
+
+static bool is(struct piece p, const char *word)
+{
+	return p.at && p.len == strlen(word) && memcmp(p.at, word, p.len) == 0;
+}
+
+static void add_name(struct buf *out, struct piece name)
+{
+	buf_addc(out, '"');
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.at[i] == '"')
+			buf_addc(out, '"');
+		buf_addc(out, name.at[i]);
+	}
+	buf_addc(out, '"');
+}
+
+void scan_define(
+	struct scan *s, struct piece kind, struct piece tag, struct piece made, struct piece owner)
+{
+	static const char of[] = "DATABASE ";
+	bool own = is(kind, "DATABASE") || is(kind, "DATABASE PROPERTIES");
+	bool about = (is(kind, "ACL") || is(kind, "COMMENT")) && tag.len > strlen(of) &&
+		     memcmp(tag.at, of, strlen(of)) == 0;
+
+	if (!made.at || (!own && !about))
+		return;
+	buf_add(&s->definition, made.at, made.len);
+	if (!is(kind, "DATABASE") || owner.len == 0)
+		return;
+	buf_adds(&s->definition, "ALTER DATABASE ");
+	add_name(&s->definition, tag);
+	buf_adds(&s->definition, " OWNER TO ");
+	add_name(&s->definition, owner);
+	buf_adds(&s->definition, ";\n");
 }
 
 const struct buf *scan_contents(const struct scan *s)

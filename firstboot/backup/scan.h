@@ -38,3 +38,9 @@ const struct scan_table *scan_tables(const struct scan *s, size_t *ret_n);
 const char *scan_server_version(const struct scan *s); /* "15.4 (Debian …)", or NULL */
 /* custom: its head up to the end of the table of contents, for pg_restore --list. */
 const struct buf *scan_contents(const struct scan *s);
+/*
+ * custom: SQL that makes the database as it was, with its owner, settings and grants; it names the database. Known as
+ * soon as the contents are, which may be long before the end.
+ */
+bool scan_contents_known(const struct scan *s);
+const struct buf *scan_definition(const struct scan *s);

@@ -8,11 +8,12 @@
 
 #include "alloc.h"
 #include "error.h"
+#include "scan_cursor.h"
 #include "scan_parts.h"
 
 #include <string.h>
 
-#define CONTENTS_MAX   (16 * MIB) /* a schema of 20,000 tables has some 10 MiB */
+#define CONTENTS_MAX   CURSOR_STRING_MAX /* a schema of 20,000 tables has some 10 MiB */
 #define ENTRIES_MAX    1000000
 #define VERSION(minor) (minor) /* of 1.minor */
 
@@ -56,72 +57,6 @@ static void *make(struct scan *s)
 	return c;
 }
 
-/* A reader of the head. Once it runs out, it is short, and yields zeros. */
-struct cursor {
-	const unsigned char *p, *end;
-	int int_size;
-	bool shortage, wrong;
-};
-
-static int byte(struct cursor *c)
-{
-	if (c->p < c->end)
-		return *c->p++;
-	c->shortage = true;
-	return 0;
-}
-
-/* A sign byte and int_size bytes, least significant first. */
-static int64_t decode(const unsigned char *p, int size)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < size; i++)
-		n |= (uint64_t)p[1 + i] << (8 * i);
-	n &= INT64_MAX;
-	return p[0] ? -(int64_t)n : (int64_t)n;
-}
-
-static int64_t integer(struct cursor *c)
-{
-	const unsigned char *p = c->p;
-
-	if (c->end - c->p < c->int_size + 1) {
-		c->shortage = true;
-		return 0;
-	}
-	c->p += c->int_size + 1;
-	return decode(p, c->int_size);
-}
-
-/* A string's bytes, not NUL-terminated; NULL for a NULL. */
-static const char *string(struct cursor *c, size_t *ret_len)
-{
-	int64_t len = integer(c);
-	const char *s = (const char *)c->p;
-
-	*ret_len = 0;
-	if (len < 0 || c->shortage)
-		return NULL;
-	if (len > (int64_t)CONTENTS_MAX)
-		c->wrong = true;
-	if (c->wrong || c->end - c->p < len) {
-		c->shortage = true;
-		return NULL;
-	}
-	c->p += len;
-	*ret_len = (size_t)len;
-	return s;
-}
-
-static void skip_strings(struct cursor *c, int n)
-{
-	size_t len;
-
-	for (int i = 0; i < n; i++)
-		string(c, &len);
-}
-
 static bool is(const char *s, size_t len, const char *word)
 {
 	return s && len == strlen(word) && memcmp(s, word, len) == 0;
@@ -139,24 +74,24 @@ static void read_head(struct custom *c, struct cursor *in)
 	}
 	in->wrong = memcmp(in->p, "PGDMP", 5) != 0;
 	in->p += 5;
-	major = byte(in);
-	c->minor = byte(in);
-	byte(in);
-	c->int_size = in->int_size = byte(in);
-	c->offset_size = byte(in);
-	format = byte(in);
+	major = cursor_byte(in);
+	c->minor = cursor_byte(in);
+	cursor_byte(in);
+	c->int_size = in->int_size = cursor_byte(in);
+	c->offset_size = cursor_byte(in);
+	format = cursor_byte(in);
 	if (major != 1 || c->minor < VERSION(12) || c->minor > VERSION(16) || c->int_size < 1 ||
 		c->int_size > 8 || c->offset_size < 1 || c->offset_size > 8 || format != 1)
 		in->wrong = true;
 	if (in->wrong)
 		return;
 	/* Compressed is not what we asked for. */
-	in->wrong = (c->minor >= VERSION(15) ? byte(in) : integer(in)) != 0;
+	in->wrong = (c->minor >= VERSION(15) ? cursor_byte(in) : cursor_integer(in)) != 0;
 	for (int i = 0; i < 7; i++)
-		integer(in); /* when it was made */
-	skip_strings(in, 1); /* the database */
-	version = string(in, &len);
-	skip_strings(in, 1); /* pg_dump's version */
+		cursor_integer(in); /* when it was made */
+	cursor_skip(in, 1);	    /* the database */
+	version = cursor_string(in, &len);
+	cursor_skip(in, 1); /* pg_dump's version */
 	if (version && !c->scan->server_version)
 		c->scan->server_version = xstrndup(version, len);
 }
@@ -169,31 +104,35 @@ static void add_entry(struct custom *c, int64_t id, size_t table)
 
 static void read_entry(struct custom *c, struct cursor *in)
 {
-	int64_t id = integer(in), dumper = integer(in);
-	const char *tag, *kind, *schema;
-	size_t tag_len, kind_len, schema_len, copy_len, len, table = 0;
+	int64_t id = cursor_integer(in), dumper = cursor_integer(in);
+	const char *tag, *kind, *schema, *made, *owner;
+	size_t tag_len, kind_len, schema_len, made_len, owner_len, copy_len, len, table = 0;
 	int offset;
 
-	skip_strings(in, 2); /* the oids */
-	tag = string(in, &tag_len);
-	kind = string(in, &kind_len);
-	integer(in);	       /* its section */
-	skip_strings(in, 2);   /* how it is made and dropped */
-	string(in, &copy_len); /* none: its rows are INSERTs */
-	schema = string(in, &schema_len);
-	skip_strings(in, 1); /* the tablespace */
+	cursor_skip(in, 2); /* the oids */
+	tag = cursor_string(in, &tag_len);
+	kind = cursor_string(in, &kind_len);
+	cursor_integer(in); /* its section */
+	made = cursor_string(in, &made_len);
+	cursor_skip(in, 1);	      /* how it is dropped */
+	cursor_string(in, &copy_len); /* none: its rows are INSERTs */
+	schema = cursor_string(in, &schema_len);
+	cursor_skip(in, 1); /* the tablespace */
 	if (c->minor >= VERSION(14))
-		skip_strings(in, 1); /* the access method */
+		cursor_skip(in, 1); /* the access method */
 	if (c->minor >= VERSION(16))
-		integer(in); /* what kind of relation */
-	skip_strings(in, 2); /* its owner; "false" */
-	while (!in->shortage && string(in, &len))
+		cursor_integer(in); /* what kind of relation */
+	owner = cursor_string(in, &owner_len);
+	cursor_skip(in, 1); /* "false" */
+	while (!in->shortage && cursor_string(in, &len))
 		; /* what it depends on */
-	offset = byte(in);
+	offset = cursor_byte(in);
 	for (int i = 0; i < c->offset_size; i++)
-		byte(in);
+		cursor_byte(in);
 	if (in->shortage)
 		return;
+	scan_define(c->scan, (struct piece){ kind, kind_len }, (struct piece){ tag, tag_len },
+		(struct piece){ made, made_len }, (struct piece){ owner, owner_len });
 	if (is(kind, kind_len, "TABLE DATA")) {
 		scan_table_add(
 			c->scan, xasprintf("%.*s.%.*s", (int)schema_len, schema ? schema : "",
@@ -216,6 +155,7 @@ static void forget(struct custom *c)
 	for (size_t i = 0; i < c->scan->n; i++)
 		free(c->scan->tables[i].name);
 	c->scan->n = 0;
+	buf_reset(&c->scan->definition);
 	c->n = 0;
 }
 
@@ -234,7 +174,7 @@ static int read_contents(struct custom *c, size_t *ret_len, struct error *e)
 
 	forget(c);
 	read_head(c, &in);
-	entries = in.shortage || in.wrong ? 0 : integer(&in);
+	entries = in.shortage || in.wrong ? 0 : cursor_integer(&in);
 	in.wrong |= entries < 0 || entries > ENTRIES_MAX;
 	for (int64_t i = 0; i < entries && !in.shortage && !in.wrong; i++)
 		read_entry(c, &in);
@@ -348,7 +288,7 @@ static int add_data(struct custom *c, const char *data, size_t len, struct error
 			c->number[c->have++] = (unsigned char)*data;
 			if (c->have == (size_t)c->int_size + 1) {
 				c->have = 0;
-				r = take_number(c, decode(c->number, c->int_size), e);
+				r = take_number(c, cursor_decode(c->number, c->int_size), e);
 			}
 		}
 		data += n;
@@ -363,7 +303,7 @@ static int contents_done(struct custom *c, size_t len, struct error *e)
 	struct buf *b = &c->scan->contents;
 	size_t more = b->len - len;
 
-	c->in_data = true;
+	c->in_data = c->scan->contents_known = true;
 	b->len = len;
 	return add_data(c, b->data + len, more, e);
 }

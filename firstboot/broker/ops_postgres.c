@@ -33,13 +33,20 @@ struct pg_args {
 	const char *container, *user, *database, *kind, *query, *to, *image;
 };
 
-/* docker exec [--interactive] CONTAINER PROGRAM --username USER [--dbname DATABASE] */
+/*
+ * docker exec [--interactive] CONTAINER PROGRAM --username USER [--dbname DATABASE]. What writes (and so reads its
+ * input) may not be bound by settings that a database has for its application; they rank below PGOPTIONS. Dumps
+ * hold intervals in PostgreSQL's own style.
+ */
 static void exec_args(
 	struct args *a, const struct pg_args *args, bool input, const char *program, bool database)
 {
 	args_set(a, "docker", "container", "exec", NULL);
 	if (input)
-		args_add(a, "--interactive");
+		args_adds(a, (const char *const[]){ "--interactive", "--env",
+				     "PGOPTIONS=-c default_transaction_read_only=off "
+				     "-c intervalstyle=postgres",
+				     NULL });
 	args_add(a, args->container);
 	args_add(a, program);
 	args_add(a, "--username");

@@ -26,6 +26,42 @@
 	"SET log_min_duration_statement = -1;\n"                                                   \
 	"SET log_min_error_statement = 'panic';\n"                                                 \
 	"\\set ON_ERROR_STOP 1\n"
+/*
+ * The words of CREATE DATABASE that make one like d (j: the same row as JSON, because columns came and went with
+ * versions).
+ */
+#define LOCALE_OF                                                                                  \
+	"CASE j->>'datlocprovider' WHEN 'c' THEN ' LOCALE_PROVIDER libc' "                         \
+	"WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %%L', "                             \
+	"coalesce(j->>'datlocale', j->>'daticulocale')) || "                                       \
+	"coalesce(' ICU_RULES ' || quote_literal(j->>'daticurules'), '') "                         \
+	"WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', j->>'datlocale') "    \
+	"ELSE '' END"
+#define MODEL                                                                                      \
+	"FROM (SELECT *, oid AS id, to_jsonb(p) AS j FROM pg_database p WHERE datname = %M) d "
+/*
+ * Owner, encoding, locale, limit; who may do what; comment; settings, also those of single roles. Settings are copied as they
+ * are stored, in the catalog: there is no text of theirs to be quoted.
+ */
+#define CREATE_LIKE                                                                                          \
+	"SELECT format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L "                      \
+	"LC_COLLATE %%L LC_CTYPE %%L%%s TABLESPACE %%I CONNECTION LIMIT %%s', %L, "                          \
+	"pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, " LOCALE_OF   \
+	", s.spcname, greatest(d.datconnlimit, -1)) " MODEL                                                  \
+	"JOIN pg_tablespace s ON s.oid = d.dattablespace \\gexec\n"                                          \
+	"SELECT format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', %L, "                                  \
+	"pg_get_userbyid(d.datdba)) " MODEL                                                                  \
+	"WHERE d.datacl IS NOT NULL \\gexec\n"                                                               \
+	"SELECT format('GRANT %%s ON DATABASE %%I TO %%s%%s', a.privilege_type, %L, "                        \
+	"CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, "             \
+	"CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) " MODEL                             \
+	", aclexplode(d.datacl) a \\gexec\n"                                                                 \
+	"SELECT format('COMMENT ON DATABASE %%I IS %%L', %L, shobj_description(d.id, 'pg_database')) " MODEL \
+	"WHERE shobj_description(d.id, 'pg_database') IS NOT NULL \\gexec\n"                                 \
+	"INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig) "                                  \
+	"SELECT n.oid, s.setrole, s.setconfig FROM pg_db_role_setting s "                                    \
+	"JOIN pg_database o ON o.oid = s.setdatabase AND o.datname = %M "                                    \
+	"JOIN pg_database n ON n.datname = %L;\n"
 #define USER_TABLES                                                                                \
 	"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "                           \
 	"WHERE c.relkind IN ('r','p') AND NOT c.relispartition "                                   \
@@ -76,6 +112,12 @@ static const struct pg_query queries[] = {
 		.object = true,
 		.transient = true,
 		.sql = "CREATE DATABASE %I TEMPLATE template0;\n" },
+	/* The new one is the object; to is the one that it is made like. */
+	{ .word = "create-like",
+		.object = true,
+		.to = true,
+		.transient = true,
+		.sql = CREATE_LIKE },
 	/* Content when there is none. */
 	{ .word = "drop-db",
 		.object = true,
@@ -109,6 +151,7 @@ const char *const pg_query_words[] = {
 	"tables",
 	"row-counts",
 	"create-db",
+	"create-like",
 	"drop-db",
 	"rename-db",
 	"open-db",

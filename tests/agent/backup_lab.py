@@ -76,9 +76,10 @@ class Postgres:
 class Broker:
     """One thread a connection. Tests change what it does by setting attributes."""
 
-    def __init__(self, path, parent):
+    def __init__(self, path, parent, sql_tool=None):
         self.path = str(path)
         self.parent = parent
+        self.sql_tool = sql_tool  # prints the real broker's SQL
         self.containers = {}     # name -> Postgres
         self.throwaways = 0
         self.cut_dump_at = None  # bytes after which pg_dump's output ends
@@ -196,7 +197,9 @@ class Broker:
             "plain": ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-U", q["user"], "-d", database],
             "globals": ["psql", "-Xq", "-U", q["user"], "-d", "postgres"],
         }
-        done = pg.call(*commands[q["kind"]], stdin=fds[0], capture_output=True, check=False)
+        options = "-c default_transaction_read_only=off -c intervalstyle=postgres"
+        done = subprocess.run([pg.bin / commands[q["kind"]][0], *commands[q["kind"]][1:]], cwd="/", check=False,
+                              env=dict(pg.env, PGOPTIONS=options), stdin=fds[0], capture_output=True, **pg.who)
         said = done.stderr.decode()
         if q["kind"] == "globals":
             bad = [line for line in said.splitlines() if "ERROR:" in line and "already exists" not in line]
@@ -224,8 +227,12 @@ class Broker:
         if word in ("databases", "all-databases"):
             self.send(sock, {"rows": pg.databases("" if word[0] == "a" else "and datallowconn")})
             return
-        if word == "create-db":
-            pg.sql(f"create database {quoted(name)} template template0")
+        if word in ("create-db", "create-like"):
+            sql = subprocess.run([self.sql_tool, word, name, *([q["to"]] if "to" in q else [])], check=True,
+                                 capture_output=True).stdout
+            done = pg.call("psql", "-Xqt", "-d", "postgres", input=sql, capture_output=True, check=False)
+            if done.returncode:
+                raise RuntimeError(done.stderr.decode())
         elif word == "drop-db":
             pg.sql(f"drop database if exists {quoted(name)} with (force)")
         elif word == "open-db":

@@ -3,6 +3,7 @@
 
 usage: test_backup.py BUILD [NAME...]
 """
+import hashlib
 import json
 import os
 import random
@@ -30,7 +31,7 @@ class World:
         self.dir.mkdir()
         self.dir.chmod(0o755)
         self.pg = Postgres(self.dir)
-        self.broker = Broker(self.dir / "broker.sock", self.dir)
+        self.broker = Broker(self.dir / "broker.sock", self.dir, Path(program).parents[1] / "tests/agent/sql_tool")
         self.broker.containers["db"] = self.pg
         self.agent = Agent(program, self.dir, self.broker)
         self.program = program
@@ -250,7 +251,7 @@ def test_restore_swaps_and_keeps_the_old(world):
     safety = agent.list()[0]
     tap.check(safety["reason"] == "restore", "and was backed up first", safety)
     tap.equal(pg.sql("select pg_get_userbyid(datdba) || ' ' || rolcanlogin from pg_database, pg_roles "
-                     "where datname='app' and rolname='app'").split()[1], "true", "roles are as they are now")
+                     "where datname='app' and rolname='app'"), "app true", "owner and roles are as they are now")
     done = agent.run("restore", "latest", "--to", "look", "--identity", key)
     tap.check(done.returncode == 0 and pg.rows("look") == before, "--to makes another one beside it; latest is not "
               "the safety dump", done.stderr)
@@ -258,6 +259,87 @@ def test_restore_swaps_and_keeps_the_old(world):
     tap.equal(done.returncode, 2, "and never replaces")
     done = agent.run("restore", backup["id"], "--identity", key)
     tap.check(done.returncode == 0 and f"{old}_2" in pg.databases(), "the same one again keeps both", done.stderr)
+
+
+DRESS = """
+    create role reader login;
+    alter database app connection limit 7;
+    alter database app set work_mem = '8MB';
+    alter database app set search_path = 'a b', public;
+    alter database app set default_transaction_read_only = on;
+    alter database app set app.text = 'two\n\\connect it''s\n-- Name: app; Type: DATABASE; Schema: -; Owner: x';
+    alter role app in database app set statement_timeout = 77;
+    revoke connect, temporary on database app from public;
+    grant connect on database app to reader with grant option;
+    comment on database app is 'it''s
+\\connect postgres
+create role spoofed superuser';
+    """
+
+LOOKS = """
+    select pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, datconnlimit,
+        (select string_agg(a::text, ' ' order by a::text) from unnest(datacl) a),
+        (select string_agg(setrole::regrole || ':' || setconfig::text, ' ' order by setrole) from pg_db_role_setting
+         where setdatabase = d.oid), shobj_description(oid, 'pg_database')
+    from pg_database d where datname = '%s'
+    """
+
+
+def test_restored_databases_look_as_before(world):
+    agent, pg = world.agent, world.pg
+    pg.sql("drop database app")
+    pg.sql("create database app owner app template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'")
+    pg.sql("create table t(a int, i interval); insert into t values (1, '-1 day -02:03:04'); "
+           "create function f() returns text language sql as $$ select '\n-- Name: DATABASE app; Type: ACL; Schema: -; "
+           "Owner: x\nGRANT ALL ON DATABASE app TO spoofed;\nGRANT reader TO spoofed;\n'::text $$;", "app")
+    for statement in DRESS.split(";\n"):
+        if statement.strip():
+            pg.sql(statement)
+    looks, rows = pg.sql(LOOKS % "app"), pg.rows("app")
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        backup = one(agent.run("backup", "now", "--json"))
+        pg.sql("alter database app set work_mem = '9MB'")
+        now = pg.sql(LOOKS % "app")
+        done = agent.run("restore")
+        tap.equal(done.returncode, 0, f"{form}: it is restored while the old one is there") or tap.note(done.stderr)
+        tap.equal(pg.sql(LOOKS % "app"), now, f"{form}: owner, locale, limit, grants and settings are those of now")
+        old = next(d for d in pg.databases() if "_before_" in d)
+        tap.equal(pg.sql(LOOKS % old), now, f"{form}: the one before has its own")
+        done = agent.run("restore", backup["id"], "--to", "look")
+        tap.equal([done.returncode, pg.sql(LOOKS % "look"), pg.rows("look")], [0, now, rows], f"{form}: --to is alike")
+        for name in ("app", "look", old):
+            pg.sql(f'drop database "{name}"')
+        done = agent.run("restore", backup["id"])
+        tap.equal(done.returncode, 0, f"{form}: it is restored when nothing is there") or tap.note(done.stderr)
+        tap.equal(pg.sql(LOOKS % "app"), looks, f"{form}: and looks as in the backup")
+        tap.equal(pg.rows("app"), rows, f"{form}: with equal rows")
+        tap.equal(pg.sql("select count(*) from pg_roles where rolname = 'spoofed'"), "0",
+                  f"{form}: what only looks like a command is none")
+        tap.equal([d for d in pg.databases() if d not in ("app", "postgres")], [], f"{form}: nothing else is left")
+
+
+def test_what_cannot_be_made_as_it_was(world):
+    agent, pg = world.agent, world.pg
+    pg.sql("create role gone")
+    pg.sql("grant connect on database app to gone")
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    pg.sql("drop database app")
+    pg.sql("drop role gone")
+    index = [f["kind"] for f in backup["files"]].index("globals")
+    path, text = agent.path(backup, index), opened(world, agent.path(backup, index))
+    text = text.replace(b"CREATE ROLE gone;", b"").replace(b"ALTER ROLE gone ", b"-- ")
+    path.write_bytes(subprocess.run(["zstd", "-cq"], input=text, check=True, capture_output=True).stdout)
+    manifest = agent.state / "backup" / backup["id"] / "manifest.json"
+    doc = json.loads(manifest.read_text())
+    doc["files"][index].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), size=path.stat().st_size)
+    manifest.write_text(json.dumps(doc))
+    done = agent.run("restore")
+    tap.check(done.returncode == 0 and "cannot be made as it was" in done.stderr and '"gone" does not' in done.stderr,
+              "a database whose grants cannot be made is restored, and that is said", done.stderr)
+    tap.equal(pg.rows("app"), before, "with equal rows")
+    tap.equal(pg.sql(LOOKS % "app").split("|")[0], "app", "and its owner")
 
 
 def test_restore_after_the_loss_of_all(world):

@@ -33,11 +33,15 @@ class Database:
         wait_for(lambda: self.lab.docker("exec", "db", "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0, 90)
 
     def sql(self, text, database="app"):
-        done = self.lab.docker("exec", "db", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "app", "-d", database,
-                               "-c", text, check=False)
+        done = self.lab.docker("exec", "-e", "PGOPTIONS=-c default_transaction_read_only=off", "db", "psql", "-XAtq",
+                               "-v", "ON_ERROR_STOP=1", "-U", "app", "-d", database, "-c", text, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    def looks(self):
+        return self.sql("select pg_get_userbyid(datdba), datacl, setconfig from pg_database d join pg_db_role_setting s "
+                        "on s.setdatabase = d.oid and setrole = 0 where datname = 'app'")
 
     def upload(self, name, text, more="true"):
         self.lab.docker("exec", "db", "sh", "-c", f"echo '{text}' >/uploads/{name}; {more}")
@@ -80,6 +84,12 @@ def check(lab, build, scratch):
             left = lab.docker("ps", "-aq", "--filter", "name=kbuild-").stdout.split()
             tap.equal(left, [], f"{form}: which is gone")
             before = db.content()
+            # The application has a role of its own, which is no superuser.
+            for statement in ("create role shop login", "alter database app owner to shop",
+                              "revoke connect on database app from public",
+                              "alter database app set default_transaction_read_only = on"):
+                db.sql(statement.replace("create role shop login", "select 1") if form == "plain" else statement, "postgres")
+            looks = db.looks()
             db.sql("delete from orders; drop table files")
             db.upload("picture", "another one")
             db.upload("later", "by somebody")
@@ -87,6 +97,8 @@ def check(lab, build, scratch):
             tap.check(done.returncode == 0, f"{form}: what was lost is restored", done.stderr)
             db.wait()
             tap.equal(db.content(), before, f"{form}: rows are equal")
+            tap.equal(db.looks(), looks, f"{form}: owner, grants and settings are those of before")
+            db.sql("set role shop; create table public.by_shop(a int); drop table public.by_shop")
             tap.equal(db.uploads(), "a picture 640 1234", f"{form}: the volume's files are as they were, for what runs")
             kept = list((lab.scratch / "docker/volumes/uploads").glob("_data.before-*"))
             tap.equal([sorted(p.name for p in k.iterdir()) for k in kept], [["later", "picture"]],

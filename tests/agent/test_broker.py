@@ -593,6 +593,14 @@ def databases(w):
               "a dump that was cut off is no dump")
     TAP.equal(query("create-db", database="shop_new"), {}, "a new database is made")
     TAP.equal(b.get("pg-restore", [memfd(dump)], kind="custom", database="shop_new", **at), {}, "and filled")
+    for provider, locale in (("libc", "lc_collate 'C.UTF-8' lc_ctype 'C'"), ("icu", "icu_locale 'de' icu_rules '&a < b'"),
+                             ("builtin", "builtin_locale 'C.UTF-8'")):
+        sql(f"create database model template template0 locale_provider {provider} {locale}")
+        TAP.equal(query("create-like", database="is like", to="model").get("error"), None, f"one like another: {provider}")
+        looks = "select to_jsonb(d) - array['oid', 'datname', 'datfrozenxid', 'datminmxid'] from pg_database d where datname="
+        TAP.equal(sql(looks + "'is like'"), sql(looks + "'model'"), f"which it is: {provider}")
+        for name in ("model", "is like"):
+            sql(f'drop database "{name}"')
     reply = b.get("pg-restore", [memfd("insert into t values ('x');")], kind="plain", database="shop_new", **at)
     TAP.check("invalid input syntax" in said(reply), "SQL that fails is a failure", reply)
     TAP.equal(b.get("pg-restore", [memfd(roles)], kind="globals", **at), {}, "roles that exist are no failure")

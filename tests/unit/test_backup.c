@@ -423,6 +423,62 @@ static void one_database_is_taken_out_of_a_plain_dump(void)
 	}
 }
 
+#define SECTION(name, type) "--\n-- Name: " name "; Type: " type "; Schema: -; Owner: own\n--\n\n"
+
+static const char dressed[] =
+	"-- Database \"x\" dump\n\\connect x\n" SECTION("DATABASE x", "ACL") //
+	"GRANT ALL ON DATABASE x TO x;\n"
+	"-- Database \"app\" dump\nSET a = 1;\n" SECTION("app", "DATABASE") //
+	"CREATE DATABASE app;\nALTER DATABASE app OWNER TO own;\n\\encoding UTF8\n\\connect app\n"
+	"SET b = 2;\n" SECTION("DATABASE app", "COMMENT") //
+	"COMMENT ON DATABASE app IS 'it''s\n\\connect y\n-- Database \"y\" dump\nSET spoofed;\n';\n" //
+	SECTION("app",
+		"DATABASE PROPERTIES") "ALTER DATABASE app SET c TO 3;\n\\connect app\nSET d = 4;\n" //
+	SECTION("app; Type: DATABASE", "SCHEMA") "CREATE SCHEMA e;\n"		 //
+	SECTION("app", "DATABASE") "SET spoofed;\n"				 //
+	SECTION("DATABASE app", "ACL") "GRANT ALL ON DATABASE app TO spoofed;\n" //
+	SECTION("DATABASE app", "ACL")						 //
+	"REVOKE CONNECT,TEMPORARY ON DATABASE app FROM PUBLIC;\nGRANT own TO spoofed;\n"
+	"GRANT ALL ON DATABASE app TO f; SET spoofed;\nGRANT CREATE ON DATABASE \"app\" TO \"o r\";\n"
+	"\\unrestrict x\n" DUMPALL_END;
+
+/* Lines alone: comments are of no weight. */
+static void check_lines(struct plain_part *(*make)(const char *, plain_part_out, void *),
+	size_t step, const char *want)
+{
+	_buf_ all = BUF_INIT;
+	_buf_ got = BUF_INIT;
+	_cleanup_(plain_part_freep) struct plain_part *p = make("app", collect, &all);
+	struct error e = { 0 };
+
+	for (size_t k = 0; k < strlen(dressed); k += step)
+		check_int(plain_part_add(p, dressed + k, MIN(step, strlen(dressed) - k), &e), 0);
+	check_int(plain_part_end(p, &e), 0);
+	for (const char *line = buf_str(&all); *line; line += strcspn(line, "\n") + 1) {
+		size_t n = strcspn(line, "\n");
+
+		if (n > 0 && strncmp(line, "--", 2) != 0)
+			buf_add(&got, line, n + 1);
+	}
+	check_str(buf_str(&got), want);
+}
+
+static void what_names_a_database_is_no_part_of_its_content(void)
+{
+	for (size_t step = 1; step < 100; step += 7) {
+		check_lines(plain_part_head, step,
+			"CREATE DATABASE app;\nALTER DATABASE app OWNER TO own;\n"
+			"COMMENT ON DATABASE app IS 'it''s\n\\connect y\nSET spoofed;\n';\n"
+			"ALTER DATABASE app SET c TO 3;\n"
+			"REVOKE CONNECT,TEMPORARY ON DATABASE app FROM PUBLIC;\n"
+			"GRANT CREATE ON DATABASE \"app\" TO \"o r\";\n");
+		check_lines(plain_part_new, step,
+			"SET b = 2;\nSET d = 4;\nCREATE SCHEMA e;\nSET spoofed;\n"
+			"GRANT own TO spoofed;\nGRANT ALL ON DATABASE app TO f; SET spoofed;\n"
+			"\\unrestrict x\n");
+	}
+}
+
 static void a_database_that_is_not_in_it_is_missed(void)
 {
 	_buf_ got = BUF_INIT;
@@ -581,6 +637,7 @@ int main(void)
 	run(a_dump_that_is_cut_off_is_known);
 	run(a_tar_ends_with_an_empty_block);
 	run(one_database_is_taken_out_of_a_plain_dump);
+	run(what_names_a_database_is_no_part_of_its_content);
 	run(a_database_that_is_not_in_it_is_missed);
 	run(what_was_compressed_comes_back);
 	run(a_compressed_file_that_is_cut_is_known);

@@ -1,0 +1,20 @@
+/* What the broker would have psql do, on standard output: sql_tool QUERY DATABASE [TO] */
+#include "buf.h"
+#include "error.h"
+#include "postgres.h"
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	const struct pg_query *q = argc >= 3 ? pg_query_find(argv[1]) : NULL;
+	struct error e = { 0 };
+	_buf_ sql = BUF_INIT;
+
+	if (!q || pg_query_sql(q, argv[2], argv[3], NULL, &sql, &e) < 0) {
+		fprintf(stderr, "sql_tool: %s\n", q ? e.msg : "QUERY DATABASE [TO]");
+		return 2;
+	}
+	fputs(buf_str(&sql), stdout);
+	return 0;
+}
