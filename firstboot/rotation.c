@@ -11,23 +11,23 @@
 
 /* What a run of the engine means for the rotation: whether the application has the new value. */
 static const struct {
-	bool done;
+	bool done, again; /* again: by the timer */
 	const char *what;
 } outcomes[] = {
-	[GITOPS_UNCHANGED] = { true, "nothing that runs uses it" },
-	[GITOPS_DEPLOYED] = { true, "what uses it was made anew" },
-	[GITOPS_REPAIRED] = { true, "what uses it was made anew" },
-	[GITOPS_REFUSED] = { false, "the application could not be made anew" },
-	[GITOPS_ROLLED_BACK] = { false, "the application was not well with it" },
-	[GITOPS_NEEDS_HUMAN] = { false, "the application needs somebody to look at it" },
-	[GITOPS_LATER] = { false, "the application gets it later" },
-	[GITOPS_PAUSED] = { false, "deployments are paused" },
-	[GITOPS_BUSY] = { false, "another run of gitops is at work" },
+	[GITOPS_UNCHANGED] = { true, false, "nothing that runs uses it" },
+	[GITOPS_DEPLOYED] = { true, false, "what uses it was made anew" },
+	[GITOPS_REPAIRED] = { true, false, "what uses it was made anew" },
+	[GITOPS_REFUSED] = { false, false, "the application could not be made anew" },
+	[GITOPS_ROLLED_BACK] = { false, false, "the application was not well with it" },
+	[GITOPS_NEEDS_HUMAN] = { false, false, "the application needs somebody to look at it" },
+	[GITOPS_LATER] = { false, true, "the application gets it later" },
+	[GITOPS_PAUSED] = { false, true, "deployments are paused" },
+	[GITOPS_BUSY] = { false, true, "another run of gitops is at work" },
 };
 
-static int refresh(struct agent *a, struct buf *why, struct error *e)
+static int refresh(struct agent *a, bool by_hand, struct buf *why, struct error *e)
 {
-	const struct gitops_run run = { .now = true };
+	const struct gitops_run run = { .now = by_hand };
 	_buf_ text = BUF_INIT;
 	int r = gitops_refresh(a, &run, &text, e);
 
@@ -37,12 +37,13 @@ static int refresh(struct agent *a, struct buf *why, struct error *e)
 		buf_adds(why, outcomes[r].what);
 		return 0;
 	}
-	error_set(e, ERR_TEST, "%s%s%s; it is tried again by every run of kbuild-gitops.timer",
-		outcomes[r].what, text.len ? ": " : "", buf_str(&text));
+	error_set(e, ERR_TEST, "%s%s%s; %s", outcomes[r].what, text.len ? ": " : "", buf_str(&text),
+		outcomes[r].again ? "it is tried again by every run of kbuild-gitops.timer"
+				  : "it is tried again by: kbuild-agent secrets rotate --resume");
 	return r == GITOPS_LATER || r == GITOPS_BUSY ? error_transient(e) : -e->code;
 }
 
-int rotation_finish(struct agent *a, struct buf *why, struct error *e)
+int rotation_finish(struct agent *a, bool by_hand, struct buf *why, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	const char *name = NULL;
@@ -50,10 +51,13 @@ int rotation_finish(struct agent *a, struct buf *why, struct error *e)
 
 	if (r == ROTATION_NONE)
 		return ROTATION_NOTHING;
+	/* A database with a new password and an application that must not get it would be worse than both. */
+	if (r == 0 && !by_hand && a->config->has_app && gitops_is_paused(a))
+		return ROTATION_PAUSED;
 	if (r == 0)
 		r = rotation_advance(a, e);
 	if (r == 0 && a->config->has_app)
-		r = refresh(a, why, e);
+		r = refresh(a, by_hand, why, e);
 	if (r < 0)
 		return name ? error_prefix(e, "rotating the secret '%s'", name) : r;
 	return rotation_end(a, e);

@@ -1,11 +1,13 @@
 /* kbuild-agent gitops: the application follows its branch. Without a word it is what the timer runs. */
 #include "agent.h"
+#include "arena.h"
 #include "buf.h"
 #include "config.h"
 #include "error.h"
 #include "gitops.h"
 #include "ipc.h"
 #include "report.h"
+#include "rotate.h"
 #include "rotation.h"
 #include "verbs.h"
 
@@ -64,10 +66,15 @@ static int act(struct agent *a, run_function f, bool now, struct error *e)
 /* A rotation that was cut off has changed the database and not yet the application: that comes first. */
 static int follow(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct error failed = { 0 };
+	const char *name = NULL;
 	_buf_ text = BUF_INIT;
 
-	if (agent_lock(a, "secrets", &failed) == 0 && rotation_finish(a, &text, &failed) < 0)
+	/* Asked first: the lock is the process's, and who rotates meanwhile would find it taken for nothing. */
+	if (rotation_pending(a, arena, &name, &failed) != ROTATION_NONE &&
+		agent_lock(a, "secrets", &failed) == 0 &&
+		rotation_finish(a, false, &text, &failed) < 0)
 		report(REPORT_WARNING, "%s", failed.msg);
 	return gitops_run(a, run, why, e);
 }

@@ -95,13 +95,15 @@ static int run_rotate(struct agent *a, const struct verb_args *args, struct erro
 	if (r == 0)
 		r = agent_lock(a, "secrets", e);
 	if (r == AGENT_BUSY)
-		return error_set(e, ERR_FAILED, "another rotation is at work");
+		return error_set(e, ERR_FAILED,
+			"another `secrets rotate` is at work, or a run of kbuild-gitops that ends a rotation: "
+			"try again when it has ended");
 	if (r == 0 && name)
 		r = begin(a, name, e);
 	if (r == 0)
 		r = agent_start_roles(a, a->config->has_app ? GITOPS_ROLES : 0, e);
 	if (r == 0)
-		r = rotation_finish(a, &why, e);
+		r = rotation_finish(a, true, &why, e);
 	if (r < 0)
 		return r;
 	if (r == ROTATION_NOTHING)

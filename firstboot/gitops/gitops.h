@@ -67,7 +67,9 @@ bool gitops_has_good(struct agent *a);
 
 /*
  * The good revision again, with the environment as it is now: a secret was rotated. What uses it is made
- * anew, through the gate. GITOPS_UNCHANGED when there is no good revision yet, or nothing differs.
+ * anew, through the gate. GITOPS_UNCHANGED when there is no good revision yet, or nothing differs. Where
+ * nobody asked for it (run->now) it is PAUSED while deployments are, and REFUSED when the application has
+ * failed with this environment before. NEEDS_HUMAN: another revision was left running on purpose.
  */
 int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 
@@ -80,6 +82,7 @@ int gitops_history(struct agent *a, struct buf *out, struct error *e);
 /* What an operator may ask; each says on why what it did. ERR_USAGE-free: words were checked. */
 int gitops_pause(struct agent *a, struct buf *why, struct error *e);
 int gitops_resume(struct agent *a, struct buf *why, struct error *e);
+bool gitops_is_paused(const struct agent *a);
 /* Forgets that the branch's commit is bad, and that a human is needed; then a run. */
 int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 /* To the good revision before the last one, through the gate; the current one then counts as bad. */

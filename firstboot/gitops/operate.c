@@ -10,6 +10,7 @@
 #include "fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 int gitops_pause(struct agent *a, struct buf *why, struct error *e)
@@ -30,6 +31,11 @@ int gitops_resume(struct agent *a, struct buf *why, struct error *e)
 	return 0;
 }
 
+bool gitops_is_paused(const struct agent *a)
+{
+	return faccessat(a->state_fd, GITOPS_PAUSE_FILE, F_OK, 0) == 0;
+}
+
 int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
 	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
@@ -43,6 +49,7 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 	 * All of them: only the branch's is ever looked at, and which that is now is not known here. Its
 	 * alert stays open: it ends when a revision is good.
 	 */
+	d.anew = d.ledger.good.sha && ledger_bad(&d.ledger, d.ledger.good.sha, NULL);
 	ledger_forget_bad(&d.ledger, NULL);
 	d.ledger.tried.sha = NULL;
 	memset(&d.ledger.later, 0, sizeof d.ledger.later);
@@ -73,6 +80,32 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 	return deploy_attempt(&d, e);
 }
 
+/* Why the good revision is not to be made anew, as an enum gitops_result with words in why; 0: it may be. */
+static int refresh_obstacle(struct deploy *d, struct error *e)
+{
+	const struct ledger *l = &d->ledger;
+	const struct bad *bad;
+	const char *env = NULL;
+	bool other = !l->tried.sha || strcmp(l->tried.sha, l->good.sha) != 0;
+	int r;
+
+	/* What runs then is not the good revision, and was left so for somebody to look at. */
+	if (l->needs_human && (other || !d->run->now)) {
+		buf_adds(d->why, l->needs_human);
+		return GITOPS_NEEDS_HUMAN;
+	}
+	if (d->run->now)
+		return 0;
+	if (gitops_is_paused(d->a))
+		return GITOPS_PAUSED;
+	r = deploy_env_digest(d, &env, e);
+	bad = r < 0 ? NULL : ledger_bad(l, l->good.sha, env);
+	if (!bad)
+		return r;
+	buf_adds(d->why, bad->why ? bad->why : "it has failed with it before");
+	return GITOPS_REFUSED;
+}
+
 int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
 	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
@@ -85,14 +118,19 @@ int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *wh
 	/* What was cut off may be older than the new value: first that, then this. */
 	if (d.ledger.doing.step != DOING_NOTHING)
 		r = deploy_resume(&d, e);
-	if (r < 0 || !d.ledger.good.sha)
-		return r < 0 ? r : GITOPS_UNCHANGED;
+	if (r < 0 || d.ledger.doing.step != DOING_NOTHING)
+		return r;
+	if (!d.ledger.good.sha)
+		return GITOPS_UNCHANGED;
+	buf_reset(why);
+	r = refresh_obstacle(&d, e);
+	if (r != 0)
+		return r;
 	r = deploy_prepare(&d, d.ledger.good.sha, e);
 	if (r < 0)
 		return r;
 	if (!d.ledger.doing.services[0])
 		return GITOPS_UNCHANGED;
-	buf_reset(why);
 	return deploy_attempt(&d, e);
 }
 

@@ -132,13 +132,18 @@ static bool is_good(const struct deploy *d, const char *sha)
 	return d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0;
 }
 
-/* Whether the commit needs no second look. */
-static int is_settled(struct deploy *d, const char *tip, bool *ret, struct error *e)
+/* How the branch's commit stands. The good one may have failed since, with other secrets. */
+enum standing { STANDS_OPEN, STANDS_BAD, STANDS_WELL };
+
+static int stand(struct deploy *d, const char *tip, enum standing *ret, struct error *e)
 {
 	const char *env = NULL;
 	int r = deploy_env_digest(d, &env, e);
 
-	*ret = r >= 0 && (is_good(d, tip) || ledger_bad(&d->ledger, tip, env) != NULL);
+	if (r >= 0 && ledger_bad(&d->ledger, tip, env))
+		*ret = STANDS_BAD;
+	else if (r >= 0 && is_good(d, tip) && !d->anew)
+		*ret = STANDS_WELL;
 	return r;
 }
 
@@ -146,16 +151,16 @@ static int follow(struct deploy *d, struct error *e)
 {
 	char tip[REPO_SHA];
 	struct error failed = { 0 };
-	bool settled = false;
+	enum standing standing = STANDS_OPEN;
 	int r = repo_check(d->a, d->ledger.tried.sha, tip, &failed);
 
 	if (r >= 0)
-		r = is_settled(d, tip, &settled, &failed) < 0 ? -failed.code : r;
-	if (r >= 0 && !settled) {
+		r = stand(d, tip, &standing, &failed) < 0 ? -failed.code : r;
+	if (r >= 0 && standing == STANDS_OPEN) {
 		deploy_say(d, "fetch", "fetching %s", d->a->config->app.branch);
 		r = repo_fetch(d->a, tip, &failed);
 		if (r >= 0)
-			r = is_settled(d, tip, &settled, &failed);
+			r = stand(d, tip, &standing, &failed);
 	}
 	if (r < 0 && failed.code == ERR_INTERRUPTED) {
 		*e = failed;
@@ -167,16 +172,11 @@ static int follow(struct deploy *d, struct error *e)
 		return r < 0 || r == GITOPS_LATER ? r : deploy_later(d, NULL, &failed, e);
 	}
 	note_time(d->a, GITOPS_CHECKED_FILE);
-	if (!settled)
+	if (standing == STANDS_OPEN)
 		return consider(d, tip, e);
-	if (is_good(d, tip))
+	if (standing == STANDS_WELL)
 		deploy_over(d);
 	return look_after(d, e);
-}
-
-static bool is_paused(const struct agent *a)
-{
-	return faccessat(a->state_fd, GITOPS_PAUSE_FILE, F_OK, 0) == 0;
 }
 
 int deploy_run(struct deploy *d, struct error *e)
@@ -186,7 +186,7 @@ int deploy_run(struct deploy *d, struct error *e)
 	/* What was begun is ended, paused or not: half a deployment is no state to stop in. */
 	if (d->ledger.doing.step != DOING_NOTHING)
 		return deploy_resume(d, e);
-	if (is_paused(d->a)) {
+	if (gitops_is_paused(d->a)) {
 		buf_adds(d->why, "paused (kbuild-agent gitops resume)");
 		return GITOPS_PAUSED;
 	}

@@ -37,7 +37,7 @@ static int look(struct agent *a, struct arena *arena, struct view *ret, struct e
 	struct stat st;
 
 	ret->running = gitops_is_running(a);
-	ret->paused = faccessat(a->state_fd, GITOPS_PAUSE_FILE, F_OK, 0) == 0;
+	ret->paused = gitops_is_paused(a);
 	ret->checked = fstatat(a->state_fd, GITOPS_CHECKED_FILE, &st, 0) == 0 ? st.st_mtime : 0;
 	return ledger_load(&ret->ledger, a, arena, e);
 }

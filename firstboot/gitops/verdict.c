@@ -72,6 +72,15 @@ static const char *still(struct deploy *d)
 	return arena_printf(d->arena, "the application runs %s", short_sha(d->ledger.good.sha));
 }
 
+/* What is left to people when a commit was refused, or rolled back. */
+static const char *advice(struct deploy *d, const char *sha)
+{
+	if (d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0)
+		return "It is not tried again with the secrets of now; give another value "
+		       "(kbuild-agent secrets rotate NAME), or run: kbuild-agent gitops retry";
+	return "The commit is not tried again; push a new one, or run: kbuild-agent gitops retry";
+}
+
 int deploy_refuse(struct deploy *d, const char *sha, enum result result, const struct error *cause,
 	struct error *e)
 {
@@ -84,10 +93,7 @@ int deploy_refuse(struct deploy *d, const char *sha, enum result result, const s
 	/* What was refused for what it says may say something else with other secrets. */
 	if (result == RESULT_REFUSED && deploy_env_digest(d, &env, &ignored) < 0)
 		env = NULL;
-	buf_printf(&text,
-		"%s\n\nNothing was changed: %s.\nThe commit is not tried again; push a new one, "
-		"or run: kbuild-agent gitops retry\n",
-		why, still(d));
+	buf_printf(&text, "%s\n\nNothing was changed: %s.\n%s\n", why, still(d), advice(d, sha));
 	tell(d, commit_key(d, sha),
 		arena_printf(d->arena, "%s: %s was refused", d->a->config->name, short_sha(sha)),
 		buf_str(&text));
@@ -178,6 +184,7 @@ int deploy_good(struct deploy *d, struct error *e)
 	l->good = to;
 	memset(&l->doing, 0, sizeof l->doing);
 	l->needs_human = NULL;
+	ledger_forget_bad(l, to.sha);
 	set_tried(d, to.sha, to.subject, RESULT_GOOD, NULL);
 	note(d, to.sha, "good", to.subject);
 	r = deploy_save(d, e);
@@ -185,7 +192,6 @@ int deploy_good(struct deploy *d, struct error *e)
 		return r;
 	report(REPORT_NOTICE, "gitops: %s is good", short_sha(to.sha));
 	deploy_over(d);
-	ledger_forget_bad(l, to.sha);
 	tidy(d);
 	buf_printf(d->why, "%s is deployed%s%s", short_sha(to.sha), to.subject ? ": " : "",
 		to.subject ? to.subject : "");
@@ -195,17 +201,17 @@ int deploy_good(struct deploy *d, struct error *e)
 int deploy_was_rolled_back(struct deploy *d, struct error *e)
 {
 	const struct attempt t = d->ledger.doing;
+	bool same = strcmp(t.to.sha, d->ledger.good.sha) == 0;
 	_buf_ text = BUF_INIT;
 	int r;
 
 	buf_printf(&text,
-		"%s\n\nThe last good revision is back: %s, and is well.\nThe commit is not tried "
-		"again; push a new one, or run: kbuild-agent gitops retry\nWhat was seen: "
-		"%s/failures/%s.json\n",
-		t.why, still(d), d->a->state_dir, t.to.sha);
+		"%s\n\n%s is back: %s, and is well.\n%s\nWhat was seen: %s/failures/%s.json\n",
+		t.why, same ? "What was before" : "The last good revision", still(d),
+		advice(d, t.to.sha), d->a->state_dir, t.to.sha);
 	tell(d, commit_key(d, t.to.sha),
-		arena_printf(d->arena, "%s: %s failed and was rolled back", d->a->config->name,
-			short_sha(t.to.sha)),
+		arena_printf(d->arena, "%s: %s failed%s and was rolled back", d->a->config->name,
+			short_sha(t.to.sha), same ? " with its new secrets" : ""),
 		buf_str(&text));
 	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
 	if (!t.asked)

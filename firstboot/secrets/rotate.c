@@ -144,6 +144,13 @@ static int new_value(const char *name, const struct node *how, const char *given
 	return 0;
 }
 
+/* A value that the application does not take can be corrected, where no database has taken it. */
+static bool may_replace(const struct rotation *x, const char *name, const struct node *how)
+{
+	return strcmp(x->name, name) == 0 && node_get(how, "operator") &&
+	       !node_get(how, "postgres");
+}
+
 int rotation_begin(const struct agent *a, const char *name, const char *value, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -154,7 +161,7 @@ int rotation_begin(const struct agent *a, const char *name, const char *value, s
 
 	if (r < 0)
 		return r;
-	if (r == 0)
+	if (r == 0 && !may_replace(&x, name, how))
 		return error_set(e, ERR_USAGE,
 			"the rotation of '%s' is under way; end it first: "
 			"kbuild-agent secrets rotate --resume",

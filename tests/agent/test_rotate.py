@@ -5,8 +5,11 @@
 
 Prints TAP. Needs root.
 """
+import fcntl
 import json
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,13 +33,19 @@ services:
     environment: {{PGPASSWORD: "${{PG}}"}}
     healthcheck: {{test: ["CMD", "psql", "-h", "db", "-U", "app", "-d", "shop", "-Atc", "select 1"], interval: 1s, retries: 30}}
     restart: unless-stopped
+  mailer:
+    image: {registry}/store:1
+    environment: {{KEY: "${{KEY}}"}}
+    healthcheck: {{test: ["CMD-SHELL", "case $$KEY in wrong*) exit 1;; esac"], interval: 1s, retries: 2}}
+    restart: unless-stopped
   bystander:
     image: {registry}/store:1
     restart: unless-stopped
 volumes:
   db: {{}}
 """
-FIRST = {"PG": "the-first-password-of-the-database", "JWT": "the-first-token-of-the-application"}
+FIRST = {"PG": "the-first-password-of-the-database", "JWT": "the-first-token-of-the-application",
+         "KEY": "the-first-key-of-the-operator"}
 STAGES = ["begun", "altered", "kept"]
 
 
@@ -56,7 +65,8 @@ class Rotation(Gitops):
         argv = super().arguments(*args)
         config = {"name": "demo", "app": self.app, "backup": {"postgres": {"container": "db", "user": "app"}},
                   "secrets": {"env": ".env", "values": {
-                      "PG": {"generate": 256, "postgres": {"role": "app"}}, "JWT": {"generate": 256}}}}
+                      "PG": {"generate": 256, "postgres": {"role": "app"}}, "JWT": {"generate": 256},
+                      "KEY": {"operator": "the key of the mailer"}}}}
         Path(argv[argv.index("--config") + 1]).write_text(json.dumps(config))
         return argv
 
@@ -100,7 +110,7 @@ def deploy(t, g):
     made = g.psql("create table kept(n int); insert into kept values (1), (2), (3)")
     t.equal((made.returncode, g.state()), (0, GOOD), "its worker logs in to its database")
     listed = g.run("secrets", "list")
-    t.equal(sorted(line.split()[0] for line in listed.stdout.splitlines()), ["JWT", "PG"], "secrets are listed by name")
+    t.equal(sorted(line.split()[0] for line in listed.stdout.splitlines()), ["JWT", "KEY", "PG"], "secrets are listed by name")
 
 
 def a_password_is_rotated(t, g):
@@ -112,7 +122,7 @@ def a_password_is_rotated(t, g):
     t.equal(g.state(), GOOD, "the database takes the new one, the worker has it, no row is lost")
     t.check(g.psql("select 1", old).returncode != 0, "the old one does not open it any more")
     after = g.containers()
-    t.equal({s: after[s] == before[s] for s in after}, {"db": False, "worker": False, "bystander": True},
+    t.equal({s: after[s] == before[s] for s in after}, {"db": False, "worker": False, "mailer": True, "bystander": True},
             "only what uses it was made anew")
     t.equal(g.now()[0], "unchanged", "and gitops finds nothing to do")
     done = g.run("secrets", "rotate", "JWT")
@@ -157,6 +167,34 @@ def a_dead_database_is_waited_for(t, g):
     t.equal((done.returncode, g.state()), (0, GOOD), "--resume ends it when the database is back") or t.note(done.stderr)
 
 
+def a_value_that_is_rejected_can_be_corrected(t, g):
+    def give(value):
+        env = dict(os.environ, LC_ALL="C.UTF-8", CREDENTIALS_DIRECTORY=str(g.dir / "credentials"))
+        return subprocess.run(g.arguments("secrets", "rotate", "KEY"), env=env, input=value, text=True, capture_output=True, check=False)
+
+    done = give("wrong-key-of-the-operator\n")
+    t.check(done.returncode != 0 and "was not well with it" in done.stderr, "a value that the application rejects is taken back", done.stderr)
+    before = g.containers()
+    done = g.run("gitops")
+    t.equal((done.returncode, g.containers() == before), (0, True), "the timer's run does not try it again") or t.note(done.stdout + done.stderr)
+    t.equal([a["over"] for a in g.alerts()], [None], "and does not tell that all is well")
+    g.run("gitops", "pause")
+    g.run("gitops")
+    t.equal(g.containers(), before, "nor does one while deployments are paused")
+    g.run("gitops", "resume")
+    with open(g.dir / "state/lock-secrets", "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = give("right-key-of-the-operator\n")
+        t.check("or a run of kbuild-gitops" in done.stderr, "what holds the secrets is said", done.stderr)
+        t.equal(g.run("gitops").returncode, 0, "and the timer's run leaves it alone")
+    done = give("right-key-of-the-operator\n")
+    env = g.lab.inspect(g.containers()["mailer"][0][0])["Config"]["Env"]
+    t.equal((done.returncode, "KEY=right-key-of-the-operator" in env, g.state()), (0, True, GOOD), "another value is taken") or t.note(done.stderr)
+    g.used += ["wrong-key-of-the-operator"]
+    t.equal(g.run("gitops").returncode, 0, "and the next run")
+    t.check(all(a["over"] for a in g.alerts()), "tells that it is over", g.alerts())
+
+
 def no_value_is_told(t, g):
     g.values()
     found = find_in_tree(str(g.dir), g.used, skip=["state/secrets", "broker/plans"])
@@ -170,7 +208,7 @@ def main():
     t = Tap()
     with Rotation(sys.argv[1] if len(sys.argv) > 1 else "build/firstboot/kbuild-agent") as g:
         for step in (deploy, a_password_is_rotated, going_back_keeps_the_password_of_now, a_kill_at_any_stage_is_mended, a_dead_database_is_waited_for,
-                     no_value_is_told):
+                     a_value_that_is_rejected_can_be_corrected, no_value_is_told):
             step(t, g)
     return t.done()
 

@@ -280,6 +280,23 @@ static void what_cannot_be_rotated_is_said(void)
 		"the rotation of 'JWT' is under way; end it first: kbuild-agent secrets rotate --resume");
 }
 
+static void an_operators_value_can_be_corrected(void)
+{
+	struct error e = {};
+
+	start();
+	check_int(rotation_begin(&agent, "MAIL", "wrong", &e), 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	check_int(rotation_begin(&agent, "MAIL", "right", &e), 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	check_str(value("MAIL"), "right");
+	check(rotation_begin(&agent, "JWT", NULL, &e) < 0);
+	check_int(rotation_end(&agent, &e), 0);
+	/* Which of two passwords a database has cannot be asked. */
+	check_int(rotation_begin(&agent, "PG", NULL, &e), 0);
+	check(rotation_begin(&agent, "PG", NULL, &e) < 0);
+}
+
 static void a_broken_file_is_left_alone(void)
 {
 	static const char *const texts[] = { "", "{}", "hunter2",
@@ -307,6 +324,7 @@ int main(void)
 	run(every_stage_is_continued);
 	run(other_secrets_need_no_database);
 	run(what_cannot_be_rotated_is_said);
+	run(an_operators_value_can_be_corrected);
 	run(a_broken_file_is_left_alone);
 	kill(broker, SIGKILL);
 	waitpid(broker, NULL, 0);

@@ -79,6 +79,8 @@ static struct world {
 	int kill_at;   /* points until the process ends; 0: never */
 	int points;    /* passed in the last run */
 	bool full;
+	int rotated;  /* the form that web has with the secrets of now; 0: its commit's */
+	int bad_form; /* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int ups;
 } * w;
@@ -156,6 +158,14 @@ int __wrap_broker_call(const struct agent *a, const struct buf *request, const i
 	r = __real_broker_call(a, request, fds, n_fds, timeout_ms, ret, e);
 	point();
 	return r;
+}
+
+int __wrap_secrets_digest(const struct agent *a, char ret_hex[65], struct error *e);
+int __wrap_secrets_digest(
+	_unused_ const struct agent *a, char ret_hex[65], _unused_ struct error *e)
+{
+	snprintf(ret_hex, 65, "%d", w->rotated);
+	return 0;
 }
 
 /* --- the repository ----------------------------------------------------------------------------------- */
@@ -253,6 +263,7 @@ static bool form_is(int form, enum kind kind)
 static int op_render(const struct node *q, struct buf *out, int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "release");
+	int web = w->rotated ? w->rotated : c->web;
 	_buf_ doc = BUF_INIT;
 
 	if (c->kind == PRIVILEGED)
@@ -262,10 +273,19 @@ static int op_render(const struct node *q, struct buf *out, int *fd, struct erro
 		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
 		"\"db\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
 		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}},\"volumes\":{\"data\":{}}}",
-		c->web, c->kind == UNSAFE ? "unsafe" : "safe", c->db);
+		web, c->kind == UNSAFE ? "unsafe" : "safe", c->db);
 	*fd = ipc_memfd(doc.data, doc.len);
-	buf_printf(out, "\"plan\":\"%064x\"", (int)(c - w->commits) + 1);
+	buf_printf(out, "\"plan\":\"%024x%040x\"", web, (int)(c - w->commits) + 1);
 	return 0;
+}
+
+/* The form of web that a plan was rendered with. */
+static int web_of(const struct node *q)
+{
+	char text[25];
+
+	snprintf(text, sizeof text, "%.24s", node_str(node_get(q, "plan")));
+	return (int)strtol(text, NULL, 16);
 }
 
 static int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
@@ -277,7 +297,7 @@ static int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, stru
 	buf_printf(out,
 		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
 		"\"db\":{\"image\":\"db@sha256:%d\"}}",
-		node_str(node_get(q, "plan")), c->web, (int)(c - w->commits));
+		node_str(node_get(q, "plan")), web_of(q), (int)(c - w->commits));
 	return 0;
 }
 
@@ -303,7 +323,7 @@ static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *f
 
 		if (db && (!w->db.there || w->db.form != c->db))
 			w->db_made++;
-		make(db ? &w->db : &w->web, db ? c->db : c->web);
+		make(db ? &w->db : &w->web, db ? c->db : web_of(q));
 	}
 	return 0;
 }
@@ -311,7 +331,8 @@ static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *f
 static void write_box(struct buf *out, const char *name, struct box *b)
 {
 	bool web = strcmp(name, "web") == 0;
-	bool crash = web && (form_is(b->form, CRASH) || form_is(b->form, UNSAFE));
+	bool crash = web && (form_is(b->form, CRASH) || form_is(b->form, UNSAFE) ||
+				    (w->bad_form && b->form == w->bad_form));
 
 	if (!b->there)
 		return;
@@ -820,6 +841,65 @@ static void rolling_back_by_hand_stays(void)
 	check(is_well(2));
 }
 
+static int refresh_by_hand(
+	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	const struct gitops_run now = { .now = true };
+
+	(void)run;
+	return gitops_refresh(a, &now, why, e);
+}
+
+static void a_secret_that_is_rejected_is_tried_once(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+	send_alerts();
+	ups = w->ups;
+	check_int(run_agent(gitops_refresh), GITOPS_REFUSED);
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->ups, ups);
+	send_alerts();
+	check_int(w->commits[0].faults, 1);
+	check_int(w->commits[0].recoveries, 0);
+	/* Whoever asks for it by hand gets it. */
+	check_int(run_agent(refresh_by_hand), GITOPS_ROLLED_BACK);
+	check_int(run_agent(gitops_retry), GITOPS_ROLLED_BACK);
+	check(w->ups > ups);
+	check(is_well(0));
+	/* Another value is another try, and then all is well. */
+	w->rotated = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+	check_int(once(), GITOPS_UNCHANGED);
+	send_alerts();
+	check_int(w->commits[0].recoveries, 1);
+}
+
+static void a_secret_waits_for_the_end_of_a_pause(void)
+{
+	struct agent a = { 0 };
+	struct error e = { 0 };
+	_buf_ why = BUF_INIT;
+
+	begin();
+	a = agent_here();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(gitops_pause(&a, &why, &e), 0);
+	w->rotated = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_PAUSED);
+	check(is_well(0));
+	check_int(run_agent(refresh_by_hand), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+}
+
 /* --- any order ---------------------------------------------------------------------------------------------- */
 
 static void check_all(int result)
@@ -963,6 +1043,8 @@ int main(void)
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
 	run(rolling_back_by_hand_stays);
+	run(a_secret_that_is_rejected_is_tried_once);
+	run(a_secret_waits_for_the_end_of_a_pause);
 	run(a_good_one_killed_anywhere_goes_live);
 	run(a_bad_one_killed_anywhere_is_taken_back);
 	run(whatever_comes_it_ends_well);
