@@ -175,12 +175,14 @@ static int run_pull(struct call *c, struct error *e)
 	if (length(args->services) != length(args->images))
 		return error_set(e, ERR_USAGE, "pull: as many images as services");
 	r = plan_load(c->b, args->plan, arena, &doc, e);
-	/* To go back must be possible on a full disk. */
-	if (r >= 0 && !args->services)
-		r = check_disk(c, e);
 	if (r < 0)
 		return r;
 	services = node_get(doc, "services");
+	/* To go back, with every image named, must be possible on a full disk. */
+	if (services && length(args->services) < services->n)
+		r = check_disk(c, e);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; services && i < services->n; i++) {
 		struct node *service = services->items[i];
 		const char *image = wanted_image(args, services->keys[i]->str, service), *pinned;

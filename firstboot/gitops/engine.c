@@ -141,7 +141,7 @@ int engine_pull(const struct agent *a, const char *plan, const struct plan *as, 
 	begin(&q, "pull", "plan", plan);
 	/* Images that were baked are here, and nowhere else. */
 	ipc_add_bool(&q, "missing", a->config->app.bake_images);
-	if (as)
+	if (as && as->n > 0)
 		add_images(&q, as, arena);
 	r = call(a, &q, PULL_MS, &m, e);
 	if (r < 0)

@@ -117,33 +117,29 @@ static int render(struct deploy *d, const char *sha, const char **ret_plan, stru
  * Refused: perhaps nobody has signed in yet, because the registry was down at first boot, or the engine has
  * forgotten it. A registry that cannot be asked now is waited for; it is not the commit's fault.
  */
-static int pull_signed_in(
-	struct deploy *d, const char **plan, const struct node **services, struct error *e)
+static int pull_signed_in(struct deploy *d, const char **plan, const struct plan *as,
+	const struct node **services, struct error *e)
 {
 	struct error failed = { 0 }, again = { 0 };
 	int r = gitops_sign_in(d->a, &failed);
 
 	if (r == GITOPS_NO_REGISTRIES)
 		return -e->code;
-	r = engine_pull(d->a, *plan, NULL, d->arena, plan, services, &again);
+	r = engine_pull(d->a, *plan, as, d->arena, plan, services, &again);
 	if (r < 0)
 		*e = failed.transient ? failed : again;
 	return r < 0 ? -e->code : r;
 }
 
-/* as: the images to take instead of those that the commit names, which are here; NULL: its own. */
+/* as: the images to take, by service, instead of those that the commit names. */
 static int pull(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
 	struct error *e)
 {
 	const struct node *services = NULL;
-	int r = as ? 0 : make_room(d, table, e);
+	int r = engine_pull(d->a, *plan, as, d->arena, plan, &services, e);
 
-	if (r < 0)
-		return r;
-	deploy_say(d, "pull", as ? "looking for the images of then" : "pulling images");
-	r = engine_pull(d->a, *plan, as, d->arena, plan, &services, e);
-	if (r < 0 && !as && !e->transient && e->code == ERR_FAILED)
-		r = pull_signed_in(d, plan, &services, e);
+	if (r < 0 && !e->transient && e->code == ERR_FAILED)
+		r = pull_signed_in(d, plan, as, &services, e);
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
 		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
 
@@ -158,6 +154,54 @@ static int pull(struct deploy *d, const char **plan, struct node *table, const s
 	return r;
 }
 
+/*
+ * Services that keep their image though their tag may mean another one by now: plan_differs() would not replace
+ * them for that, so the plan must not name it either. It would be what a repair or a way back brings up.
+ */
+static int keep_images(
+	struct deploy *d, const struct node *table, struct plan *ret, struct error *e)
+{
+	struct plan new, old = { 0 };
+	int r = plan_parse(table, d->arena, &new, e);
+
+	if (r >= 0 && d->ledger.good.sha)
+		r = plan_parse(d->ledger.good.table, d->arena, &old, e);
+	if (r < 0)
+		return r;
+	*ret = (struct plan){ .services =
+				      arena_alloc(d->arena, (new.n + 1) * sizeof *ret->services) };
+	for (size_t i = 0; i < new.n; i++) {
+		const struct plan_service *before = plan_find(&old, new.services[i].name);
+
+		if (new.services[i].stateful && before &&
+			before->image &&strcmp(new.services[i].hash, before->hash) == 0)
+			ret->services[ret->n++] = *before;
+	}
+	return 0;
+}
+
+/* Its own images, on a disk that has room for them. */
+static int pull_new(struct deploy *d, const char **plan, struct node *table, struct error *e)
+{
+	struct plan kept;
+	int r = make_room(d, table, e);
+
+	if (r >= 0)
+		r = keep_images(d, table, &kept, e);
+	if (r < 0)
+		return r;
+	deploy_say(d, "pull", "pulling images");
+	return pull(d, plan, table, &kept, e);
+}
+
+static int pull_back(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
+	struct error *e)
+{
+	deploy_say(d, "pull", "looking for the images of then");
+	return pull(d, plan, table, as, e);
+}
+
+/* as: the plan of then, whose images are taken; NULL: the commit's own. */
 static int prepare(struct deploy *d, const char *sha, const struct plan *as, struct error *e)
 {
 	struct attempt *t = &d->ledger.doing;
@@ -172,7 +216,7 @@ static int prepare(struct deploy *d, const char *sha, const struct plan *as, str
 	if (r >= 0)
 		r = render(d, sha, &plan, &table, e);
 	if (r >= 0)
-		r = pull(d, &plan, table, as, e);
+		r = as ? pull_back(d, &plan, table, as, e) : pull_new(d, &plan, table, e);
 	if (r < 0)
 		return r;
 	*t = (struct attempt){

@@ -104,6 +104,24 @@ def what_was_changed_by_hand_is_put_right(t, g):
     t.equal(g.now()[0], "repaired", "and repair repairs")
 
 
+def a_moved_tag_changes_no_data(t, g):
+    """The tag of what keeps data means another image by now: it is left alone, and made anew with the one it had."""
+    def image():
+        return g.lab.inspect("store")["Image"]
+
+    before, had = g.containers()["store"], image()
+    g.lab.busybox_image(f"{g.registry}/store:1", files={"/moved": "yes\n"})
+    g.lab.docker("push", f"{g.registry}/store:1")
+    g.commit("3.1")
+    t.equal(g.now()[0], "deployed", "a commit after the tag has moved is deployed")
+    t.equal(g.containers()["store"], before, "what keeps data was left alone")
+    g.lab.docker("rm", "-f", "store")
+    t.equal(g.now()[0], "repaired", "and when it is gone it is made again")
+    t.equal(image(), had, "with the image it had")
+    g.commit("3")
+    t.equal((g.now()[0], image()), ("deployed", had), "which the next commit keeps, too")
+
+
 def the_operator_has_the_last_word(t, g):
     g.run("gitops", "pause")
     g.commit("4")
@@ -253,6 +271,7 @@ TESTS = [
     a_good_commit_goes_live,
     a_bad_commit_does_no_harm,
     what_was_changed_by_hand_is_put_right,
+    a_moved_tag_changes_no_data,
     the_operator_has_the_last_word,
     a_service_can_be_replaced_without_a_gap,
     a_kill_at_any_moment_is_survived,

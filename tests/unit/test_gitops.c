@@ -61,13 +61,15 @@ struct commit {
 
 struct box {
 	bool there, running;
-	int form, id;
+	int form, id, image;
 	int64_t restarts;
 };
 
 /* In memory that all processes share. */
 static struct world {
 	struct commit commits[COMMITS];
+	int db_image
+		[COMMITS]; /* that its plan was pulled with; each commit finds another one under the tag */
 	int n, tip, next_form;
 	struct box web, db;
 	int ids, db_made;
@@ -291,21 +293,32 @@ static int web_of(const struct node *q)
 static int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "plan");
+	const struct node *services = node_get(q, "services");
+	int image = (int)(c - w->commits);
 
+	for (size_t i = 0; services && i < services->n; i++)
+		if (strcmp(node_str(services->items[i]), "db") == 0)
+			image = atoi(
+				node_str(node_get(q, "images")->items[i]) + strlen("db@sha256:"));
+	w->db_image[c - w->commits] = image;
 	if (c->kind == MISSING_IMAGE)
 		return error_set(e, ERR_FAILED, "web: no such image");
 	buf_printf(out,
 		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
 		"\"db\":{\"image\":\"db@sha256:%d\"}}",
-		node_str(node_get(q, "plan")), web_of(q), (int)(c - w->commits));
+		node_str(node_get(q, "plan")), web_of(q), image);
 	return 0;
 }
 
-static void make(struct box *b, int form)
+static void make(struct box *b, int form, int image)
 {
+	if (b->there && b->image != image)
+		b->there = false;
 	if (b->there && b->form == form && b->running)
 		return;
-	*b = (struct box){ .there = true, .running = true, .form = form, .id = ++w->ids };
+	*b = (struct box){
+		.there = true, .running = true, .form = form, .id = ++w->ids, .image = image
+	};
 }
 
 static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *fd, struct error *e)
@@ -321,9 +334,13 @@ static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *f
 	for (size_t i = 0; i < services->n; i++) {
 		bool db = strcmp(node_str(services->items[i]), "db") == 0;
 
-		if (db && (!w->db.there || w->db.form != c->db))
+		if (db && (!w->db.there || w->db.form != c->db ||
+				  w->db.image != w->db_image[c - w->commits]))
 			w->db_made++;
-		make(db ? &w->db : &w->web, db ? c->db : web_of(q));
+		if (db)
+			make(&w->db, c->db, w->db_image[c - w->commits]);
+		else
+			make(&w->web, web_of(q), 0);
 	}
 	return 0;
 }
@@ -661,6 +678,28 @@ static void what_changes_nothing_restarts_nothing(void)
 	check_int(once(), GITOPS_DEPLOYED);
 	check_int(good_index(), 1);
 	check_int(w->web.id, web);
+}
+
+/* Its tag means another image with each commit; what keeps data is made anew with the one it had. */
+static void a_moved_tag_changes_no_data(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->db_made, 1);
+	w->db.there = false;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check_int(w->db.image, 0);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+	push(SCHEMA);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->db.image, 2);
+	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+	check_int(w->db.image, 0);
 }
 
 static void a_bad_commit_is_taken_back_once(void)
@@ -1034,6 +1073,7 @@ int main(void)
 		setenv("TMPDIR", "/dev/shm", 0);
 	run(a_good_commit_goes_live);
 	run(what_changes_nothing_restarts_nothing);
+	run(a_moved_tag_changes_no_data);
 	run(a_bad_commit_is_taken_back_once);
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);
