@@ -26,6 +26,7 @@ struct deploy {
 	struct arena *arena;
 	struct ledger ledger;
 	struct buf *why; /* for people, of what the run came to */
+	bool retry;	 /* somebody asked for the branch's commit, wherever the branch went */
 	bool anew;	 /* the good commit, too, is brought up: what runs may be something else */
 };
 #define DEPLOY_INIT                                                                                \

@@ -83,7 +83,10 @@ int gitops_history(struct agent *a, struct buf *out, struct error *e);
 int gitops_pause(struct agent *a, struct buf *why, struct error *e);
 int gitops_resume(struct agent *a, struct buf *why, struct error *e);
 bool gitops_is_paused(const struct agent *a);
-/* Forgets that the branch's commit is bad, and that a human is needed; then a run. */
+/*
+ * Forgets that the branch's commit is bad, and takes it wherever the branch went; then a run. That a human is
+ * needed is over when it ends well.
+ */
 int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 /* To the good revision before the last one, through the gate; the current one then counts as bad. */
 int gitops_rollback(

@@ -49,6 +49,7 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 	 * All of them: only the branch's is ever looked at, and which that is now is not known here. Its
 	 * alert stays open: it ends when a revision is good.
 	 */
+	d.retry = true;
 	d.anew = d.ledger.good.sha && ledger_bad(&d.ledger, d.ledger.good.sha, NULL);
 	ledger_forget_bad(&d.ledger, NULL);
 	d.ledger.tried.sha = NULL;

@@ -45,7 +45,8 @@ static int check_relation(struct deploy *d, const char *tip, struct error *e)
 	enum repo_relation relation;
 	int r;
 
-	if (!d->ledger.good.sha)
+	/* Who says retry has looked at it. */
+	if (!d->ledger.good.sha || d->retry)
 		return 0;
 	r = repo_relation(d->a, d->ledger.good.sha, tip, &relation, e);
 	if (r < 0)
@@ -132,7 +133,10 @@ static bool is_good(const struct deploy *d, const char *sha)
 	return d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0;
 }
 
-/* How the branch's commit stands. The good one may have failed since, with other secrets. */
+/*
+ * How the branch's commit stands. The good one may have failed since, with other secrets; and while a human is
+ * needed something else runs: a branch that was put back to it wants it brought up.
+ */
 enum standing { STANDS_OPEN, STANDS_BAD, STANDS_WELL };
 
 static int stand(struct deploy *d, const char *tip, enum standing *ret, struct error *e)
@@ -142,7 +146,7 @@ static int stand(struct deploy *d, const char *tip, enum standing *ret, struct e
 
 	if (r >= 0 && ledger_bad(&d->ledger, tip, env))
 		*ret = STANDS_BAD;
-	else if (r >= 0 && is_good(d, tip) && !d->anew)
+	else if (r >= 0 && is_good(d, tip) && !d->ledger.needs_human && !d->anew)
 		*ret = STANDS_WELL;
 	return r;
 }

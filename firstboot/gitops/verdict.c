@@ -18,8 +18,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define HUMAN_KEY "gitops:needs-human"
-
 /* After a passing failure: a minute, then twice as long each time, half an hour at most. */
 #define LATER_FIRST 60
 #define LATER_CAP   1800
@@ -73,8 +71,11 @@ static const char *still(struct deploy *d)
 }
 
 /* What is left to people when a commit was refused, or rolled back. */
-static const char *advice(struct deploy *d, const char *sha)
+static const char *advice(struct deploy *d, const char *sha, enum result result)
 {
+	if (result == RESULT_HELD)
+		return "The branch is not followed there by itself. If it is right as it is, run: "
+		       "kbuild-agent gitops retry; else put it back to where it was";
 	if (d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0)
 		return "It is not tried again with the secrets of now; give another value "
 		       "(kbuild-agent secrets rotate NAME), or run: kbuild-agent gitops retry";
@@ -93,7 +94,8 @@ int deploy_refuse(struct deploy *d, const char *sha, enum result result, const s
 	/* What was refused for what it says may say something else with other secrets. */
 	if (result == RESULT_REFUSED && deploy_env_digest(d, &env, &ignored) < 0)
 		env = NULL;
-	buf_printf(&text, "%s\n\nNothing was changed: %s.\n%s\n", why, still(d), advice(d, sha));
+	buf_printf(&text, "%s\n\nNothing was changed: %s.\n%s\n", why, still(d),
+		advice(d, sha, result));
 	tell(d, commit_key(d, sha),
 		arena_printf(d->arena, "%s: %s was refused", d->a->config->name, short_sha(sha)),
 		buf_str(&text));
@@ -208,12 +210,13 @@ int deploy_was_rolled_back(struct deploy *d, struct error *e)
 	buf_printf(&text,
 		"%s\n\n%s is back: %s, and is well.\n%s\nWhat was seen: %s/failures/%s.json\n",
 		t.why, same ? "What was before" : "The last good revision", still(d),
-		advice(d, t.to.sha), d->a->state_dir, t.to.sha);
+		advice(d, t.to.sha, RESULT_ROLLED_BACK), d->a->state_dir, t.to.sha);
 	tell(d, commit_key(d, t.to.sha),
 		arena_printf(d->arena, "%s: %s failed%s and was rolled back", d->a->config->name,
 			short_sha(t.to.sha), same ? " with its new secrets" : ""),
 		buf_str(&text));
 	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	d->ledger.needs_human = NULL;
 	if (!t.asked)
 		remember_bad(d, t.to.sha, t.env, RESULT_ROLLED_BACK, t.why);
 	set_tried(d, t.to.sha, t.to.subject, RESULT_ROLLED_BACK, t.why);
@@ -234,7 +237,8 @@ int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
 		"%s.\n\nNothing more is done by itself. Push a new commit, or look at it and "
 		"run: kbuild-agent gitops retry (or rollback)\n",
 		text);
-	tell(d, HUMAN_KEY,
+	/* By commit: that the next one failed, too, is news. */
+	tell(d, arena_printf(d->arena, "gitops:needs-human:%s", t.to.sha ? t.to.sha : ""),
 		arena_printf(d->arena, "%s: the application needs you", d->a->config->name),
 		buf_str(&body));
 	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);

@@ -631,7 +631,7 @@ static void send_alerts(void)
 	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
 	for (size_t i = 0; i < n; i++) {
 		const char *key = list[i].alert.key;
-		bool human = strcmp(key, "gitops:needs-human") == 0;
+		bool human = strncmp(key, "gitops:needs-human:", 19) == 0;
 		struct commit *c = human ? NULL : &w->commits[index_of(key + strlen("gitops:"))];
 
 		if (list[i].over)
@@ -640,6 +640,22 @@ static void send_alerts(void)
 			human ? w->human_faults++ : c->faults++;
 		check_int(alert_sent(&a, &list[i], &e), 0);
 	}
+}
+
+/* Some alert that waits says it. */
+static void check_told_of(const char *words)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent a = agent_here();
+	struct alert_waiting *list;
+	struct error e = { 0 };
+	bool found = false;
+	size_t n;
+
+	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
+	for (size_t i = 0; i < n; i++)
+		found = found || strstr(list[i].alert.text, words);
+	check(found);
 }
 
 static bool is_well(int commit)
@@ -789,6 +805,85 @@ static void what_may_not_be_taken_back_needs_a_human(void)
 	send_alerts();
 	check_int(w->human_faults, 1);
 	check_int(w->human_recoveries, 1);
+}
+
+/* What runs then is not the good revision, though the branch is there again: it is brought up. */
+static void a_branch_that_is_put_back_ends_that_a_human_is_needed(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(UNSAFE);
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	send_alerts();
+	w->tip = 0;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	send_alerts();
+	check_int(w->human_recoveries, 1);
+	/* And when that fails, too, it is tried again by hand only. */
+	push(UNSAFE);
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	w->tip = 0;
+	w->broken_up = 1;
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	ups = w->ups;
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	check_int(w->ups, ups);
+	send_alerts();
+	check_int(w->human_recoveries, 1);
+	w->broken_up = 0;
+	check_int(run_agent(gitops_retry), GITOPS_DEPLOYED);
+	check(is_well(0));
+	send_alerts();
+	check_int(w->human_recoveries, 3);
+}
+
+static void each_commit_that_needs_a_human_is_told(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(UNSAFE);
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	send_alerts();
+	check_int(w->human_faults, 1);
+	push(UNSAFE);
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	send_alerts();
+	check_int(w->human_faults, 2);
+	/* One that goes back and is well leaves nobody anything to do but to look at it. */
+	push(CRASH);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	send_alerts();
+	check_int(w->human_recoveries, 2);
+}
+
+static void a_branch_that_is_held_is_accepted_by_hand(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->tip = 0;
+	check_int(once(), GITOPS_REFUSED);
+	check_told_of("not followed there by itself");
+	check_int(run_agent(gitops_retry), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	/* Once: the next time it is held as before. */
+	w->tip = 1;
+	check_int(once(), GITOPS_DEPLOYED);
+	w->tip = 0;
+	check_int(once(), GITOPS_REFUSED);
 }
 
 static void going_back_that_fails_needs_a_human(void)
@@ -1078,6 +1173,9 @@ int main(void)
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);
 	run(what_may_not_be_taken_back_needs_a_human);
+	run(a_branch_that_is_put_back_ends_that_a_human_is_needed);
+	run(each_commit_that_needs_a_human_is_told);
+	run(a_branch_that_is_held_is_accepted_by_hand);
 	run(going_back_that_fails_needs_a_human);
 	run(a_full_disk_is_waited_for);
 	run(a_pause_is_a_pause);
