@@ -26,6 +26,8 @@
 #define CONTAINERS  100
 #define HEALTH_TEXT 500
 #define LOG_LINES   2000
+/* As long as `up` has for the same: what a container takes to end is its own choice. */
+#define STOP_SECONDS 900
 
 /* What an argument table fills; no operation needs more than these. */
 struct container_args {
@@ -196,14 +198,20 @@ static int run_logs(struct call *c, struct error *e)
 static int run_stop(struct call *c, struct error *e)
 {
 	const struct container_args *args = c->args;
-	_free_ char *seconds = xasprintf("%lld", (long long)(args->timeout ? args->timeout : 30));
+	_free_ char *seconds = xasprintf("%lld", (long long)args->timeout);
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	int r = docker_ours(c, args->container, e);
 
 	if (r < 0)
 		return r;
-	args_set(a, "docker", "container", "stop", "--time", seconds, args->container, NULL);
-	return docker_run(c->b, a, "cannot stop the container", 400, NULL, e);
+	args_set(a, "docker", "container", "stop", NULL);
+	/* Else it is the container's own, Compose's stop_grace_period. */
+	if (args->timeout > 0) {
+		args_add(a, "--time");
+		args_add(a, seconds);
+	}
+	args_add(a, args->container);
+	return docker_run(c->b, a, "cannot stop the container", STOP_SECONDS, NULL, e);
 }
 
 static int run_start(struct call *c, struct error *e)
@@ -312,7 +320,7 @@ static const struct field no_fields[] = { { "op" }, {} };
 const struct op ops_docker[] = {
 	{ "ps", project_fields, SIZE, 0, 0, 150, run_ps },
 	{ "logs", container_fields, SIZE, 0, 0, 150, run_logs },
-	{ "stop", container_fields, SIZE, 0, OP_CHANGES, 500, run_stop },
+	{ "stop", container_fields, SIZE, 0, OP_CHANGES, STOP_SECONDS + 100, run_stop },
 	{ "start", container_fields, SIZE, 0, OP_CHANGES, 200, run_start },
 	{ "remove", container_fields, SIZE, 0, OP_CHANGES, 200, run_remove },
 	{ "drain", container_fields, SIZE, 0, OP_CHANGES, 100, run_drain },

@@ -22,7 +22,7 @@
 #define RENDER_MS (200 * SECOND)
 #define PULL_MS	  (3700 * SECOND)
 #define UP_MS	  (1000 * SECOND)
-#define CHANGE_MS (600 * SECOND)
+#define CHANGE_MS (1100 * SECOND)
 #define LOOK_MS	  (200 * SECOND)
 
 #define LOGS_MAX (1 * MIB)

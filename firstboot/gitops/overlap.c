@@ -168,6 +168,7 @@ static int wait_dropped(struct deploy *d, const struct plan_service *s, struct e
 static int drain(struct deploy *d, const struct plan_service *s, const struct containers *old,
 	struct error *e)
 {
+	size_t drained = 0;
 	int r = 0;
 
 	if (!s->drain) {
@@ -175,10 +176,20 @@ static int drain(struct deploy *d, const struct plan_service *s, const struct co
 			s->name);
 		return 0;
 	}
-	for (size_t i = 0; i < old->n && r >= 0; i++)
-		if (is_running(&old->v[i]))
-			r = engine_drain(d->a, old->v[i].id, e);
-	return r < 0 ? r : wait_dropped(d, s, e);
+	for (size_t i = 0; i < old->n; i++) {
+		if (!is_running(&old->v[i]))
+			continue;
+		r = engine_drain(d->a, old->v[i].id, e);
+		if (r < 0 && e->code == ERR_INTERRUPTED)
+			return r;
+		/* The new one is well: an old one that takes no file (read_only) is no reason to go back. */
+		if (r < 0)
+			deploy_say(
+				d, "up", "%s: %s: requests in flight end with it", s->name, e->msg);
+		drained += r >= 0;
+	}
+	*e = (struct error){ 0 };
+	return drained ? wait_dropped(d, s, e) : 0;
 }
 
 bool overlap_possible(struct deploy *d, const struct plan_service *s)

@@ -482,7 +482,8 @@ def together(w):
     slow = w.plan("services: {slow: {image: 'hello:1', command: [sleep, '100'], stop_grace_period: 4s}}")
     b.get("up", plan=slow["plan"])
     sock = b.connect()
-    sock.send(json.dumps({"op": "stop", "container": f"{PROJECT}-slow-1", "timeout": 4}).encode())
+    stopping = time.monotonic()
+    sock.send(json.dumps({"op": "stop", "container": f"{PROJECT}-slow-1"}).encode())
     time.sleep(0.5)
     begin = time.monotonic()
     b.get("ps", project=PROJECT)
@@ -495,6 +496,8 @@ def together(w):
               f"{time.monotonic() - begin:.1f} s")
     sock.setblocking(True)
     sock.recv(100)
+    took = time.monotonic() - stopping
+    TAP.check(4 <= took < 25, "which is as long as its stop_grace_period says", f"{took:.1f} s")
     sock.close()
     sock = b.connect()
     sock.send(json.dumps({"op": "up", "plan": slow["plan"]}).encode())
