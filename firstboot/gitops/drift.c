@@ -1,7 +1,8 @@
 /*
- * Whether what runs is what was deployed. On every run without a new commit the containers are compared
- * with the good revision: one that is missing, stopped, or was made by something else is made again, or
- * only told of, as kbuild.app.drift says.
+ * Whether what runs is what was deployed. Without a new commit the containers are compared with the good
+ * revision, by the timer every ten minutes (run.c), and by each run that somebody asks for: one that is
+ * missing, stopped, or was made by something else is made again, what is too much goes, or all that is only
+ * told of, as kbuild.app.drift says.
  */
 #include "deploy.h"
 
@@ -50,10 +51,19 @@ const char *drift_of(const struct plan_service *s, const struct containers *cs)
 		if (what)
 			return what;
 	}
-	return n < s->replicas ? "is missing" : NULL;
+	return n < s->replicas ? "is missing" : n > s->replicas ? "has too many containers" : NULL;
 }
 
-/* Services that are not as they should be, and what is said of them. */
+/* Containers of services that the application does not have. */
+static void find_strangers(const struct plan *plan, const struct containers *cs, struct buf *text)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (!plan_find(plan, cs->v[i].service))
+			buf_printf(text, "%s%s is of no service", text->len ? ", " : "",
+				cs->v[i].name);
+}
+
+/* Services that are not as they should be; in text what is said of them, and of what is no service's. */
 static const char **find(
 	struct deploy *d, const struct plan *plan, const struct containers *cs, struct buf *text)
 {
@@ -68,6 +78,7 @@ static const char **find(
 		names[n++] = plan->services[i].name;
 		buf_printf(text, "%s%s %s", text->len ? ", " : "", plan->services[i].name, what);
 	}
+	find_strangers(plan, cs, text);
 	return names;
 }
 
@@ -80,7 +91,9 @@ static int repair(struct deploy *d, const struct plan *plan, const char *const *
 	int r;
 
 	deploy_say(d, "drift", "%s: putting it right", what);
-	r = engine_up(d->a, d->ledger.good.plan, services, &failed);
+	r = services[0] ? engine_up(d->a, d->ledger.good.plan, services, &failed) : 0;
+	if (r >= 0)
+		r = deploy_remove_strangers(d, plan, &failed);
 	if (r >= 0)
 		r = gate_wait(&g, &why, &failed);
 	if (r == GATE_FAILED)
@@ -127,7 +140,7 @@ int deploy_drift(struct deploy *d, struct error *e)
 	if (r < 0)
 		return deploy_later(d, NULL, &failed, e);
 	services = find(d, &plan, &cs, &text);
-	if (!services[0]) {
+	if (text.len == 0) {
 		(void)alert_resolve(d->a, DRIFT_KEY,
 			arena_printf(d->arena, "%s: the application is as it was deployed",
 				d->a->config->name),

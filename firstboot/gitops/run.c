@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 
 /*
- * Between two looks at the containers by the timer, in seconds: docker's own programs make a look cost
- * many times what asking the branch does. Whoever runs `gitops now` has them looked at.
+ * Between two looks at the containers by the timer that found nothing wrong, in seconds: docker's own programs
+ * make a look cost many times what asking the branch does. Whoever runs `gitops now` has them looked at.
  */
 #define LOOK_EVERY 600
 
