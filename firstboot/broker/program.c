@@ -116,7 +116,7 @@ enum verdict { AGAIN_NETWORK, AGAIN, FINAL };
 
 /*
  * What docker and registries say, the first that fits. Most of it is text of the engine and of Go's
- * libraries, which has not changed in years; what is not known counts as final.
+ * libraries, which has not changed in years; what is not known counts as final. A newline ends the line.
  */
 static const struct {
 	const char *text;
@@ -124,6 +124,7 @@ static const struct {
 } sayings[] = {
 	{ "toomanyrequests", AGAIN_NETWORK }, /* a registry's rate limit */
 	{ "no space left on device", AGAIN },
+	{ "No space left on device", AGAIN }, /* programs in C */
 	{ "disk quota exceeded", AGAIN },
 	{ "certificate has expired or is not yet valid", AGAIN_NETWORK }, /* our clock, at boot */
 	{ "x509:", FINAL },
@@ -158,7 +159,7 @@ static const struct {
 	{ "504 Gateway", AGAIN_NETWORK },
 	{ "429 Too Many", AGAIN_NETWORK },
 	{ "status code 5", AGAIN_NETWORK },
-	{ "EOF", AGAIN_NETWORK },
+	{ " EOF\n", AGAIN_NETWORK },
 };
 
 /* Its last line that is not empty. */
@@ -174,14 +175,35 @@ static void add_last_line(const char *text, struct buf *out)
 	buf_add(out, line, MIN((size_t)(end - line), (size_t)1000));
 }
 
+/*
+ * Its lines that are about what failed, each between a blank and a newline. Compose's progress begins with a blank and names
+ * containers, warnings quote the application's file: either may hold any word.
+ */
+static void add_errors(const char *text, struct buf *out)
+{
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		size_t n = strcspn(p, "\n");
+
+		if (isspace((unsigned char)*p) || memmem(p, n, "level=warning", 13))
+			continue;
+		while (n > 0 && isspace((unsigned char)p[n - 1]))
+			n--;
+		buf_addc(out, ' ');
+		buf_add(out, p, n);
+		buf_addc(out, '\n');
+	}
+}
+
 int docker_failed(const char *what, const char *text, struct error *e)
 {
 	_buf_ line = BUF_INIT;
+	_buf_ errors = BUF_INIT;
 	enum verdict verdict = FINAL;
 
 	add_last_line(text, &line);
+	add_errors(text, &errors);
 	for (size_t i = 0; i < ARRAY_SIZE(sayings); i++) {
-		if (strcasestr(text, sayings[i].text)) {
+		if (strstr(buf_str(&errors), sayings[i].text)) {
 			verdict = sayings[i].verdict;
 			break;
 		}

@@ -19,9 +19,14 @@
 
 /* A deployment that ends the machine or the agent this often is one that failed. */
 #define RESUMED_MAX 3
+/*
+ * What seems to pass and does not: so many runs with half of a revision up, and it is taken back. Going back is
+ * tried for about an hour, because there is nothing better, before somebody is called.
+ */
+#define UP_WAITED_MAX	5
+#define BACK_WAITED_MAX 20
 
-/* Containers of services that a plan does not have (any more). */
-static int remove_strangers(struct deploy *d, const struct plan *plan, struct error *e)
+int deploy_remove_strangers(struct deploy *d, const struct plan *plan, struct error *e)
 {
 	struct containers cs;
 	int r = engine_ps(d->a, d->arena, &cs, e);
@@ -66,7 +71,7 @@ static int make_so(struct deploy *d, const struct revision *to, const struct pla
 		/* A port or a name that a service holds which is to go. */
 		struct error first = *e;
 
-		r = remove_strangers(d, plan, e);
+		r = deploy_remove_strangers(d, plan, e);
 		if (r >= 0)
 			r = up_with_gap(d, to, gap, e);
 		if (r < 0)
@@ -75,7 +80,7 @@ static int make_so(struct deploy *d, const struct revision *to, const struct pla
 	}
 	for (size_t i = 0; i < n_over && r >= 0; i++)
 		r = overlap_replace(d, to->plan, over[i], e);
-	return r < 0 ? r : remove_strangers(d, plan, e);
+	return r < 0 ? r : deploy_remove_strangers(d, plan, e);
 }
 
 static int wait_well(struct deploy *d, const struct plan *plan, struct buf *probes, struct error *e)
@@ -177,7 +182,7 @@ static int go_back(struct deploy *d, struct error *e)
 		*e = failed;
 		return r;
 	}
-	if (failed.transient)
+	if (failed.transient && ++d->ledger.doing.waited < BACK_WAITED_MAX)
 		return deploy_later(d, d->ledger.doing.to.sha, &failed, e);
 	buf_printf(&text, "%s failed (%s), and so did going back to %s: %s",
 		short_sha(d->ledger.doing.to.sha), d->ledger.doing.why,
@@ -208,9 +213,26 @@ static int give_up(struct deploy *d, const struct error *cause, struct error *e)
 		return deploy_needs_human(d, buf_str(&text), e);
 	}
 	t->step = DOING_BACK;
-	t->resumed = 0;
+	t->resumed = t->waited = 0;
 	r = deploy_save(d, e);
 	return r < 0 ? r : go_back(d, e);
+}
+
+/* Something passing stopped it: the next run goes on, or this one ends it. */
+static int wait_or_give_up(struct deploy *d, const struct error *failed, struct error *e)
+{
+	struct attempt *t = &d->ledger.doing;
+	const char *sha = t->to.sha;
+	struct error cause = { 0 };
+
+	/* Nothing is lost by beginning anew, with what the branch has by then. */
+	if (!d->ledger.good.sha)
+		memset(t, 0, sizeof *t);
+	else if (++t->waited >= UP_WAITED_MAX) {
+		error_set(&cause, ERR_FAILED, "%s (%d times)", failed->msg, UP_WAITED_MAX);
+		return give_up(d, &cause, e);
+	}
+	return deploy_later(d, sha, failed, e);
 }
 
 static int go_on(struct deploy *d, struct error *e)
@@ -226,9 +248,7 @@ static int go_on(struct deploy *d, struct error *e)
 		*e = failed;
 		return r;
 	}
-	if (failed.transient)
-		return deploy_later(d, d->ledger.doing.to.sha, &failed, e);
-	return give_up(d, &failed, e);
+	return failed.transient ? wait_or_give_up(d, &failed, e) : give_up(d, &failed, e);
 }
 
 /* A dump that cannot be made is no fault of the commit but must be there: the commit waits for it. */
@@ -259,6 +279,15 @@ int deploy_attempt(struct deploy *d, struct error *e)
 	d->ledger.doing.step = DOING_UP;
 	r = deploy_save(d, e);
 	return r < 0 ? r : go_on(d, e);
+}
+
+int deploy_take_back(struct deploy *d, struct error *e)
+{
+	struct error cause = { 0 };
+
+	error_set(&cause, ERR_FAILED, "taken back by hand");
+	d->ledger.doing.unsafe = false;
+	return give_up(d, &cause, e);
 }
 
 int deploy_resume(struct deploy *d, struct error *e)

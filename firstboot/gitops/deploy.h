@@ -62,9 +62,13 @@ int deploy_prepare_back(struct deploy *d, const struct revision *to, struct erro
 int deploy_attempt(struct deploy *d, struct error *e);
 /* What a run finds unfinished: goes on, or goes back. */
 int deploy_resume(struct deploy *d, struct error *e);
+/* What was begun is given up by hand, whatever its services say of going back. Needs a good revision. */
+int deploy_take_back(struct deploy *d, struct error *e);
 /* Its parts, for first boot: containers up; proven. 0 or < 0 with the reason in e. */
 int deploy_up(struct deploy *d, struct error *e);
 int deploy_gate(struct deploy *d, struct error *e);
+/* Containers of services that a plan does not have (any more) go. */
+int deploy_remove_strangers(struct deploy *d, const struct plan *plan, struct error *e);
 
 /* overlap.c: whether a service is to be, and can be, replaced without a gap; says why not. */
 bool overlap_possible(struct deploy *d, const struct plan_service *s);

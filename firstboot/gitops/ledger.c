@@ -89,6 +89,7 @@ static void read_doing(struct ledger *m, const struct node *n)
 		.unsafe = flag(n, "unsafe"),
 		.asked = flag(n, "asked"),
 		.resumed = number(n, "resumed"),
+		.waited = number(n, "waited"),
 		.why = text(n, "why"),
 	};
 	if (!m->doing.to.sha || !m->doing.to.plan || !m->doing.to.table)
@@ -186,6 +187,7 @@ static void add_doing(struct buf *json, const struct attempt *t)
 	ipc_add_bool(&one, "unsafe", t->unsafe);
 	ipc_add_bool(&one, "asked", t->asked);
 	ipc_add_int(&one, "resumed", t->resumed);
+	ipc_add_int(&one, "waited", t->waited);
 	ipc_add_str(&one, "why", t->why);
 	ipc_end(&one);
 	ipc_add(json, "doing", buf_str(&one));

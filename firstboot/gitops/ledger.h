@@ -42,6 +42,7 @@ struct attempt {
 	bool dump;	       /* one of them may change data: the databases are dumped first */
 	bool asked;	       /* a rollback by hand: nothing new to remember as bad */
 	int64_t resumed;       /* how often a run found it unfinished */
+	int64_t waited;	       /* how often something passing stopped it */
 	const char *why;       /* DOING_BACK: why */
 };
 

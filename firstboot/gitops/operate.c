@@ -58,6 +58,21 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 	return r < 0 ? r : deploy_run(&d, e);
 }
 
+/* What was begun is what is gone back from. A way back that was cut off is gone on with. */
+static int roll_back_begun(struct deploy *d, struct error *e)
+{
+	const struct attempt *t = &d->ledger.doing;
+	int r;
+
+	if (!d->ledger.good.sha)
+		return error_set(e, ERR_FAILED, "there is no revision to go back to");
+	if (t->asked)
+		return deploy_resume(d, e);
+	r = t->step == DOING_UP ? deploy_take_back(d, e) : deploy_resume(d, e);
+	/* That is what was asked for. */
+	return r == GITOPS_ROLLED_BACK ? GITOPS_DEPLOYED : r;
+}
+
 int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
 	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
@@ -68,8 +83,7 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 	if (r != 0)
 		return r;
 	if (d.ledger.doing.step != DOING_NOTHING)
-		return error_set(e, ERR_FAILED,
-			"a deployment was cut off; run: kbuild-agent gitops now, then again");
+		return roll_back_begun(&d, e);
 	if (!d.ledger.good.sha || !d.ledger.previous.sha || !d.ledger.previous.table)
 		return error_set(e, ERR_FAILED, "there is no revision to go back to");
 	r = deploy_prepare_back(&d, &d.ledger.previous, e);

@@ -96,6 +96,17 @@ def what_was_changed_by_hand_is_put_right(t, g):
     g.lab.docker("stop", "-t", "1", "store")
     t.equal(g.now()[0], "repaired", "a stopped one is started")
     t.equal(g.now()[0], "unchanged", "and then all is well")
+    good = json.loads((g.dir / "state/gitops.json").read_text())["good"]["plan"]
+    g.lab.docker("compose", "--project-name", "demo", "--file", g.dir / f"broker/plans/{good}.json", "up", "--detach", "--no-deps",
+                 "--pull=never", "--no-recreate", "--scale", "api=2", "api")
+    got, why = g.now()
+    t.equal((got, len(g.containers()["api"])), ("repaired", 1), "what was scaled by hand is as it was deployed") or t.note(why)
+    g.lab.docker("run", "-d", "--name", "foreign", "--label", "com.docker.compose.project=demo", "--label",
+                 "com.docker.compose.service=foreign", "--label", "com.docker.compose.oneoff=False",
+                 f"{g.registry}/store:1")
+    got, why = g.now()
+    t.equal((got, "foreign" in g.containers()), ("repaired", False), "what is of no service goes") or t.note(why)
+    t.check("foreign is of no service" in why, "and is named", why)
     g.app["drift"] = "report"
     g.lab.docker("stop", "-t", "1", "store")
     t.equal(g.now()[0], "unchanged", "drift: report changes nothing")
@@ -163,8 +174,13 @@ def a_service_can_be_replaced_without_a_gap(t, g):
     seen = load.end()
     t.equal(g.version(), "6", "the good one answers")
     t.equal(seen["bad"], [], f"and no request failed ({seen['asked']} asked)")
-    g.commit("8")
+    g.commit("8", more="    read_only: true\n")
     t.equal(g.now()[0], "deployed", "and the next good one goes live")
+    g.commit("9")
+    got, why = g.now()
+    t.equal((got, g.version(), len(g.containers()["api"])), ("deployed", "9", 1),
+            "an old one that takes no file to drain by is replaced all the same") or t.note(why)
+    t.check("requests in flight end with it" in g.last.stderr, "which is said", g.last.stderr)
     g.app["zero_downtime"] = []
 
 

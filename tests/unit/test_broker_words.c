@@ -174,6 +174,19 @@ static void failures_of_docker_are_told_apart(void)
 			true },
 		{ "invalid reference format", false },
 		{ "something new", false },
+		/* Compose's progress and warnings are no reason. */
+		{ " Container demo-geofence-1  Starting\n Container EOF  Error\n"
+		  "time=\"2026-01-01\" level=warning msg=\"connection refused\"\n"
+		  "Error response from daemon: driver failed programming external connectivity on "
+		  "endpoint geofence: Bind for 0.0.0.0:80 failed: port is already allocated",
+			false },
+		{ "Error response from daemon: no such file EOF.conf", false },
+		{ "Error response from daemon: Get \"https://r/v2/\": EOF\n", true },
+		{ " x Pulling\nError response from daemon: Get \"https://r/v2/\": dial tcp: i/o timeout\n"
+		  "\nRun 'docker run --help' for more information",
+			true },
+		{ "EOF", true },
+		{ "tar: write error: No space left on device", true },
 		{ "", false },
 	};
 

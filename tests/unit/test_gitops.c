@@ -78,6 +78,9 @@ static struct world {
 	unsigned random;
 	int flaky;     /* in a hundred calls: failures that pass */
 	int broken_up; /* up does not work any more, for good */
+	int soft_up; /* up of this commit fails as if it would pass, always; -1: of all; 0: of none */
+	int extra;   /* containers of web beside the one */
+	bool stranger; /* one of a service that no commit has */
 	int kill_at;   /* points until the process ends; 0: never */
 	int points;    /* passed in the last run */
 	bool full;
@@ -329,6 +332,8 @@ static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *f
 	w->ups++;
 	if (w->broken_up)
 		return error_set(e, ERR_FAILED, "up is broken");
+	if (w->soft_up < 0 || (w->soft_up > 0 && c == &w->commits[w->soft_up]))
+		return error_set(e, ERR_NETWORK, "an engine that is busy");
 	if (c->settled)
 		w->ups_bad = true;
 	for (size_t i = 0; i < services->n; i++) {
@@ -340,7 +345,7 @@ static int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *f
 		if (db)
 			make(&w->db, c->db, w->db_image[c - w->commits]);
 		else
-			make(&w->web, web_of(q), 0);
+			make(&w->web, web_of(q), w->extra = 0);
 	}
 	return 0;
 }
@@ -370,6 +375,10 @@ static int op_ps(
 	buf_adds(out, "\"containers\":[");
 	write_box(out, "web", &w->web);
 	write_box(out, "db", &w->db);
+	for (int i = 0; i < w->extra; i++)
+		write_box(out, "web", &w->web);
+	if (w->stranger)
+		write_box(out, "old", &(struct box){ true, true, 1, 99, 0, 0 });
 	buf_addc(out, ']');
 	return 0;
 }
@@ -394,6 +403,14 @@ static int op_nothing(_unused_ const struct node *q, _unused_ struct buf *out, _
 	return 0;
 }
 
+static int op_remove(
+	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	if (strcmp(node_str(node_get(q, "container")), "99") == 0)
+		w->stranger = false;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct node *q, struct buf *out, int *fd, struct error *e);
@@ -405,7 +422,7 @@ static const struct {
 	{ "disk", op_disk },
 	{ "logs", op_logs },
 	{ "stop", op_nothing },
-	{ "remove", op_nothing },
+	{ "remove", op_remove },
 	{ "prune", op_nothing },
 };
 
@@ -631,7 +648,7 @@ static void send_alerts(void)
 	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
 	for (size_t i = 0; i < n; i++) {
 		const char *key = list[i].alert.key;
-		bool human = strncmp(key, "gitops:needs-human:", 19) == 0;
+		bool human = strncmp(key, "gitops:needs-human", 18) == 0;
 		struct commit *c = human ? NULL : &w->commits[index_of(key + strlen("gitops:"))];
 
 		if (list[i].over)
@@ -654,7 +671,7 @@ static void check_told_of(const char *words)
 
 	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
 	for (size_t i = 0; i < n; i++)
-		found = found || strstr(list[i].alert.text, words);
+		found = found || (list[i].alert.text && strstr(list[i].alert.text, words));
 	check(found);
 }
 
@@ -959,6 +976,79 @@ static void what_was_changed_by_hand_is_put_right(void)
 	check_int(once(), GITOPS_UNCHANGED);
 }
 
+static void what_is_too_much_is_taken_away(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->extra = 2;
+	check_int(once(), GITOPS_REPAIRED);
+	check_int(w->extra, 0);
+	w->stranger = true;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check(!w->stranger);
+	check(is_well(0));
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
+/* What looks as if it would pass, and does not. */
+static void a_deployment_is_not_waited_for_for_ever(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->soft_up = push(GOOD);
+	for (int i = 0; i < 4; i++)
+		check_int(once(), GITOPS_LATER);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+	check_told_of("an engine that is busy (5 times)");
+	check_int(once(), GITOPS_UNCHANGED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(2));
+	/* An engine that takes nothing at all is waited for longer, then somebody is called. */
+	push(GOOD);
+	w->soft_up = -1;
+	for (int i = 0; i < 4 + 20; i++) {
+		if (i == 4)
+			w->tip = 2; /* that is not what is at work */
+		check_int(once(), i < 23 ? GITOPS_LATER : GITOPS_NEEDS_HUMAN);
+	}
+	w->soft_up = 0;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(2));
+}
+
+static void a_first_deployment_follows_the_branch(void)
+{
+	begin();
+	push(README);
+	push(GOOD);
+	w->soft_up = push(GOOD);
+	check_int(once(), GITOPS_LATER);
+	check_int(once(), GITOPS_LATER);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(3));
+}
+
+static void a_deployment_that_is_unfinished_is_taken_back_by_hand(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(UNSAFE);
+	w->soft_up = w->tip;
+	check_int(once(), GITOPS_LATER);
+	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(good_index(), 0);
+}
+
 static void rolling_back_by_hand_stays(void)
 {
 	begin();
@@ -1180,6 +1270,10 @@ int main(void)
 	run(a_full_disk_is_waited_for);
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
+	run(what_is_too_much_is_taken_away);
+	run(a_deployment_is_not_waited_for_for_ever);
+	run(a_first_deployment_follows_the_branch);
+	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
 	run(rolling_back_by_hand_stays);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_waits_for_the_end_of_a_pause);
