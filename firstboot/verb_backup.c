@@ -111,14 +111,14 @@ static int run_copy(struct agent *a, _unused_ const struct call *c, struct error
 static int run_list(struct agent *a, const struct call *c, struct error *e)
 {
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
+	const char *server = verb_opt(c->args, "server");
 	_close_ int dir = store_open(a, e);
 	int r = dir;
 
-	if (r >= 0 && verb_opt(c->args, "offsite") && !offsite_wanted(a))
-		r = error_set(e, ERR_INVALID, "%s has no 'backup.offsite'", a->config_path);
+	if (r >= 0 && (server || verb_opt(c->args, "offsite")))
+		r = offsite_list(a, server, &list, e);
 	else if (r >= 0)
-		r = verb_opt(c->args, "offsite") ? offsite_list(a, &list, e)
-						 : store_list(dir, &list, e);
+		r = store_list(dir, &list, e);
 	for (size_t i = 0; r >= 0 && i < list.n; i++) {
 		if (a->json)
 			print_json(&list.v[i]);
@@ -224,6 +224,7 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 static const struct verb_option options[] = {
 	{ "identity", "FILE", "verify: an age identity that opens it; - reads standard input", 0 },
 	{ "offsite", NULL, "list: the copies elsewhere", 0 },
+	{ "server", "NAME", "list: the copies elsewhere of another server", 0 },
 	{ "accept", NULL, "verify: the data really are less; not suspect any more", 0 },
 	{},
 };

@@ -124,7 +124,7 @@ static int do_restore(struct agent *a, struct restore *q, bool dry, bool safety,
 static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	struct backup_list *list, const struct manifest **ret, struct error *e)
 {
-	bool elsewhere = verb_opt(args, "offsite") != NULL;
+	bool elsewhere = verb_opt(args, "offsite") || verb_opt(args, "server");
 	char id[BACKUP_ID_LEN + 1];
 	int r = store_list(dir, list, e);
 
@@ -135,7 +135,7 @@ static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 		r = 0;
 	}
 	if (r >= 0)
-		r = offsite_fetch(a, dir, verb_arg(args, 0), id, e);
+		r = offsite_fetch(a, dir, verb_opt(args, "server"), verb_arg(args, 0), id, e);
 	if (r < 0)
 		return r;
 	backup_list_free(list);
@@ -204,6 +204,7 @@ static const struct verb_option options[] = {
 	{ "databases", NULL, "leave volumes and paths as they are", 0 },
 	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
 	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
+	{ "server", "NAME", "from the copies elsewhere of another server", 0 },
 	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
 	{ "without-safety-dump", NULL,
 		"back up nothing first: for what cannot be dumped any more; it is kept all the same",

@@ -171,12 +171,24 @@ static int remove_remote(struct sync *s, const char *id, struct error *e)
 /* Both sides, newest first; those on both sides once, and marked. */
 struct merged {
 	const struct manifest **m;
-	bool *here, *there, *keep;
+	bool *here, *there, *stale, *keep;
 	size_t n;
 };
 
-static void merge(const struct backup_list *local, const struct backup_list *remote,
-	struct arena *arena, struct merged *ret)
+/* What was found out about a backup since it was sent stands in its manifest here. */
+static bool is_stale(const struct manifest *here, const struct manifest *there)
+{
+	_buf_ x = BUF_INIT;
+	_buf_ y = BUF_INIT;
+
+	manifest_write(here, &x);
+	manifest_write(there, &y);
+	return x.len != y.len || memcmp(x.data, y.data, x.len) != 0;
+}
+
+/* ERR_FAILED: one there has the id of one here and is another: two servers have one name. */
+static int merge(const struct backup_list *local, const struct backup_list *remote,
+	struct arena *arena, struct merged *ret, struct error *e)
 {
 	size_t max = local->n + remote->n + 1, i = 0, k = 0;
 
@@ -184,6 +196,7 @@ static void merge(const struct backup_list *local, const struct backup_list *rem
 		.m = arena_alloc(arena, max * sizeof *ret->m),
 		.here = arena_alloc(arena, max * sizeof(bool)),
 		.there = arena_alloc(arena, max * sizeof(bool)),
+		.stale = arena_alloc(arena, max * sizeof(bool)),
 		.keep = arena_alloc(arena, max * sizeof(bool)),
 	};
 	while (i < local->n || k < remote->n) {
@@ -191,22 +204,89 @@ static void merge(const struct backup_list *local, const struct backup_list *rem
 			    : k == remote->n ? -1
 					     : strcmp(remote->v[k].id, local->v[i].id);
 
+		if (order == 0 && !bucket_same(&local->v[i], &remote->v[k]))
+			return error_set(e, ERR_FAILED,
+				"another backup %s is in the bucket under this server's name: "
+				"has another server the same one?",
+				local->v[i].id);
 		ret->here[ret->n] = order <= 0;
 		ret->there[ret->n] = order >= 0;
+		ret->stale[ret->n] = order == 0 && is_stale(&local->v[i], &remote->v[k]);
 		ret->m[ret->n++] = order <= 0 ? &local->v[i] : &remote->v[k];
 		i += order <= 0;
 		k += order >= 0;
 	}
+	return 0;
+}
+
+static bool is_to_send(const struct merged *v, size_t i)
+{
+	return v->keep[i] && v->here[i] && (!v->there[i] || v->stale[i]);
+}
+
+/* Where an id is, or v->n. */
+static size_t find_id(const struct merged *v, const char *id)
+{
+	size_t i = 0;
+
+	while (i < v->n && strcmp(v->m[i]->id, id) != 0)
+		i++;
+	return i;
+}
+
+/* An upload goes on before anything else is sent, or is ended: there is one record of one. */
+static int settle_upload(struct sync *s, const struct merged *v, struct error *e)
+{
+	char id[BACKUP_ID_LEN + 1];
+	size_t i;
+	int r;
+
+	if (!s->upload.id)
+		return 0;
+	i = bucket_id(&s->b, s->upload.key, id) ? find_id(v, id) : v->n;
+	r = i < v->n && is_to_send(v, i) ? send_backup(s, v->m[i], e) : 0;
+	if (r >= 0 && i < v->n && is_to_send(v, i)) {
+		v->there[i] = true;
+		v->stale[i] = false;
+	}
+	if (r < 0 || !s->upload.id)
+		return r;
+	r = s3_upload_abort(&s->b.s3, &s->upload, e);
+	s3_upload_free(&s->upload);
+	return r < 0 ? r : keep_upload(s->a, NULL, e);
+}
+
+/* Half of a copy: sent by a run that never ended, or left by a removal that did not. */
+static int remove_halves(struct sync *s, const struct merged *v, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->n_objects; i++) {
+		char id[BACKUP_ID_LEN + 1];
+		size_t k;
+
+		if (!bucket_id(&s->b, s->objects[i].key, id))
+			continue;
+		k = find_id(v, id);
+		if ((k < v->n && (v->keep[k] || v->there[k])) ||
+			has_object(s, bucket_key(&s->b, id, MANIFEST_NAME)))
+			continue;
+		r = s3_delete(&s->b.s3, s->objects[i].key, e);
+		if (r == 0)
+			report(REPORT_INFO, "a piece of a copy is removed: %s", s->objects[i].key);
+	}
+	return r;
 }
 
 static int send_and_remove(struct sync *s, const struct merged *v, struct error *e)
 {
 	const struct backup_config *c = &s->a->config->backup;
-	int r = 0;
+	int r;
 
 	retain_choose(&c->offsite.keep, c->timezone, NULL, v->m, v->n, v->keep);
+	r = settle_upload(s, v, e);
 	for (size_t i = 0; r >= 0 && i < v->n; i++) {
-		if (v->keep[i] && v->here[i] && !v->there[i])
+		if (is_to_send(v, i))
 			r = send_backup(s, v->m[i], e);
 	}
 	/* Only when all that should be there is there. */
@@ -214,25 +294,9 @@ static int send_and_remove(struct sync *s, const struct merged *v, struct error 
 		if (!v->keep[i] && v->there[i])
 			r = remove_remote(s, v->m[i]->id, e);
 	}
+	if (r == 0)
+		r = remove_halves(s, v, e);
 	return r < 0 ? r : 0;
-}
-
-/* An upload of a backup that is not here any more will never be ended. */
-static int drop_orphan(struct sync *s, const struct backup_list *local, struct error *e)
-{
-	for (size_t i = 0; s->upload.id && i < local->n; i++) {
-		const char *prefix = bucket_key(&s->b, local->v[i].id, "");
-
-		if (strncmp(s->upload.key, prefix, strlen(prefix)) == 0)
-			return 0;
-	}
-	if (s->upload.id) {
-		int r = s3_upload_abort(&s->b.s3, &s->upload, e);
-
-		s3_upload_free(&s->upload);
-		return r < 0 ? r : keep_upload(s->a, NULL, e);
-	}
-	return 0;
 }
 
 int offsite_sync(struct agent *a, int dir, struct error *e)
@@ -242,33 +306,31 @@ int offsite_sync(struct agent *a, int dir, struct error *e)
 	_cleanup_(backup_list_free) struct backup_list remote = BACKUP_LIST_INIT;
 	struct sync s = { .a = a, .dir = dir, .upload = S3_UPLOAD_INIT };
 	struct merged v;
-	int r = bucket_open(&s.b, a, arena, e);
+	int r = bucket_open(&s.b, a, NULL, arena, e);
 
 	if (r >= 0)
 		r = store_list(dir, &local, e);
 	if (r >= 0)
 		r = load_upload(a, &s.upload, e);
 	if (r >= 0)
-		r = drop_orphan(&s, &local, e);
-	if (r >= 0)
 		r = bucket_objects(&s.b, &s.objects, &s.n_objects, e);
 	if (r >= 0)
 		r = bucket_manifests(&s.b, s.objects, s.n_objects, &local, &remote, e);
-	if (r >= 0) {
-		merge(&local, &remote, arena, &v);
+	if (r >= 0)
+		r = merge(&local, &remote, arena, &v, e);
+	if (r >= 0)
 		r = send_and_remove(&s, &v, e);
-	}
 	s3_upload_free(&s.upload);
 	return r;
 }
 
-int offsite_list(struct agent *a, struct backup_list *ret, struct error *e)
+int offsite_list(struct agent *a, const char *server, struct backup_list *ret, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct s3_object *objects;
 	struct bucket b;
 	size_t n;
-	int r = bucket_open(&b, a, arena, e);
+	int r = bucket_open(&b, a, server, arena, e);
 
 	if (r >= 0)
 		r = bucket_objects(&b, &objects, &n, e);

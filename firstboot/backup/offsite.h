@@ -1,6 +1,6 @@
 /*
- * The copies elsewhere: PREFIX/ID/NAME in a bucket, manifest.json last, so that what has a manifest there is
- * whole there. What the offsite policy keeps is sent, what it does not keep is removed (where the key may
+ * The copies elsewhere: PREFIX/SERVER/ID/NAME in a bucket, manifest.json last, so that what has a manifest
+ * there is whole there. Each server has its own: servers of one definition would remove each other's. What the offsite policy keeps is sent, what it does not keep is removed (where the key may
  * delete: one that may not, with rules in the bucket, is the better protection against a burglar).
  */
 #pragma once
@@ -16,10 +16,11 @@ bool offsite_wanted(const struct agent *a);
 
 /* Sends and removes. dir: STATE/backup. Cut off anywhere, the next run goes on. */
 int offsite_sync(struct agent *a, int dir, struct error *e);
-/* What is whole there, newest first. */
-int offsite_list(struct agent *a, struct backup_list *ret, struct error *e);
+/* What is whole there, newest first; of a server, NULL: of this one. */
+int offsite_list(struct agent *a, const char *server, struct backup_list *ret, struct error *e);
 /*
- * Brings one here: into ID.part, as far as it was brought before, then digests are compared and it gets its
+ * Brings one of a server (NULL: this one) here: into ID.part, as far as it was brought before, then digests are compared and it gets its
  * name. ret_id: BACKUP_ID_LEN + 1; id as backup_list_find() takes it.
  */
-int offsite_fetch(struct agent *a, int dir, const char *id, char *ret_id, struct error *e);
+int offsite_fetch(struct agent *a, int dir, const char *server, const char *id, char *ret_id,
+	struct error *e);

@@ -87,7 +87,8 @@ static int fetch(struct bucket *b, int dir, const struct manifest *m, struct err
 	return r < 0 ? r : store_publish(dir, part, m, e);
 }
 
-int offsite_fetch(struct agent *a, int dir, const char *id, char *ret_id, struct error *e)
+int offsite_fetch(
+	struct agent *a, int dir, const char *server, const char *id, char *ret_id, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(backup_list_free) struct backup_list remote = BACKUP_LIST_INIT;
@@ -97,7 +98,7 @@ int offsite_fetch(struct agent *a, int dir, const char *id, char *ret_id, struct
 	struct error absent = { 0 };
 	struct bucket b;
 	size_t n;
-	int r = bucket_open(&b, a, arena, e);
+	int r = bucket_open(&b, a, server, arena, e);
 
 	if (r >= 0)
 		r = bucket_objects(&b, &objects, &n, e);
@@ -110,7 +111,12 @@ int offsite_fetch(struct agent *a, int dir, const char *id, char *ret_id, struct
 	if (r < 0)
 		return r;
 	memcpy(ret_id, m->id, BACKUP_ID_LEN + 1);
-	if (backup_list_find(&local, m->id, &here, &absent) == 0)
-		return 0;
+	if (backup_list_find(&local, m->id, &here, &absent) == 0) {
+		if (bucket_same(here, m))
+			return 0;
+		return error_set(e, ERR_FAILED,
+			"there is another backup %s on this server: move it out of the way first",
+			m->id);
+	}
 	return fetch(&b, dir, m, e);
 }

@@ -284,6 +284,10 @@ static int put_in_parts(const struct s3_upload_job *j, struct s3_upload *u, stru
 	int r = is_begun(j, u) ? resume(j, u, e) : S3_ABSENT;
 
 	if (r == S3_ABSENT) {
+		/* Another file's: nobody else will end it. */
+		r = s3_upload_abort(j->s3, u, e);
+		if (r < 0)
+			return r;
 		forget(u);
 		r = begin(j, u, e);
 	}
@@ -332,6 +336,6 @@ int s3_upload_abort(struct s3 *s, const struct s3_upload *u, struct error *e)
 	query = part_query(u, 0);
 	r = s3_call(s, &(struct s3_call){ .method = "DELETE", .key = u->key, .query = query },
 		&answer, e);
-	/* Gone, or a server (or a key) that leaves it to the bucket's rules. */
-	return r > 0 ? 0 : r;
+	/* Gone, or a server (or a key) that leaves it to the bucket's rules: it will not be asked for ever. */
+	return r > 0 || (r < 0 && e->code == ERR_FAILED) ? 0 : r;
 }

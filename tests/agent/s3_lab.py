@@ -78,7 +78,7 @@ class Storage:
         self.complaints = []     # of signatures and digests
         self.requests = []       # (method, path with query)
         self.faults = []         # functions (method, path, number) -> word or None
-        self.uploads = {}        # id -> {number: (etag, size)}
+        self.uploads = {}        # id -> {number: (etag, size)}, of those that are neither ended nor aborted
         self.aborted = []
         self.lists_parts = True
         self.denies_delete = False
@@ -191,6 +191,8 @@ class Storage:
                 if status == 200 and self.command == "PUT" and "uploadId" in parts:
                     storage.uploads.setdefault(parts["uploadId"], {})[int(parts["partNumber"])] = (
                         dict(got).get("ETag") or dict(got).get("etag"), len(body))
+                if status == 200 and self.command == "POST" and "uploadId" in parts:
+                    storage.uploads.pop(parts["uploadId"], None)
                 if status == 200 and self.command == "POST" and "uploads" in parts:
                     storage.uploads[re.search(rb"<UploadId>(.*?)</UploadId>", data).group(1).decode()] = {}
                 if word == "cut-answer":

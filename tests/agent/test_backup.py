@@ -526,19 +526,25 @@ def with_storage(world):
     world.agent.backup["offsite"] = {"endpoint": world.storage.endpoint, "bucket": "backups", "region": s3_lab.REGION,
                                      "prefix": "demo"}
     world.agent.backup["test_restore"] = "never"
-    (world.agent.credentials / "s3").write_text(json.dumps({"access_key": s3_lab.ACCESS,
-                                                            "secret_key": s3_lab.SECRET}))
+    to_storage(world.agent, "web-1")
     return world.storage
 
 
-def remote_ids(storage):
-    return sorted({name.split("/")[1] for name in s3_lab.objects(storage) if name.endswith("/manifest.json")})
+def to_storage(agent, server):
+    """An agent of this server, with the key of the bucket."""
+    (agent.credentials / "s3").write_text(json.dumps({"access_key": s3_lab.ACCESS, "secret_key": s3_lab.SECRET}))
+    (agent.state / "handoff.json").write_text(json.dumps({"v": 1, "server": server, "launched": 1, "parts": ["s3"]}))
+
+
+def remote_ids(storage, server="web-1"):
+    return sorted({name.split("/")[2] for name in s3_lab.objects(storage)
+                   if name.startswith(f"demo/{server}/") and name.endswith("/manifest.json")})
 
 
 def remote_equal(world, storage, backup):
     there = s3_lab.objects(storage)
-    return all(there.get(f"demo/{backup['id']}/{f['name']}") and
-               there[f"demo/{backup['id']}/{f['name']}"].read_bytes() == world.agent.path(backup, i).read_bytes()
+    return all(there.get(f"demo/web-1/{backup['id']}/{f['name']}") and
+               there[f"demo/web-1/{backup['id']}/{f['name']}"].read_bytes() == world.agent.path(backup, i).read_bytes()
                for i, f in enumerate(backup["files"]))
 
 
@@ -641,9 +647,105 @@ def test_offsite_resumes(world):
                   "and is whole there")
     # One whose backup is gone is ended, not left to be paid for.
     (agent.state / "offsite.json").write_text(json.dumps({
-        "key": "demo/20200101T000000Z/x.zst", "id": "lost", "sha256": "0" * 64, "part_size": 16 << 20, "etags": []}))
+        "key": "demo/web-1/20200101T000000Z/x.zst", "id": "lost", "sha256": "0" * 64, "part_size": 16 << 20, "etags": []}))
     agent.run("backup")
     tap.equal(storage.aborted, ["lost"], "an upload of a backup that is gone is aborted")
+
+
+def edit(agent, backup, change):
+    """Changes the manifest of a backup on the server."""
+    path = agent.state / "backup" / backup["id"] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def test_offsite_broken_upload_and_newer(world):
+    """An upload is cut, and before it goes on there is a newer backup."""
+    storage, agent = with_storage(world), world.agent
+    make_big(world)
+    for yesterday in (True, False):
+        agent.run("backup")
+        child = []
+
+        def at_third(_, path):
+            if "partNumber=3" in path and child:
+                child[0].kill()
+                child.clear()
+                return "cut-request"
+            return None
+
+        storage.aborted.clear()
+        storage.faults = [at_third]
+        child.append(agent.start("backup"))
+        child[0].communicate()
+        storage.faults = []
+        cut = agent.list()[0]
+        tap.equal(len(storage.uploads), 1, "an upload was cut")
+        if yesterday:  # then the policy keeps both
+            edit(agent, cut, lambda m: m.update(started=m["started"] - 86400))
+        done = agent.run("backup", "--json")
+        new = one(done)
+        tap.check(new and remote_equal(world, storage, new), "the newer backup is there", done.stderr)
+        tap.equal((cut["id"] in remote_ids(storage), len(storage.aborted)), (yesterday, 0 if yesterday else 1),
+                  "the older one went on first" if yesterday else "of one that is not kept any more the upload is aborted")
+        tap.equal(storage.uploads, {}, "no upload is left to be paid for")
+
+
+def test_offsite_halves(world):
+    storage, agent = with_storage(world), world.agent
+    agent.backup["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    storage.faults = [lambda m, p: "403" if m == "PUT" and p.endswith("/manifest.json") else None]
+    agent.run("backup")
+    half = agent.list()[0]
+    storage.faults = []
+    tap.check(any(half["id"] in n for n in s3_lab.objects(storage)), "a copy is half sent", s3_lab.objects(storage))
+    shutil.rmtree(agent.state / "backup" / half["id"])
+    second = one(agent.run("backup", "--json"))
+    tap.equal([n for n in s3_lab.objects(storage) if second["id"] not in n], [], "half a copy of what is gone is removed")
+    storage.faults = [lambda m, p: "400" if m == "DELETE" and not p.endswith("/manifest.json") else None]
+    agent.run("backup")
+    storage.faults = []
+    tap.check(any(second["id"] in n for n in s3_lab.objects(storage)) and second["id"] not in remote_ids(storage),
+              "a copy is half removed", s3_lab.objects(storage))
+    third = one(agent.run("backup", "--json"))
+    tap.equal([n for n in s3_lab.objects(storage) if third["id"] not in n], [], "the next run removes the rest")
+
+
+def test_offsite_two_servers(world):
+    """Both of one definition, with one bucket."""
+    storage, agent = with_storage(world), world.agent
+    agent.backup["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    other = Agent(world.program, world.dir, world.broker, "other")
+    other.backup = agent.backup
+    to_storage(other, "web-2")
+    first = one(agent.run("backup", "--json"))
+    # The timers fire together: both have the same id.
+    second = one(other.run("backup", "now", "--json"))
+    os.rename(other.state / "backup" / second["id"], other.state / "backup" / first["id"])
+    edit(other, first, lambda m: m.update(id=first["id"]))
+    done = other.run("backup", "copy")
+    there = s3_lab.objects(storage)
+    tap.check(done.returncode == 0 and f"demo/web-2/{first['id']}/manifest.json" in there and
+              remote_equal(world, storage, first), "one id of two servers is two copies", there)
+    one(other.run("backup", "--json"))
+    tap.equal(remote_ids(storage), [first["id"]], "what one removes is its own")
+    listed = other.run("backup", "list", "--server", "web-1", "--json")
+    tap.equal([json.loads(x)["id"] for x in listed.stdout.splitlines()], [first["id"]], "another's can be listed")
+    done = other.run("restore", "--server", "web-1", "--dry-run")
+    tap.check(done.returncode == 0 and first["id"] in done.stdout and (other.state / "backup" / first["id"]).is_dir(),
+              "and restored", done.stdout + done.stderr)
+    for name in ("../web-1", "", "a/b", "20260104T020000Z"):
+        done = other.run("backup", "list", "--server", name)
+        tap.check(done.returncode == 2 and "no name of a server" in done.stderr, f"'{name}' is no name", done.stderr)
+    edit(agent, first, lambda m: m["verified"].append("restore"))
+    agent.run("backup", "copy")
+    listed = agent.run("backup", "list", "--offsite", "--json")
+    tap.check("restore" in json.loads(listed.stdout)["verified"], "what was found out since is sent after it", listed.stdout)
+    edit(agent, first, lambda m: m["files"][0].update(sha256="0" * 64))
+    done = agent.run("backup", "copy")
+    tap.check(done.returncode == 1 and "has another server the same one" in done.stderr,
+              "an id alone is not taken for the backup", done.stderr)
 
 
 def test_offsite_retention(world):
