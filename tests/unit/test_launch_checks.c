@@ -110,6 +110,14 @@ static void server_of_another_launch(_unused_ struct launch_request *q)
 		"{\"kbuild:name\":\"web\",\"kbuild:intent\":\"other\"}");
 }
 
+/* It is in use, although no launch has seen it answer: not a word of a start that could be given up. */
+static void server_of_another_launch_long_ago(struct launch_request *q)
+{
+	server_of_another_launch(q);
+	snprintf(fake.servers[0].status, sizeof fake.servers[0].status, "ACTIVE");
+	fake.servers[0].launched = 1;
+}
+
 /* Nobody waited for its answer to the end; weeks later its host fails. */
 static void server_that_ran_and_failed(_unused_ struct launch_request *q)
 {
@@ -161,6 +169,8 @@ static const struct {
 	{ group_of_others, "there is one of this name that kbuild has not made" },
 	{ server_in_use, "there is a server 'web' already (ACTIVE)" },
 	{ server_of_another_launch, "still starting, from another launch than this" },
+	{ server_of_another_launch_long_ago,
+		"there is a server 'web' already (ACTIVE), from another launch than this" },
 	{ server_that_ran_and_failed,
 		"the server 'web' has run, and is ERROR now: the host failed: what is on its disk is not removed without being asked; 'kbuild destroy web --cloud openstack'" },
 	{ volume_elsewhere, "it is attached to another server (s-1)" },

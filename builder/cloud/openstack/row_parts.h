@@ -27,6 +27,9 @@ void row_remember(struct row *r, const char *name, const char *id, const char *r
 /* Of those with that name in one region, ours that counts: the oldest. NULL: none. */
 const struct nova_server *row_ours(const struct nova_server *v, size_t n, const char *name);
 
+/* Whoever waited for its answer was interrupted, or gave up: no server boots for that long. */
+bool row_has_long_run(const struct nova_server *s);
+
 /* As struct server. volume: its data volume, or NULL. */
 void row_describe(const struct row *r, const struct nova_server *s, const char *region,
 	const struct cinder_volume *volume, struct arena *a, struct server *ret);

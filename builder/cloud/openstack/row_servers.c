@@ -85,8 +85,7 @@ const struct cinder_volume *row_volume_of(const struct cinder_volume *v, size_t 
 	return found;
 }
 
-/* Whoever waited for its answer was interrupted, or gave up: no server boots for that long. */
-static bool has_long_run(const struct nova_server *s)
+bool row_has_long_run(const struct nova_server *s)
 {
 	return s->launched && (int64_t)time(NULL) - s->launched > BOOT_MAX_S;
 }
@@ -112,7 +111,7 @@ static enum server_state state_of(const struct nova_server *s)
 		if (strcmp(s->status, words[i].status) == 0)
 			return words[i].state;
 	}
-	return s->tag_settled || has_long_run(s) ? SERVER_RUNNING : SERVER_BOOTING;
+	return s->tag_settled || row_has_long_run(s) ? SERVER_RUNNING : SERVER_BOOTING;
 }
 
 static bool is_private(const char *v4)

@@ -92,12 +92,12 @@ class World:
             self.kbuild.run("destroy", name, "--cloud", "openstack", "--with-data", "--yes")
         for image in self.lab.images():
             if image.get("kbuild_definition") is None and image["name"].startswith("image-") and \
-                    image.get("kbuild_image", "") in self.digests():
+                    image.get("os_hash_value") == self.digest():
                 self.lab.call("DELETE", "glance", f"/v2/images/{image['id']}", token=self.token)
         self.kbuild.remove()
 
-    def digests(self):
-        return {hashlib.sha256(self.disk.read_bytes()).hexdigest()}
+    def digest(self):
+        return hashlib.sha512(self.disk.read_bytes()).hexdigest()
 
 
 def calls_of(done):
