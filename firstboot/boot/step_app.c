@@ -62,6 +62,9 @@ const char *step_registry_skip(const struct boot *b)
 
 	if (!b->agent->config || !b->agent->config->has_app)
 		return "no kbuild.app";
+	/* They may be down while nothing is wanted of them. */
+	if (b->agent->config->app.bake_images)
+		return "the container images came along; another one is signed in for when it is wanted";
 	/* One that cannot be read is the run's to complain about. */
 	return credential_read(b->agent, "registry", a, &n, &ignored) == CREDENTIAL_ABSENT
 		       ? "no registry credentials"
