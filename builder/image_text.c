@@ -33,8 +33,12 @@ void image_json(const struct cloud_image *i, struct buf *out)
 	add(out, "user", i->user);
 	buf_printf(out,
 		",\"created\":%" PRId64 ",\"size\":%" PRIu64 ",\"min_disk\":%" PRIu64
-		",\"servers\":%zu",
-		i->created, i->size, i->min_disk, i->in_use);
+		",\"servers\":",
+		i->created, i->size, i->min_disk);
+	if (i->use_unknown)
+		buf_adds(out, "null");
+	else
+		buf_printf(out, "%zu", i->in_use);
 	add(out, "used_by", i->used_by);
 	buf_printf(out, ",\"uploaded\":%s}", i->uploaded ? "true" : "false");
 }

@@ -51,6 +51,9 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 	r = cloud->provider->list(cloud, a, &l, e);
 	if (r < 0)
 		return r;
+	if (!name && l.partial && l.n <= 1)
+		return error_set(
+			e, ERR_NETWORK, "say which server: there may be others (%s)", l.lacks);
 	names = names_of(l.servers, l.n, a);
 	if (!name && l.n == 1) {
 		*ret = l.servers[0];

@@ -81,6 +81,13 @@ const char *servers_cloud_name(const struct verb_args *a, const struct definitio
 	return option ? option : declared ? declared : environment();
 }
 
+/* What a later command has to say; name NULL: the environment says which cloud. */
+static void write_words(struct cloud *c, const char *name)
+{
+	snprintf(c->words, sizeof c->words, "%s%s%s%s", name ? " --cloud " : "", name ? name : "",
+		c->region ? " --region " : "", c->region ? c->region : "");
+}
+
 int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definition *def,
 	struct cloud *ret, struct error *e)
 {
@@ -97,13 +104,12 @@ int servers_cloud(struct ctx *c, const struct verb_args *a, const struct definit
 
 	if (r < 0 || !cloud.provider)
 		return r;
-	if (strcmp(name, environment()) != 0)
-		snprintf(cloud.words, sizeof cloud.words, " --cloud %s", name);
 	/* The definition's region is one of its own cloud. */
 	cloud.region = region ? region
 		       : declared && strcmp(declared, cloud.provider->name) == 0
 			       ? said(def, "region")
 			       : NULL;
+	write_words(&cloud, strcmp(name, environment()) != 0 ? name : NULL);
 	if (region && !cloud.provider->open)
 		return error_set(e, ERR_USAGE, "the cloud '%s' has no regions: leave --region out",
 			cloud.provider->name);
@@ -146,5 +152,9 @@ int servers_open(struct ctx *c, const struct verb_args *a, const char *name, str
 {
 	int r = servers_cloud(c, a, NULL, ret, e);
 
-	return r < 0 ? r : servers_pick(ret, name, arena, ret_server, e);
+	if (r == 0)
+		r = servers_pick(ret, name, arena, ret_server, e);
+	if (r == 0)
+		servers_lack(c, ret_server->lacks);
+	return r;
 }

@@ -21,7 +21,10 @@ static void print_table(const struct cloud_image *v, size_t n)
 		printf("%-28s %-12s %-10s %-16s %9" PRIu64 " %-7s %s\n",
 			v[i].name ? v[i].name : v[i].id, v[i].region ? v[i].region : "-",
 			v[i].status, date, (v[i].size + MIB - 1) / MIB,
-			v[i].format ? v[i].format : "-", v[i].used_by ? v[i].used_by : "-");
+			v[i].format ? v[i].format : "-",
+			v[i].used_by	   ? v[i].used_by
+			: v[i].use_unknown ? "?"
+					   : "-");
 	}
 }
 
@@ -29,8 +32,7 @@ static int run_images(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
-	struct cloud_image *v = NULL;
-	size_t n = 0;
+	struct image_list l = {};
 	int r = servers_cloud(c, a, NULL, &cloud, e);
 
 	if (r < 0)
@@ -39,15 +41,16 @@ static int run_images(struct ctx *c, const struct verb_args *a, struct error *e)
 		return error_set(e, ERR_USAGE,
 			"the cloud '%s' keeps no images: it boots what 'kbuild build' has made; say --cloud ovh or --cloud openstack",
 			cloud.provider->name);
-	r = cloud.provider->images(&cloud, arena, &v, &n, e);
+	r = cloud.provider->images(&cloud, false, arena, &l, e);
 	if (r < 0)
 		return r;
 	if (c->json)
-		image_json_list(v, n);
-	else if (n == 0)
+		image_json_list(l.images, l.n);
+	else if (l.n == 0)
 		printf("there is no image of kbuild's; 'kbuild upload' brings one there\n");
 	else
-		print_table(v, n);
+		print_table(l.images, l.n);
+	servers_lack(c, l.lacks);
 	return 0;
 }
 

@@ -146,6 +146,7 @@ static int run_prune(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
+	struct image_list l = {};
 	struct prune p = {};
 	size_t keep = 0;
 	int r = read_keep(a, &keep, e);
@@ -158,9 +159,14 @@ static int run_prune(struct ctx *c, const struct verb_args *a, struct error *e)
 		return error_set(e, ERR_USAGE,
 			"the cloud '%s' keeps no images; say --cloud ovh or --cloud openstack",
 			cloud.provider->name);
-	r = cloud.provider->images(&cloud, arena, &p.v, &p.n, e);
+	r = cloud.provider->images(&cloud, true, arena, &l, e);
 	if (r < 0)
-		return r;
+		return r == -ERR_INTERRUPTED
+			       ? r
+			       : error_append(e,
+					 "; while it is not known what is in use, none is removed");
+	p.v = l.images;
+	p.n = l.n;
 	p.verdicts = arena_alloc(arena, (p.n + 1) * sizeof *p.verdicts);
 	image_prune(p.v, p.n, keep, time(NULL), p.verdicts);
 	for (size_t i = 0; i < p.n; i++)

@@ -20,7 +20,6 @@ static int run_status(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r < 0)
 		return r;
 	server_print(c, &cloud, &s);
-	servers_lack(c, s.lacks);
 	return 0;
 }
 

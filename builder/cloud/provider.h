@@ -111,7 +111,15 @@ struct cloud_image {
 	uint64_t min_disk, min_ram; /* bytes */
 	size_t in_use;		    /* servers made from it */
 	const char *used_by;	    /* their names, "a, b"; NULL: none */
+	bool use_unknown;	    /* whether there are any, nobody could say */
 	bool uploaded;		    /* upload: by this call; false: it was there already */
+};
+
+/* What there is of images in a cloud. Lives in an arena. */
+struct image_list {
+	struct cloud_image *images; /* newest first */
+	size_t n;
+	const char *lacks; /* as of struct server_list */
 };
 
 struct upload_request {
@@ -133,7 +141,8 @@ struct cloud {
 	void *session;	     /* the provider's own; NULL on local */
 	const char *account; /* entry of clouds.yaml, or NULL: what the environment says */
 	const char *region;  /* that the user chose, or NULL */
-	char words[128];     /* what a command needs to mean this cloud: " --cloud ovh", or "" */
+	char words[256]; /* what a command needs to mean this cloud and the region that was chosen:
+				" --cloud ovh --region GRA11", or "" */
 	const char *state_dir;
 	const char *cache_dir;
 	const struct clock *clock;
@@ -186,12 +195,12 @@ struct provider {
 	/* Its launch is over: SERVER_RUNNING from now on. 0 or CLOUD_ABSENT. */
 	int (*settle)(const struct cloud *c, const char *name, struct error *e);
 	/*
-	 * All of them, and the data volumes that others have left. That the service of volumes does not answer is
-	 * no error, but said: whoever looks for a server that is in trouble has to see it.
+	 * All of them, and the data volumes that others have left. That the service of volumes does not answer, or one
+	 * region of several, is no error, but said: whoever looks for a server that is in trouble has to see it.
 	 */
 	int (*list)(
 		const struct cloud *c, struct arena *a, struct server_list *ret, struct error *e);
-	/* 0 or CLOUD_ABSENT; of volumes as list(). */
+	/* 0 or CLOUD_ABSENT; of volumes as list(). An error where it may be in a region that did not answer. */
 	int (*find)(const struct cloud *c, const char *name, struct arena *a, struct server *ret,
 		struct error *e);
 	/*
@@ -228,9 +237,12 @@ struct provider {
 	/* One per region, in the order asked for. */
 	int (*upload)(const struct cloud *c, const struct upload_request *q, struct arena *a,
 		struct cloud_image **ret, size_t *ret_n, struct error *e);
-	/* Newest first; with who uses them. */
-	int (*images)(const struct cloud *c, struct arena *a, struct cloud_image **ret,
-		size_t *ret_n, struct error *e);
+	/*
+	 * With who uses them. whole: for who removes them, so that whatever is not known is an error; else it
+	 * is said, as of list().
+	 */
+	int (*images)(const struct cloud *c, bool whole, struct arena *a, struct image_list *ret,
+		struct error *e);
 	/* 0 or CLOUD_ABSENT. Never asks whether it is in use: who calls has. */
 	int (*image_delete)(const struct cloud *c, const struct cloud_image *i, struct error *e);
 };

@@ -23,6 +23,11 @@ const char *server_state_name(enum server_state s)
 	return names[s];
 }
 
+const char *lacks_more(struct arena *a, const char *lacks, const char *more)
+{
+	return lacks && more ? arena_printf(a, "%s; %s", lacks, more) : more ? more : lacks;
+}
+
 bool server_name_valid(const char *name)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";

@@ -3,6 +3,7 @@
 
 #include "base.h"
 
+struct arena;
 struct buf;
 
 enum server_state {
@@ -70,7 +71,11 @@ struct server_list {
 	struct kept_volume *kept; /* likewise */
 	size_t n_kept;
 	const char *lacks; /* as in struct server, of all of them, in one line; NULL: it is whole */
+	bool partial;	   /* that is about servers, too: a region did not answer */
 };
+
+/* "lacks" with one thing more; either may be NULL. In the arena. */
+const char *lacks_more(struct arena *a, const char *lacks, const char *more);
 
 /* "running"; for people and for --json alike. */
 const char *server_state_name(enum server_state s);

@@ -149,13 +149,44 @@ def without_volumes(p, say):
     tap.check("lacks" not in p.json("status", "web"), say("afterwards all is known"))
 
 
+def of_several_regions(p, say):
+    """Nobody says which region: what does not answer, or refuses, is said; and nothing is destroyed that may be another's."""
+    def run(verb, *more):
+        return p.kbuild.run(verb, *more, "--cloud", p.cloud, timeout=180)
+
+    def without(match, status):
+        p.double.control("/faults", None, post=True)
+        p.double.fault(match, "status", status=status, times=99)
+    without(r"GET /compute\.sbg5.*/servers/detail", 503)
+    done = run("list")
+    tap.check(done.returncode == 0 and "web" in done.stdout and "not known: the servers in SBG5" in done.stderr,
+              say("list without a region that is down, and a word of it"), done.stdout + done.stderr)
+    done = run("status", "web", "--quick")
+    tap.check(done.returncode == 0 and "not known: the servers in SBG5" in done.stderr, say("status, too"), done.stdout + done.stderr)
+    done = run("status", "bee")
+    tap.check(done.returncode == 5 and "looking for the server 'bee'" in done.stderr, say("what was not found may be there (5)"), done.stderr)
+    done = run("destroy", "web", "--yes")
+    tap.check(done.returncode == 5 and p.made() == ONE, say("destroy wants to see all (5)"), done.stderr)
+    without(r"GET /compute\.gra11.*/servers/detail", 403)
+    done = run("images")
+    tap.check(done.returncode == 0 and re.search(r" \?$", done.stdout, re.M) and "who uses the images in GRA11" in done.stderr,
+              say("images of whom it is not known who uses them"), done.stdout + done.stderr)
+    tap.equal([i["servers"] for i in json.loads(run("images", "--json").stdout or "[]")], [None], say("in JSON, too"))
+    done = run("prune", "--keep", "0", "--yes")
+    tap.check(done.returncode == 1 and "403" in done.stderr and "none is removed" in done.stderr, say("of which prune removes none (1)"), done.stderr)
+    without(r"GET /volume\.compute\.gra11.*/volumes/detail", 403)
+    done = run("list")
+    tap.check(done.returncode == 0 and "not known: the volumes in GRA11" in done.stderr, say("list without the right to see volumes"), done.stderr)
+    p.double.control("/faults", None, post=True)
+
+
 def powered(p, say):
     for verb, state in (("stop", "stopped"), ("stop", "stopped"), ("start", "running"), ("start", "running")):
         done = p.json(verb, "web", *(["--no-wait"] if verb == "start" else []))
         tap.equal(done.get("state"), state, say(verb))
     p.json("stop", "web")
     done = p.run("ssh", "web")
-    tap.check(done.returncode == 1 and f"'kbuild start web --cloud {p.cloud}' first" in done.stderr, say("ssh to a stopped one"), done.stderr)
+    tap.check(done.returncode == 1 and f"'kbuild start web --cloud {p.cloud} --region GRA11' first" in done.stderr, say("ssh to a stopped one"), done.stderr)
     done = p.run("dns", "show", "web")
     tap.check(done.returncode == 1 and "is stopped" in done.stderr, say("dns of a stopped one"), done.stderr)
     done = p.run("logs", "web")
@@ -172,7 +203,7 @@ def destroyed(p, say):
     tap.equal(p.made(), dict(NOTHING, volumes=1), say("leaves the data volume alone"))
     done = p.run("list")
     tap.check("there is no server" in done.stdout and re.search(r"^web +5120 MiB +GRA11$", done.stdout, re.M) and
-              f"'kbuild destroy NAME --with-data --cloud {p.cloud}'" in done.stdout, say("which list shows"), done.stdout)
+              f"'kbuild destroy NAME --with-data --cloud {p.cloud} --region GRA11'" in done.stdout, say("which list shows"), done.stdout)
     tap.equal(p.json("list"), [], say("in JSON servers are servers"))
     tap.equal([(v["server"], v["size"], v["region"]) for v in p.json("list", "--volumes")], [("web", 5 << 30, "GRA11")],
               say("and volumes a list of their own"))
@@ -209,7 +240,7 @@ def three_zones(p, say):
 def failed(p, say):
     p.double.control("/outcomes", [{"message": "No valid host was found."}])
     done = p.launch()
-    tap.check(done.returncode == 5 and "No valid host was found." in done.stderr and "kbuild destroy web" in done.stderr,
+    tap.check(done.returncode == 5 and "No valid host was found." in done.stderr and f"kbuild destroy web --with-data --cloud {p.cloud} --region GRA11'" in done.stderr,
               say("a server that could not be made: the fault, and how to remove it"), done.stderr)
     p.run("destroy", "web", "--yes", "--with-data")
     tap.equal(p.made(), NOTHING, say("nothing is left of it"))
@@ -309,7 +340,8 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, powered, destroyed, three_zones, failed, uploaded_before, late, unseen, fifty)
+TESTS = (planned, launched, shown, again, without_volumes, of_several_regions, powered, destroyed, three_zones, failed, uploaded_before, late,
+         unseen, fifty)
 
 
 def main():

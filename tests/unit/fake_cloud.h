@@ -42,8 +42,15 @@ struct fake_thing {
 	int64_t size;
 };
 
+/* What a region holds. */
+struct fake_region {
+	struct fake_thing servers[FAKE_MAX], volumes[FAKE_MAX], groups[FAKE_MAX], keys[FAKE_MAX];
+};
+
 static struct fake_cloud {
 	struct fake_thing servers[FAKE_MAX], volumes[FAKE_MAX], groups[FAKE_MAX], keys[FAKE_MAX];
+	bool two; /* there is a region TWO; its services' URLs begin with https://two. */
+	struct fake_region other; /* what it holds */
 	int ids;
 	int late_calls;
 	int64_t late_at;		 /* ms; 0: late_calls decides */
@@ -56,9 +63,11 @@ static struct fake_cloud {
 	int build_polls;   /* servers and volumes take so many looks */
 	const char *fault; /* servers come to ERROR with these words */
 	const char *console;
-	const char *zones; /* of servers and of volumes, as both list them; NULL: one */
-	const char *down;  /* requests whose URL begins so meet nobody */
-	bool unproven;	   /* nobody has compared the image's bytes */
+	const char *zones;   /* of servers and of volumes, as both list them; NULL: one */
+	const char *down;    /* requests whose URL begins so meet nobody */
+	const char *refused; /* requests whose URL begins so are answered with that status */
+	long refusal;
+	bool unproven; /* nobody has compared the image's bytes */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 	char late_url[256], late_body[4096];
@@ -522,10 +531,16 @@ static inline void fake_sign_in(struct http_response *ret)
 	buf_adds(&ret->body,
 		"{\"token\":{\"project\":{\"id\":\"p\",\"name\":\"n\"},"
 		"\"issued_at\":\"2026-11-29T11:00:00Z\",\"expires_at\":\"2026-11-30T11:00:00Z\",\"catalog\":[");
-	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		buf_printf(&ret->body,
-			"%s{\"type\":\"%s\",\"endpoints\":[{\"interface\":\"public\",\"region_id\":\"ONE\",\"url\":\"%s\"}]}",
+			"%s{\"type\":\"%s\",\"endpoints\":[{\"interface\":\"public\",\"region_id\":\"ONE\",\"url\":\"%s\"}",
 			i ? "," : "", v[i].type, v[i].url);
+		if (fake.two)
+			buf_printf(&ret->body,
+				",{\"interface\":\"public\",\"region_id\":\"TWO\",\"url\":\"https://two.%s\"}",
+				v[i].url + strlen("https://"));
+		buf_adds(&ret->body, "]}");
+	}
 	buf_adds(&ret->body, "]}}");
 }
 
@@ -578,6 +593,39 @@ static inline void fake_carry_out_late(void)
 	fake.late_url[0] = '\0';
 }
 
+static inline void fake_swap_region(void)
+{
+	struct fake_region now;
+
+	memcpy(now.servers, fake.servers, sizeof now.servers);
+	memcpy(now.volumes, fake.volumes, sizeof now.volumes);
+	memcpy(now.groups, fake.groups, sizeof now.groups);
+	memcpy(now.keys, fake.keys, sizeof now.keys);
+	memcpy(fake.servers, fake.other.servers, sizeof now.servers);
+	memcpy(fake.volumes, fake.other.volumes, sizeof now.volumes);
+	memcpy(fake.groups, fake.other.groups, sizeof now.groups);
+	memcpy(fake.keys, fake.other.keys, sizeof now.keys);
+	fake.other = now;
+}
+
+/* Of whichever region. */
+static inline long fake_answer(const struct http_request *q, struct http_response *ret)
+{
+	static const char two[] = "https://two.";
+	struct http_request there = *q;
+	char url[1024];
+	long status;
+
+	if (strncmp(q->url, two, strlen(two)) != 0)
+		return fake_carry_out(q, ret);
+	snprintf(url, sizeof url, "https://%s", q->url + strlen(two));
+	there.url = url;
+	fake_swap_region();
+	status = fake_carry_out(&there, ret);
+	fake_swap_region();
+	return status;
+}
+
 static inline int fake_send(_unused_ void *arg, const struct http_request *q,
 	struct http_response *ret, enum http_failure *ret_failure, struct error *e)
 {
@@ -602,7 +650,10 @@ static inline int fake_send(_unused_ void *arg, const struct http_request *q,
 			*ret_failure = HTTP_NOT_SENT;
 		return error_set(e, ERR_NETWORK, "connection refused");
 	}
-	ret->status = fake_carry_out(q, ret);
+	if (fake.refused && strncmp(q->url, fake.refused, strlen(fake.refused)) == 0)
+		ret->status = fake.refusal;
+	else
+		ret->status = fake_answer(q, ret);
 	if (!wrong || fake.how == FAKE_WELL)
 		return 0;
 	if (fake.how == FAKE_KILLED_AFTER) {

@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "buf.h"
+#include "error.h"
 #include "glance.h"
 #include "nova.h"
 #include "os.h"
@@ -26,29 +27,48 @@ static void mark_used(
 		i->used_by = arena_strdup(a, buf_str(&names));
 }
 
-static int list_region(struct os *o, const char *region, struct arena *a, struct cloud_image **ret,
+/* Those who may use its images; none where there is no such service. */
+static int look_servers(struct os *o, const char *region, struct arena *a, struct nova_server **ret,
 	size_t *ret_n, struct error *e)
+{
+	bool compute = false;
+	int r = os_has(o, OS_COMPUTE, region, &compute, e);
+
+	return r < 0 || !compute ? r : nova_servers(o, region, NULL, a, ret, ret_n, e);
+}
+
+static int list_region(struct os *o, const char *region, bool whole, struct arena *a,
+	struct image_list *l, struct error *e)
 {
 	struct nova_server *servers = NULL;
 	struct glance_image *images;
-	struct cloud_image *v;
+	struct cloud_image *all;
+	struct error why = {};
 	size_t n, n_servers = 0;
-	bool compute = false;
-	int r = glance_list(o, region, NULL, a, &images, &n, e);
+	int r = glance_list(o, region, NULL, a, &images, &n, e), used = 0;
 
 	if (r == 0 && n > 0)
-		r = os_has(o, OS_COMPUTE, region, &compute, e);
-	if (r == 0 && compute)
-		r = nova_servers(o, region, NULL, a, &servers, &n_servers, e);
+		used = look_servers(o, region, a, &servers, &n_servers, &why);
+	if (used < 0 && (whole || why.code == ERR_INTERRUPTED)) {
+		*e = why;
+		return used;
+	}
 	if (r < 0)
 		return r;
-	v = arena_alloc(a, (n + 1) * sizeof *v);
+	all = arena_alloc(a, (l->n + n + 1) * sizeof *all);
+	if (l->n)
+		memcpy(all, l->images, l->n * sizeof *all);
+	l->images = all;
 	for (size_t i = 0; i < n; i++) {
-		glance_to_cloud(&images[i], region, &v[i]);
-		mark_used(&v[i], servers, n_servers, a);
+		struct cloud_image *to = &all[l->n++];
+
+		glance_to_cloud(&images[i], region, to);
+		to->use_unknown = used < 0;
+		mark_used(to, servers, n_servers, a);
 	}
-	*ret = v;
-	*ret_n = n;
+	if (used < 0)
+		l->lacks = lacks_more(a, l->lacks,
+			arena_printf(a, "who uses the images in %s: %s", region, why.msg));
 	return 0;
 }
 
@@ -61,28 +81,35 @@ static int newest_first(const void *va, const void *vb)
 	return strcmp(a->id, b->id);
 }
 
-int images_list(struct os *o, const char *const *regions, struct arena *a, struct cloud_image **ret,
-	size_t *ret_n, struct error *e)
+int images_list(struct os *o, const char *const *regions, bool whole, struct arena *a,
+	struct image_list *ret, struct error *e)
 {
-	struct cloud_image *all = arena_alloc(a, sizeof *all);
-	size_t n = 0;
+	struct error first = {};
+	struct image_list l = {};
+	bool some = false;
 
-	for (; *regions; regions++) {
-		struct cloud_image *v = NULL, *longer;
-		size_t more = 0;
-		int r = list_region(o, *regions, a, &v, &more, e);
+	for (size_t i = 0; regions[i]; i++) {
+		struct error why = {};
 
-		if (r < 0)
-			return r;
-		longer = arena_alloc(a, (n + more + 1) * sizeof *longer);
-		memcpy(longer, all, n * sizeof *longer);
-		memcpy(longer + n, v, more * sizeof *longer);
-		all = longer;
-		n += more;
+		if (list_region(o, regions[i], whole, a, &l, &why) == 0) {
+			some = true;
+			continue;
+		}
+		first = first.code ? first : why;
+		if (whole || why.code == ERR_INTERRUPTED) {
+			*e = why;
+			return -e->code;
+		}
+		l.lacks = lacks_more(
+			a, l.lacks, arena_printf(a, "the images in %s: %s", regions[i], why.msg));
 	}
-	qsort(all, n, sizeof *all, newest_first);
-	*ret = all;
-	*ret_n = n;
+	if (!some && first.code) {
+		*e = first;
+		return -e->code;
+	}
+	if (l.n)
+		qsort(l.images, l.n, sizeof *l.images, newest_first);
+	*ret = l;
 	return 0;
 }
 

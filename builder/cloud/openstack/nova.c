@@ -28,22 +28,14 @@ static int call(struct os *o, const char *region, const char *method, const char
 	return os_call(o, &q, a, ret, e);
 }
 
-int nova_servers(struct os *o, const char *region, const char *name, struct arena *a,
+static int list_servers(struct os *o, const struct os_query *q, const char *name, struct arena *a,
 	struct nova_server **ret, size_t *ret_n, struct error *e)
 {
-	struct os_query q = {
-		.service = OS_COMPUTE,
-		.region = region,
-		.method = "GET",
-		.path = arena_printf(a, "/servers/detail?limit=%d", PAGE),
-		.microversion = NOVA_VERSION,
-	};
 	struct nova_server *v;
 	struct node *list;
 	size_t n = 0;
-	int r;
+	int r = os_list(o, q, "servers", a, &list, e);
 
-	r = os_list(o, &q, "servers", a, &list, e);
 	if (r < 0)
 		return r;
 	v = arena_alloc(a, (list->n + 1) * sizeof *v);
@@ -56,6 +48,34 @@ int nova_servers(struct os *o, const char *region, const char *name, struct aren
 	*ret = v;
 	*ret_n = n;
 	return 0;
+}
+
+static struct os_query servers_query(const char *region, bool brief, struct arena *a)
+{
+	return (struct os_query){
+		.service = OS_COMPUTE,
+		.region = region,
+		.method = "GET",
+		.path = arena_printf(a, "/servers/detail?limit=%d", PAGE),
+		.microversion = NOVA_VERSION,
+		.brief = brief,
+	};
+}
+
+int nova_servers(struct os *o, const char *region, const char *name, struct arena *a,
+	struct nova_server **ret, size_t *ret_n, struct error *e)
+{
+	const struct os_query q = servers_query(region, false, a);
+
+	return list_servers(o, &q, name, a, ret, ret_n, e);
+}
+
+int nova_servers_brief(struct os *o, const char *region, const char *name, struct arena *a,
+	struct nova_server **ret, size_t *ret_n, struct error *e)
+{
+	const struct os_query q = servers_query(region, true, a);
+
+	return list_servers(o, &q, name, a, ret, ret_n, e);
 }
 
 int nova_get(struct os *o, const char *region, const char *id, struct arena *a,

@@ -51,6 +51,9 @@ int nova_server_read(
  */
 int nova_servers(struct os *o, const char *region, const char *name, struct arena *a,
 	struct nova_server **ret, size_t *ret_n, struct error *e);
+/* The same for who can do without that region, so that it is not waited for for long. */
+int nova_servers_brief(struct os *o, const char *region, const char *name, struct arena *a,
+	struct nova_server **ret, size_t *ret_n, struct error *e);
 /* 0 or OS_ABSENT. */
 int nova_get(struct os *o, const char *region, const char *id, struct arena *a,
 	struct nova_server *ret, struct error *e);

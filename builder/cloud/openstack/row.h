@@ -67,6 +67,8 @@ struct row {
 	struct launching *launching; /* lives in it */
 
 	const char *const *regions[2]; /* what row_regions() found, of servers and of images */
+	const char *
+		lacks; /* the regions in which a server was looked for in vain: they did not answer */
 	/* The server that was looked up last, so that its console takes one call. Owned. */
 	struct {
 		char *name, *id, *region;
@@ -122,7 +124,7 @@ int row_console(const struct cloud *c, const char *name, uint64_t offset, struct
 	uint64_t *ret_offset, struct error *e);
 int row_upload(const struct cloud *c, const struct upload_request *q, struct arena *a,
 	struct cloud_image **ret, size_t *ret_n, struct error *e);
-int row_images(const struct cloud *c, struct arena *a, struct cloud_image **ret, size_t *ret_n,
+int row_images(const struct cloud *c, bool whole, struct arena *a, struct image_list *ret,
 	struct error *e);
 int row_image_delete(const struct cloud *c, const struct cloud_image *i, struct error *e);
 

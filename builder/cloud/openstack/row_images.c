@@ -28,8 +28,8 @@ int row_upload(const struct cloud *c, const struct upload_request *q, struct are
 	return f < 0 ? f : upload_run(o, c, &asked, a, ret, ret_n, e);
 }
 
-int row_images(const struct cloud *c, struct arena *a, struct cloud_image **ret, size_t *ret_n,
-	struct error *e)
+int row_images(
+	const struct cloud *c, bool whole, struct arena *a, struct image_list *ret, struct error *e)
 {
 	struct row *r = row_of(c);
 	const char *const *regions;
@@ -38,7 +38,7 @@ int row_images(const struct cloud *c, struct arena *a, struct cloud_image **ret,
 
 	if (f == 0)
 		f = row_regions(r, OS_IMAGE, &regions, e);
-	return f != 0 ? f : images_list(o, regions, a, ret, ret_n, e);
+	return f != 0 ? f : images_list(o, regions, whole, a, ret, e);
 }
 
 int row_image_delete(const struct cloud *c, const struct cloud_image *i, struct error *e)

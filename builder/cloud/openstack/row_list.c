@@ -80,23 +80,52 @@ static void add_kept(const struct region *g, struct arena *a, struct server_list
 	}
 }
 
-static int list_region(
-	struct row *r, const char *name, struct arena *a, struct server_list *l, struct error *e)
+/* 0, ROW_SILENT. */
+static int list_region(struct row *r, const char *name, bool several, struct arena *a,
+	struct server_list *l, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *tmp = arena_new();
 	struct region g = { .name = name };
-	int f = nova_servers(r->os, name, NULL, tmp, &g.servers, &g.n_servers, e);
+	int f = row_servers(r, name, several, NULL, tmp, &g.servers, &g.n_servers, e);
 
 	if (f == 0)
 		f = row_volumes(r, name, tmp, &g.volumes, &g.n_volumes, &g.lacks, e);
-	if (f < 0)
+	if (f != 0)
 		return f;
 	add_servers(r, &g, a, l);
 	add_kept(&g, a, l);
 	if (g.lacks)
-		l->lacks = arena_printf(
-			a, "%s%s%s", l->lacks ? l->lacks : "", l->lacks ? "; " : "", g.lacks);
+		l->lacks = lacks_more(a, l->lacks, arena_strdup(a, g.lacks));
 	return 0;
+}
+
+/* Of all regions; that none of them answers is an error, the first one's. */
+static int list_regions(struct row *r, const char *const *regions, struct arena *a,
+	struct server_list *l, struct error *e)
+{
+	struct error first = {};
+	bool some = false;
+
+	for (size_t i = 0; regions[i]; i++) {
+		struct error why = {};
+		int f = list_region(r, regions[i], regions[1], a, l, &why);
+
+		if (f < 0) {
+			*e = why;
+			return f;
+		}
+		some = some || f == 0;
+		if (f == 0)
+			continue;
+		first = first.code ? first : why;
+		l->partial = true;
+		l->lacks = lacks_more(
+			a, l->lacks, arena_printf(a, "the servers in %s: %s", regions[i], why.msg));
+	}
+	if (some || !first.code)
+		return 0;
+	*e = first;
+	return -e->code;
 }
 
 int row_list(const struct cloud *c, struct arena *a, struct server_list *ret, struct error *e)
@@ -109,8 +138,8 @@ int row_list(const struct cloud *c, struct arena *a, struct server_list *ret, st
 
 	if (f == 0)
 		f = row_regions(r, OS_COMPUTE, &regions, e);
-	for (size_t i = 0; f == 0 && regions[i]; i++)
-		f = list_region(r, regions[i], a, &l, e);
+	if (f == 0)
+		f = list_regions(r, regions, a, &l, e);
 	if (f < 0)
 		return f;
 	if (l.n)

@@ -17,8 +17,17 @@ int row_pause(
 int64_t row_deadline(const struct row *r, int64_t limit_ms);
 
 /*
- * The server of ours of that name in the regions that the user means. CLOUD_ABSENT; ERR_USAGE when there
- * are several, in several regions.
+ * All servers of a region, or those of that name. several: there are other regions, too, whose servers are worth having
+ * without this one's. 0; ROW_SILENT, only then: it did not answer, the error is why.
+ */
+#define ROW_SILENT 1
+int row_servers(struct row *r, const char *region, bool several, const char *name, struct arena *a,
+	struct nova_server **ret, size_t *ret_n, struct error *e);
+
+/*
+ * The server of ours of that name in the regions that the user means; once found, in that one. CLOUD_ABSENT; ERR_USAGE
+ * when there are several, in several regions. Where it was found although a region did not answer, row.lacks says so;
+ * where it was not, nobody knows, and that region's error is returned.
  */
 int row_lookup(struct row *r, const char *name, struct arena *a, struct nova_server *ret,
 	const char **ret_region, struct error *e);

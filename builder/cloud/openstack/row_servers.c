@@ -226,36 +226,86 @@ void row_remember(struct row *r, const char *name, const char *id, const char *r
 	r->known.region = name ? xstrdup(region) : NULL;
 }
 
+int row_servers(struct row *r, const char *region, bool several, const char *name, struct arena *a,
+	struct nova_server **ret, size_t *ret_n, struct error *e)
+{
+	int f;
+
+	if (!several)
+		return nova_servers(r->os, region, name, a, ret, ret_n, e);
+	f = nova_servers_brief(r->os, region, name, a, ret, ret_n, e);
+	return f < 0 && e->code != ERR_INTERRUPTED ? ROW_SILENT : f;
+}
+
+/* In one region. *where: where it was found before, or NULL. */
+static int look_in(struct row *r, const char *region, bool several, const char *name,
+	struct arena *a, struct nova_server *ret, const char **where, struct error *e)
+{
+	const struct nova_server *ours;
+	struct nova_server *v;
+	size_t n;
+	int f = row_servers(r, region, several, name, a, &v, &n, e);
+
+	ours = f == 0 ? row_ours(v, n, name) : NULL;
+	if (!ours)
+		return f;
+	if (*where)
+		return error_set(e, ERR_USAGE,
+			"there are servers '%s' in %s and in %s: say which with --region", name,
+			*where, region);
+	*where = region;
+	*ret = *ours;
+	return 0;
+}
+
+/* The one where it was found before, else all that the user means. In the arena. */
+static int regions_of(
+	struct row *r, const char *name, struct arena *a, const char *const **ret, struct error *e)
+{
+	const char **one;
+
+	if (!r->known.name || strcmp(r->known.name, name) != 0)
+		return row_regions(r, OS_COMPUTE, ret, e);
+	one = arena_alloc(a, 2 * sizeof *one);
+	one[0] = arena_strdup(a, r->known.region);
+	*ret = one;
+	return 0;
+}
+
 int row_lookup(struct row *r, const char *name, struct arena *a, struct nova_server *ret,
 	const char **ret_region, struct error *e)
 {
 	const char *const *regions, *where = NULL;
+	const char *lacks = NULL;
+	struct error silent = {};
 	struct os *o;
 	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
 
 	if (f == 0)
-		f = row_regions(r, OS_COMPUTE, &regions, e);
+		f = regions_of(r, name, a, &regions, e);
 	for (size_t i = 0; f == 0 && regions[i]; i++) {
-		const struct nova_server *ours;
-		struct nova_server *v;
-		size_t n;
+		struct error why = {};
 
-		f = nova_servers(o, regions[i], name, a, &v, &n, e);
-		ours = f == 0 ? row_ours(v, n, name) : NULL;
-		if (!ours)
+		f = look_in(r, regions[i], regions[1], name, a, ret, &where, &why);
+		if (f < 0)
+			*e = why;
+		if (f != ROW_SILENT)
 			continue;
-		if (where)
-			return error_set(e, ERR_USAGE,
-				"there are servers '%s' in %s and in %s: say which with --region",
-				name, where, regions[i]);
-		where = regions[i];
-		*ret = *ours;
+		f = 0;
+		silent = silent.code ? silent : why;
+		lacks = lacks_more(r->arena, lacks,
+			arena_printf(r->arena, "the servers in %s: %s", regions[i], why.msg));
 	}
 	if (f != 0)
 		return f;
+	if (!where && silent.code) {
+		*e = silent;
+		return error_prefix(e, "looking for the server '%s'", name);
+	}
 	*ret_region = where;
-	if (where)
-		row_remember(r, name, ret->id, where);
+	if (lacks)
+		r->lacks = lacks;
+	row_remember(r, where ? name : NULL, where ? ret->id : NULL, where);
 	return where ? 0 : CLOUD_ABSENT;
 }
 
@@ -275,7 +325,7 @@ int row_find(const struct cloud *c, const char *name, struct arena *a, struct se
 	if (f != 0)
 		return f;
 	row_describe(r, &s, region, row_volume_of(v, n, name), a, ret);
-	ret->lacks = copy(a, lacks);
+	ret->lacks = copy(a, lacks_more(tmp, r->lacks, lacks));
 	return 0;
 }
 

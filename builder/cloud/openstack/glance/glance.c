@@ -108,8 +108,8 @@ int glance_list(struct os *o, const char *region, const char *digest, struct are
 	}
 	q.path = buf_str(&path);
 	r = os_list(o, &q, "images", a, &all, e);
-	if (r != 0)
-		return api_plain(r, e);
+	if (r < 0)
+		return r;
 	v = arena_alloc(a, (all->n + 1) * sizeof *v);
 	for (size_t i = 0; i < all->n; i++) {
 		r = parse(all->items[i], region, a, &v[n], e);

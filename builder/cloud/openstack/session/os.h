@@ -113,7 +113,7 @@ int os_must(struct os *o, const struct os_query *q, struct arena *a, struct node
 
 /*
  * All pages of a list: the member key of each answer, as one list node, following "next" and
- * "KEY_links", bounded.
+ * "KEY_links", bounded. Every outcome but success is an error.
  */
 int os_list(struct os *o, const struct os_query *q, const char *key, struct arena *a,
 	struct node **ret, struct error *e);

@@ -23,6 +23,7 @@ int os_call(
 
 	if (r == 0 && q->microversion) {
 		buf_printf(&what, "%s %s", q->method, q->path);
+		p.brief = q->brief;
 		r = os_version_check(o, q->service, &p, q->microversion, buf_str(&what), e);
 	}
 	if (r < 0)
@@ -118,8 +119,8 @@ int os_list(struct os *o, const struct os_query *q, const char *key, struct aren
 			return error_set(e, ERR_FAILED, "%s %s: more than %d pages",
 				os_service_name(q->service), q->path, PAGES_MAX);
 		answer = NULL;
-		r = os_call(o, &page, a, &answer, e);
-		if (r != 0)
+		r = os_must(o, &page, a, &answer, e);
+		if (r < 0)
 			return r;
 		r = take_page(&page, answer, key, a, all, e);
 	}

@@ -56,6 +56,7 @@ struct os_place {
 	const char *url;    /* with its version, without '/' at its end */
 	const char *region; /* as the catalogue has it */
 	const char *who;    /* for messages: "compute in GRA11" */
+	bool brief;	    /* it is for a call whose answer can be done without */
 };
 
 /* ------------------------------------------------------------------ os_session.c */
