@@ -120,6 +120,77 @@ static void add_volume(struct fake_thing *v, const char *name)
 	volume->size = 20;
 }
 
+/* Destroying is for good: of a name that stands for several things it wants to be told which. */
+static void what_stands_in_two_regions_is_not_destroyed(void)
+{
+	for (int i = 0; i < 3; i++) {
+		fresh_of_two();
+		RUN r = run_begin();
+
+		add_server(fake.servers, "web");
+		if (i == 0)
+			add_server(fake.other.servers, "web");
+		else if (i == 1)
+			add_volume(fake.other.volumes, "web");
+		else
+			snprintf(fake_add(fake.other.keys, "k", "kbuild-web", "")->public_key, 8,
+				"ssh");
+		check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), -ERR_USAGE);
+		check_str(r.e.msg,
+			"there is something of 'web' in ONE and in TWO: say which with --region");
+		check_int(row_destroy(&r.cloud, "web", true, &r.e), -ERR_USAGE);
+		check_int(fake_count(fake.servers), 1);
+		check_int(fake_count(fake.other.servers) + fake_count(fake.other.volumes) +
+				  fake_count(fake.other.keys),
+			1);
+	}
+	play_region = "TWO";
+	add_server(fake.other.servers, "web");
+	RUN r = run_begin();
+
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), 0);
+	check_int(fake_count(fake.servers), 1);
+	check_int(fake_count(fake.other.servers), 0);
+}
+
+static void what_stands_in_one_region_is_found_and_destroyed(void)
+{
+	fresh_of_two();
+	RUN r = run_begin();
+
+	add_server(fake.servers, "ant");
+	add_server(fake.other.servers, "web");
+	add_volume(fake.other.volumes, "web");
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
+	check_int(r.plan.n, 3);
+	check_int(row_destroy(&r.cloud, "web", false, &r.e), 0);
+	check_int(fake_count(fake.other.servers), 0);
+	check_int(fake_count(fake.other.volumes), 1);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), 0);
+	check_int(fake_count(fake.other.volumes), 0);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), CLOUD_ABSENT);
+	check_int(fake_count(fake.servers), 1);
+}
+
+/* A launch without --region says the one it has chosen, as destroy would otherwise have to look for it. */
+static void the_hint_of_a_launch_names_the_region(void)
+{
+	struct launch_request q = play_request();
+
+	for (int i = 0; i < 2; i++) {
+		fresh();
+		play_region = "ONE";
+		RUN r = run_begin();
+
+		if (i)
+			r.cloud.region = row_of(&r.cloud)->cloud.region = "ONE";
+		fake.fault = "No valid host was found.";
+		check(play_launch(&r, &q) < 0);
+		check((strstr(r.e.msg, " --region ONE'") == NULL) == (i == 1));
+	}
+}
+
 /* A server can be seen to although a region that it is not in is down. */
 static void a_region_that_is_down_is_told_and_left_out(void)
 {
@@ -203,6 +274,9 @@ int main(void)
 	run(a_list_that_is_refused_is_an_error);
 	run(without_the_right_to_see_volumes_servers_are_listed);
 	run(without_the_right_to_see_servers_images_are_listed);
+	run(what_stands_in_two_regions_is_not_destroyed);
+	run(what_stands_in_one_region_is_found_and_destroyed);
+	run(the_hint_of_a_launch_names_the_region);
 	run(a_region_that_is_down_is_told_and_left_out);
 	run(images_of_a_region_that_is_down_are_left_out);
 	run(a_server_is_looked_for_once);

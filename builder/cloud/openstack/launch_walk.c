@@ -123,9 +123,11 @@ static int say_made(struct launching *l, struct error *e)
 	error_append(e, "\nThere is now, in %s: %s", l->region, text);
 	if (sum)
 		error_append(e, " (%s a month)", price_text(l->a, sum, l->made.currency));
-	return error_append(e,
-		"\nThe same command goes on with that; 'kbuild destroy %s%s%s' removes it",
-		l->q->name, l->volume_made ? " --with-data" : "", l->row->cloud.words);
+	error_append(e, "\nThe same command goes on with that; 'kbuild destroy %s%s%s", l->q->name,
+		l->volume_made ? " --with-data" : "", l->row->cloud.words);
+	if (!l->row->cloud.region) /* else the words have it */
+		error_append(e, " --region %s", l->region);
+	return error_append(e, "' removes it");
 }
 
 static void remember_made(struct launching *l, const struct launch_step *s)

@@ -124,10 +124,30 @@ static void show(const struct remains *m, const char *name, struct arena *a, str
 			arena_printf(a, "%" PRId64 " GiB, in %s", m->volumes[i].size, m->region));
 }
 
-int row_inventory(
-	const struct cloud *c, const char *name, struct arena *a, struct plan *ret, struct error *e)
+/* Something of it; volume: or its data volume. */
+static bool is_there(const struct remains *m, bool volume)
 {
-	struct row *r = row_of(c);
+	return m->n_servers || m->group || m->key || (volume && m->n_volumes);
+}
+
+/* What a launch has asked for that was killed just now would come when all else is gone. */
+static int await_pending(
+	struct row *r, const struct remains *m, const char *name, struct arena *a, struct error *e)
+{
+	int64_t left = row_pending_ms(row_directory(r, m->region, name, a), NULL);
+
+	if (left > 0 && clock_sleep_ms(r->cloud.clock, left) < 0)
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+/*
+ * The one region of those that are meant where there is something of that name, CLOUD_ABSENT: nowhere. In several,
+ * nobody but the user knows which: ERR_USAGE. await: nothing of it may be on its way any more.
+ */
+static int look_around(struct row *r, const char *name, bool await, struct arena *a,
+	struct remains *ret, struct error *e)
+{
 	const char *const *regions;
 	struct os *o;
 	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
@@ -137,11 +157,29 @@ int row_inventory(
 	for (size_t i = 0; f == 0 && regions[i]; i++) {
 		struct remains m = { .region = regions[i] };
 
-		f = look(r, &m, name, a, e);
+		f = await ? await_pending(r, &m, name, a, e) : 0;
 		if (f == 0)
-			show(&m, name, a, ret);
+			f = look(r, &m, name, a, e);
+		if (f != 0 || !is_there(&m, true))
+			continue;
+		if (ret->region)
+			return error_set(e, ERR_USAGE,
+				"there is something of '%s' in %s and in %s: say which with --region",
+				name, ret->region, m.region);
+		*ret = m;
 	}
-	return f != 0 ? f : ret->n ? 0 : CLOUD_ABSENT;
+	return f != 0 ? f : ret->region ? 0 : CLOUD_ABSENT;
+}
+
+int row_inventory(
+	const struct cloud *c, const char *name, struct arena *a, struct plan *ret, struct error *e)
+{
+	struct remains m = {};
+	int f = look_around(row_of(c), name, false, a, &m, e);
+
+	if (f == 0)
+		show(&m, name, a, ret);
+	return f;
 }
 
 static int remove_servers(struct row *r, const struct remains *m, struct arena *a, struct error *e)
@@ -242,38 +280,15 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 	return f;
 }
 
-/* What a launch has asked for that was killed just now would come when all else is gone. */
-static int await_pending(
-	struct row *r, const struct remains *m, const char *name, struct arena *a, struct error *e)
-{
-	int64_t left = row_pending_ms(row_directory(r, m->region, name, a), NULL);
-
-	if (left > 0 && clock_sleep_ms(r->cloud.clock, left) < 0)
-		return error_set(e, ERR_INTERRUPTED, "interrupted");
-	return 0;
-}
-
 int row_destroy(const struct cloud *c, const char *name, bool with_data, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct row *r = row_of(c);
-	const char *const *regions;
-	bool some = false;
-	struct os *o;
-	int f = server_name_valid(name) ? row_os(r, &o, e) : CLOUD_ABSENT;
+	struct remains m = {};
+	int f = look_around(r, name, true, a, &m, e);
 
-	if (f == 0)
-		f = row_regions(r, OS_COMPUTE, &regions, e);
-	for (size_t i = 0; f == 0 && regions[i]; i++) {
-		struct remains m = { .region = regions[i] };
-
-		f = await_pending(r, &m, name, a, e);
-		if (f == 0)
-			f = look(r, &m, name, a, e);
-		some = some || m.n_servers || m.group || m.key || m.n_volumes;
-		if (f == 0 && (m.n_servers || m.group || m.key || (m.n_volumes && with_data)))
-			f = remove_all_of(r, &m, name, with_data, a, e);
-	}
+	if (f == 0 && (is_there(&m, false) || with_data))
+		f = remove_all_of(r, &m, name, with_data, a, e);
 	row_remember(r, NULL, NULL, NULL);
-	return f != 0 ? f : some ? 0 : CLOUD_ABSENT;
+	return f;
 }
