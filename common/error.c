@@ -16,6 +16,7 @@ int error_set(struct error *e, int code, const char *fmt, ...)
 	va_end(ap);
 	e->code = code;
 	e->transient = code == ERR_NETWORK;
+	e->denied = false;
 	return -code;
 }
 

@@ -30,6 +30,7 @@ enum error_code {
 struct error {
 	int code; /* enum error_code, 0 when unset */
 	bool transient; /* the same may succeed in a moment: so are ERR_NETWORK and a full disk, unless said otherwise */
+	bool denied; /* a service has refused whoever asks (401, 403): who can do without goes on */
 	char msg[2048]; /* truncated when longer */
 };
 

@@ -116,6 +116,7 @@ void ovh_complain(
 		error_append(e, " (%s%s%s%s)", s.code ? api_clean(a, s.code) : "",
 			s.code && s.query_id ? ", " : "", s.query_id ? "query " : "",
 			s.query_id ? api_clean(a, s.query_id) : "");
+	e->denied = res->status == 401 || res->status == 403;
 	add_denied(&s, a, e);
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
 		if (!says(&s, hints[i].code, hints[i].message))

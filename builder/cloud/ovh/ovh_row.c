@@ -111,17 +111,42 @@ static int ovh_row_access(struct row *r, struct os_access *ret, struct error *e)
 	return 0;
 }
 
+/* Whether OVH's own API can be asked. */
+static bool asks(const struct ovh_session *s)
+{
+	return s->signed_in && !s->spared;
+}
+
+/*
+ * What the native API has answered. With a way into OpenStack of the user's own it only knows more, so that keys
+ * without rights (for DNS only) and its outages are told, once, and stop nothing.
+ */
+static int spare(struct row *r, int status, const struct error *why, struct error *e)
+{
+	struct ovh_session *s = r->own;
+
+	if (status >= 0)
+		return 0;
+	if (!has_openstack(r) || (why->code != ERR_NETWORK && !why->denied)) {
+		*e = *why;
+		return status;
+	}
+	s->spared = true;
+	progress_note(r->cloud.progress, "going on without OVH's own API: %s", why->msg);
+	return 0;
+}
+
 static int ovh_check_region(struct row *r, const char *region, bool upload, struct error *e)
 {
 	struct ovh_session *s = r->own;
 	const unsigned use = upload ? REGION_IMAGES : REGION_SERVERS | REGION_IMAGES;
 	const struct native *n;
-	int status;
+	struct error why = {};
+	int status = asks(s) ? ovh_session_project(s, &n, &why) : 0;
 
-	if (!s->signed_in)
-		return 0;
-	status = ovh_session_project(s, &n, e);
-	return status < 0 ? status : project_region(n, region, use, s->arena, &s->region, e);
+	if (status == 0 && asks(s))
+		status = project_region(n, region, use, s->arena, &s->region, &why);
+	return spare(r, status, &why, e);
 }
 
 static int ovh_check_flavor(struct row *r, const char *region, const char *flavor, struct error *e)
@@ -129,12 +154,21 @@ static int ovh_check_flavor(struct row *r, const char *region, const char *flavo
 	struct ovh_session *s = r->own;
 	const struct ovh_flavors *v;
 	const struct ovh_flavor *ignored;
-	int status;
+	struct error why = {};
+	int status = asks(s) ? ovh_session_flavors(s, region, &v, &why) : 0;
 
-	if (!s->signed_in)
+	if (status == 0 && asks(s))
+		status = flavor_pick(v, flavor, &ignored, &why);
+	return spare(r, status, &why, e);
+}
+
+/* Prices stop nobody: of what they need, only an interrupt ends the verb. 0: go on, without. */
+static int only_interrupted(int status, const struct error *why, struct error *e)
+{
+	if (status >= 0 || why->code != ERR_INTERRUPTED)
 		return 0;
-	status = ovh_session_flavors(s, region, &v, e);
-	return status < 0 ? status : flavor_pick(v, flavor, &ignored, e);
+	*e = *why;
+	return status;
 }
 
 /* The flavor's plan; without keys only the name is known, and OVH names plans after it. */
@@ -142,17 +176,18 @@ static int find_flavor(struct ovh_session *s, const char *region, const char *na
 	struct ovh_flavor *ret, struct error *e)
 {
 	const struct ovh_flavors *v;
+	struct error why = {};
 	int r;
 
 	*ret = (struct ovh_flavor){
 		.name = name, .region = region, .hourly = arena_printf(a, "%s.consumption", name)
 	};
-	if (!s->signed_in)
+	if (!asks(s))
 		return 0;
-	r = ovh_session_flavors(s, region, &v, e);
+	r = ovh_session_flavors(s, region, &v, &why);
 	if (r == 0 && flavor_find(v, name))
 		*ret = *flavor_find(v, name);
-	return r;
+	return only_interrupted(r, &why, e);
 }
 
 /* NULL where there are none: prices stop nobody, and are asked for once. Negative: interrupted. */
@@ -165,10 +200,8 @@ static int find_prices(struct row *r, const struct ovh_prices **ret, struct erro
 	if (s->no_prices || ovh_session_prices(s, r->cloud.cache_dir, ret, &own) == 0)
 		return 0;
 	*ret = NULL;
-	if (own.code == ERR_INTERRUPTED) {
-		*e = own;
-		return -e->code;
-	}
+	if (own.code == ERR_INTERRUPTED)
+		return only_interrupted(-own.code, &own, e);
 	s->no_prices = true;
 	progress_note(r->cloud.progress, "no prices: %s", own.msg);
 	return 0;

@@ -18,6 +18,7 @@ struct ovh_session {
 	struct ovh_conf conf;
 	struct ovh *api;	    /* owned */
 	bool signed_in;		    /* there are keys; else only open calls can be made */
+	bool spared;		    /* they are of no use here, which was said: goes without them */
 	struct native native;	    /* project NULL until ovh_session_project() */
 	struct ovh_prices *prices;  /* NULL until ovh_session_prices() */
 	bool no_prices;		    /* they could not be had: not asked for again */
