@@ -11,15 +11,32 @@
 
 #include <inttypes.h>
 
-#define STOP_S 60 /* a server shuts down in 5 to 20 s; twice that when emulated */
+static int too_late(const struct cloud *cloud, const char *name, uint64_t seconds, struct error *e)
+{
+	error_set(e, ERR_FAILED, "the server '%s' did not shut down within %" PRIu64 " s", name,
+		seconds);
+	if (!cloud->provider->forces)
+		return error_append(e,
+			": the cloud ends it a minute after it was asked, 'kbuild status %s%s' shows when",
+			name, cloud->words);
+	return error_append(e,
+		" and still runs. While it boots it does not listen: try again later, or "
+		"'kbuild stop --force %s%s' ends it as pulling the plug does",
+		name, cloud->words);
+}
 
 static int do_stop(struct ctx *c, const struct cloud *cloud, const char *name,
 	const struct verb_args *a, struct error *e)
 {
 	bool force = verb_opt(a, "force");
 	const char *text = verb_opt(a, "timeout");
-	uint64_t timeout = STOP_S;
+	uint64_t timeout = (uint64_t)cloud->provider->stop_ms / 1000;
 	int r;
+
+	if (force && !cloud->provider->forces)
+		return error_set(e, ERR_USAGE,
+			"the cloud '%s' has no --force: it asks the system to shut down, and ends it by itself when that takes longer than a minute",
+			cloud->provider->name);
 
 	if (text && !parse_duration(text, &timeout))
 		return error_set(
@@ -29,11 +46,7 @@ static int do_stop(struct ctx *c, const struct cloud *cloud, const char *name,
 	if (r == CLOUD_ABSENT)
 		return servers_gone(name, e);
 	if (r == CLOUD_TIMEOUT)
-		return error_set(e, ERR_FAILED,
-			"the server '%s' did not shut down within %" PRIu64
-			" s and still runs. While it boots it does not listen: try again later, or "
-			"'kbuild stop --force %s%s' ends it as pulling the plug does",
-			name, timeout, name, cloud->words);
+		return too_late(cloud, name, timeout, e);
 	if (r >= 0)
 		progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was stopped already" : NULL);
 	return r < 0 ? r : 0;
@@ -56,8 +69,8 @@ static int run_stop(struct ctx *c, const struct verb_args *a, struct error *e)
 }
 
 static const struct verb_option options[] = {
-	{ "force", NULL, "end it at once, as pulling the plug does", 0 },
-	{ "timeout", "TIME", "how long to wait for it to shut down (60s)", 0 },
+	{ "force", NULL, "end it at once, as pulling the plug does (only local)", 0 },
+	{ "timeout", "TIME", "how long to wait for it to shut down (60s; on clouds 2m)", 0 },
 	OPTION_CLOUD,
 	{},
 };

@@ -167,6 +167,8 @@ struct provider {
 	 */
 	bool keeps_interrupted;
 	int64_t poll_ms; /* how often its console and states may be asked for; 0: as one likes */
+	int64_t stop_ms; /* how long stop() is worth waiting for, where nobody says */
+	bool forces;	 /* stop() can end a server at once */
 	/*
 	 * Reads what says how to get in, asks nothing of the network. session is set; close() frees it,
 	 * and accepts one that was never opened. NULL on local.
@@ -215,7 +217,7 @@ struct provider {
 	/* Same disks, same ports. 0, CLOUD_ABSENT, CLOUD_UNCHANGED. */
 	int (*start)(const struct cloud *c, const char *name, struct error *e);
 	/*
-	 * Asks the system to shut down and waits; force: ends it at once.
+	 * Asks the system to shut down and waits; force (only where .forces): ends it at once.
 	 * 0, CLOUD_ABSENT, CLOUD_UNCHANGED, CLOUD_TIMEOUT.
 	 */
 	int (*stop)(const struct cloud *c, const char *name, bool force, int64_t timeout,

@@ -184,6 +184,8 @@ def powered(p, say):
     for verb, state in (("stop", "stopped"), ("stop", "stopped"), ("start", "running"), ("start", "running")):
         done = p.json(verb, "web", *(["--no-wait"] if verb == "start" else []))
         tap.equal(done.get("state"), state, say(verb))
+    done = p.run("stop", "web", "--force")
+    tap.check(done.returncode == 2 and f"the cloud '{p.cloud}' has no --force" in done.stderr, say("stop --force"), done.stderr)
     p.json("stop", "web")
     done = p.run("ssh", "web")
     tap.check(done.returncode == 1 and f"'kbuild start web --cloud {p.cloud} --region GRA11' first" in done.stderr, say("ssh to a stopped one"), done.stderr)

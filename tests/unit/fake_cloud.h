@@ -68,6 +68,7 @@ static struct fake_cloud {
 	const char *refused; /* requests whose URL begins so are answered with that status */
 	long refusal;
 	bool unproven; /* nobody has compared the image's bytes */
+	bool busy; /* servers do not do what they are told */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 	char late_url[256], late_body[4096];
@@ -322,6 +323,26 @@ static inline long fake_make_rules(const struct node *body)
 	return 201;
 }
 
+/* As Nova: each action is for servers of some states. */
+static inline long fake_act(struct fake_thing *t, const struct node *body)
+{
+	static const struct {
+		const char *action, *from, *to;
+	} rows[] = { { "os-stop", "ACTIVE", "SHUTOFF" }, { "os-start", "SHUTOFF", "ACTIVE" },
+		{ "unpause", "PAUSED", "ACTIVE" }, { "resume", "SUSPENDED", "ACTIVE" },
+		{ "unshelve", "SHELVED", "ACTIVE" },
+		{ "unshelve", "SHELVED_OFFLOADED", "ACTIVE" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!node_get(body, rows[i].action) || strcmp(t->status, rows[i].from) != 0)
+			continue;
+		if (!fake.busy)
+			snprintf(t->status, sizeof t->status, "%s", rows[i].to);
+		return 202;
+	}
+	return 409;
+}
+
 static inline long fake_post(const char *url, const struct node *body, struct buf *out)
 {
 	struct fake_thing *t;
@@ -384,10 +405,8 @@ static inline long fake_post(const char *url, const struct node *body, struct bu
 		json_write_string(out, fake.console ? fake.console : "",
 			fake.console ? strlen(fake.console) : 0);
 		buf_addc(out, '}');
-	} else if (node_get(body, "os-stop") || node_get(body, "os-start")) {
-		snprintf(t->status, sizeof t->status, "%s",
-			node_get(body, "os-stop") ? "SHUTOFF" : "ACTIVE");
-		return 202;
+	} else {
+		return fake_act(t, body);
 	}
 	return 200;
 }

@@ -293,7 +293,8 @@ static void a_server_that_fails_says_why_and_is_replaced(void)
 		if (!strstr(r.e.msg, "No valid host was found (create: Error)") ||
 			!strstr(r.e.msg,
 				"security group 'kbuild-web', data volume 'kbuild-web', server 'web' (5.80 EUR a month)") ||
-			!strstr(r.e.msg, "'kbuild destroy web --with-data --cloud openstack --region ONE'"))
+			!strstr(r.e.msg,
+				"'kbuild destroy web --with-data --cloud openstack --region ONE'"))
 			check_fail("'%s'", r.e.msg);
 		check(!r.e.transient);
 	}

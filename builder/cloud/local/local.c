@@ -263,6 +263,8 @@ static int console(const struct cloud *c, const char *name, uint64_t offset, str
 
 const struct provider provider_local = {
 	.name = "local",
+	.stop_ms = 60000, /* a server shuts down in 5 to 20 s; twice that when emulated */
+	.forces = true,
 	.check = local_check,
 	.plan = local_plan,
 	.launch = launch,

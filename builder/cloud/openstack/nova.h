@@ -73,7 +73,7 @@ int nova_create(struct os *o, const char *region, const struct nova_new *n, stru
 /* 0 or OS_ABSENT. It is gone some time later. */
 int nova_delete(struct os *o, const char *region, const char *id, struct error *e);
 
-/* "os-start", "os-stop". 0, OS_ABSENT; OS_CONFLICT: not in this state. */
+/* "os-start", "os-stop", "unpause", "resume", "unshelve". 0, OS_ABSENT; OS_CONFLICT: not in this state. */
 int nova_act(struct os *o, const char *region, const char *id, const char *action, struct error *e);
 /* One more member of its metadata; may be made twice. 0 or OS_ABSENT. */
 int nova_mark(struct os *o, const char *region, const char *id, const char *key, const char *value,

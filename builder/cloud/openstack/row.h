@@ -128,12 +128,15 @@ int row_images(const struct cloud *c, bool whole, struct arena *a, struct image_
 	struct error *e);
 int row_image_delete(const struct cloud *c, const struct cloud_image *i, struct error *e);
 
+/* Nova itself ends a system by force that has not shut down after a minute; then it has to notice. */
+#define ROW_STOP_MS 120000
+
 /* All of a row but its name and open(). */
 #define ROW_OPERATIONS                                                                             \
-	.keeps_interrupted = true, .poll_ms = 3000, .close = row_close, .check = row_check,        \
-	.plan = row_plan, .launch = row_launch, .settle = row_settle, .list = row_list,            \
-	.find = row_find, .inventory = row_inventory, .cost = row_cost, .start = row_start,        \
-	.stop = row_stop, .destroy = row_destroy, .console = row_console, .upload = row_upload,    \
-	.images = row_images, .image_delete = row_image_delete
+	.keeps_interrupted = true, .poll_ms = 3000, .stop_ms = ROW_STOP_MS, .close = row_close,    \
+	.check = row_check, .plan = row_plan, .launch = row_launch, .settle = row_settle,          \
+	.list = row_list, .find = row_find, .inventory = row_inventory, .cost = row_cost,          \
+	.start = row_start, .stop = row_stop, .destroy = row_destroy, .console = row_console,      \
+	.upload = row_upload, .images = row_images, .image_delete = row_image_delete
 
 extern const struct provider provider_openstack;

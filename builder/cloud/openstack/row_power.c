@@ -36,10 +36,31 @@ static int wait_status(
 	}
 }
 
-/* Looks it up, acts, waits. done: the status it then has; 0, CLOUD_UNCHANGED, and as wait_status(). */
+/* How a server gets to run from each status in which it does not; NULL: as from any other. */
+static const char *way_up(const char *status)
+{
+	static const char *const rows[][2] = {
+		{ "PAUSED", "unpause" },
+		{ "SUSPENDED", "resume" },
+		{ "SHELVED", "unshelve" },
+		{ "SHELVED_OFFLOADED", "unshelve" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i][0], status) == 0)
+			return rows[i][1];
+	}
+	return NULL;
+}
+
+/*
+ * Looks it up, acts, waits. done: the status it then has. 0, CLOUD_UNCHANGED, and as wait_status(). What neither runs
+ * nor is off counts as stopped: for start there is a way up from there.
+ */
 static int change(struct row *r, const char *name, const char *action, const char *done,
 	int64_t timeout, struct error *e)
 {
+	const bool up = strcmp(done, "ACTIVE") == 0;
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct nova_server s;
 	const char *region;
@@ -47,8 +68,10 @@ static int change(struct row *r, const char *name, const char *action, const cha
 
 	if (f != 0)
 		return f;
-	if (strcmp(s.status, done) == 0 && !s.task)
+	if ((strcmp(s.status, done) == 0 || (!up && way_up(s.status))) && !s.task)
 		return CLOUD_UNCHANGED;
+	if (up && way_up(s.status))
+		action = way_up(s.status);
 	f = nova_act(r->os, region, s.id, action, e);
 	if (f == OS_ABSENT)
 		return CLOUD_ABSENT;
@@ -79,7 +102,5 @@ int row_start(const struct cloud *c, const char *name, struct error *e)
 int row_stop(const struct cloud *c, const char *name, _unused_ bool force, int64_t timeout,
 	struct error *e)
 {
-	/* Nova asks the system first and ends it by force after a minute; there is no other way. */
-	return change(
-		row_of(c), name, "os-stop", "SHUTOFF", MAX(timeout, INT64_C(2) * 60 * 1000), e);
+	return change(row_of(c), name, "os-stop", "SHUTOFF", timeout, e);
 }
