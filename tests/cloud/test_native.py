@@ -180,7 +180,7 @@ def policy(d, scratch):
     tap.check(status == 1 and findings["right: see its records"]["verdict"] == "fail",
               "iam: one that is taken away is named", findings)
     tap.check("--iam" in findings["right: see its records"].get("mend", ""), "iam: with what mends it")
-    tap.equal([u for u in d.control("/cloud")["users"] if u["description"] == "kbuild"], [],
+    tap.equal(ours(d), [],
               "iam: a service account needs no OpenStack user")
     d.control("/client", {"actions": ["*"]})
 
@@ -332,12 +332,59 @@ def doctor_mixed(d, scratch):
 
 
 def ours(d):
-    return [u for u in d.control("/cloud")["users"] if u["description"] == "kbuild"]
+    return [u for u in d.control("/cloud")["users"] if u["description"].startswith("kbuild ")]
+
+
+LOOK = ("list", "--cloud", "ovh", "--region", "GRA11", "--quiet")
 
 
 def signs_in(home):
-    findings, _ = home.doctor("--cloud", "ovh", "--region", "GRA11")
-    return findings.get("signing in", {}).get("verdict") == "ok", findings
+    done = home.run(*LOOK)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def only_looks(d, scratch):
+    """plan and doctor make no user and no password, and go on with what is known without."""
+    fresh(d)
+    home = Home(scratch, d)
+    d.control("/log/clear", None, post=True)
+    findings, status = home.doctor("web.yaml")
+    signing = findings.get("signing in", {})
+    tap.check(status == 0 and signing.get("verdict") == "ok" and "'kbuild " in signing.get("text", ""),
+              "look: doctor names the user that will be", findings)
+    done = home.run("plan", "web.yaml", "--json", "--quiet")
+    plan = json.loads(done.stdout or "{}")
+    tap.equal((done.returncode, [i["what"] for i in plan.get("items", [])], plan.get("region"), plan.get("month", 0) > 0),
+              (0, ["OpenStack user", "image", "key pair", "security group", "data volume", "server"], "GRA11", True),
+              "look: so does a plan, with what it costs")
+    tap.check(not ours(d) and not [c for c in d.calls() if not c.startswith("GET ")], "look: and nothing was made", d.calls())
+    signs_in(home)
+    user = ours(d)
+    done = home.run("plan", "web.yaml", "--json", "--quiet")
+    plan = json.loads(done.stdout or "{}")
+    tap.equal([i["what"] for i in plan.get("items", []) if i["state"] == "make"],
+              ["image", "key pair", "security group", "data volume", "server"], "look: with its user a plan sees all")
+    document = json.loads(home.kept(d).read_text())
+    home.kept(d).write_text(json.dumps(dict(document, password="of yesterday")))
+    home.forget(".cache")
+    done = home.run("plan", "web.yaml")
+    tap.check(done.returncode == 1 and "'kbuild list --cloud ovh'" in done.stderr and ours(d) == user,
+              "look: a refused password is told, not renewed", done.stderr)
+    tap.check(signs_in(home)[0] and home.run("plan", "web.yaml").returncode == 0, "look: what was told helps")
+
+
+def two_machines(d, scratch):
+    """Each has a user of its own, so that neither ends the other's password."""
+    fresh(d)
+    one, two = Home(scratch, d), Home(scratch, d)
+    good = [signs_in(home)[0] for home in (one, two)]
+    tap.equal((good, len({u["description"] for u in ours(d)})), ([True, True], 2), "user: two machines have two")
+    kept = [home.kept(d).read_text() for home in (one, two)]
+    for home in (one, two, one, two):
+        home.forget(".cache")
+        good.append(signs_in(home)[0])
+    tap.equal((good, [home.kept(d).read_text() for home in (one, two)], len(ours(d))), ([True] * 6, kept, 2),
+              "user: and both go on signing in with the password that they have")
 
 
 def own_user(d, scratch):
@@ -370,10 +417,10 @@ def own_user(d, scratch):
 def two_at_once(d, scratch):
     fresh(d)
     home = Home(scratch, d)
-    children = [home.start("doctor", "--cloud", "ovh", "--region", "GRA11", "--json", "--quiet") for _ in range(4)]
-    ends = [c.communicate(timeout=120)[0] for c in children]
-    good = [next(f for f in json.loads(out)["checks"] if f["check"] == "signing in")["verdict"] for out in ends]
-    tap.equal((good, len(ours(d))), (["ok"] * 4, 1), "user: four runs at once make one")
+    children = [home.start(*LOOK) for _ in range(4)]
+    for child in children:
+        child.communicate(timeout=120)
+    tap.equal(([c.returncode for c in children], len(ours(d))), ([0] * 4, 1), "user: four runs at once make one")
 
 
 def crashes(d, scratch):
@@ -387,7 +434,7 @@ def crashes(d, scratch):
         for way in ("before", "after", "lost"):
             fresh(d)
             home.forget()
-            child = home.start("doctor", "--cloud", "ovh", "--region", "GRA11", "--quiet")
+            child = home.start(*LOOK)
             d.fault(r"^(GET|POST) /1.0/cloud/project/[0-9a-f]+/user", "kill", skip=n, way=way, pid=child.pid)
             child.communicate(timeout=60)
             good, findings = signs_in(home)
@@ -433,8 +480,7 @@ def prices(d, scratch):
     home.forget()
     d.control("/reset", None, post=True)
     home.run("plan", "web.yaml", "--quiet")
-    tap.equal([c for c in d.calls() if "/me" in c or c.startswith("POST") and "/user" not in c and "/tokens" not in c],
-              ["GET /me"], "prices: a plan makes nothing but the user that looks")
+    tap.equal([c for c in d.calls() if "/me" in c or not c.startswith("GET ")], ["GET /me"], "prices: a plan makes nothing")
     d.control("/log/clear", None, post=True)
     home.run("plan", "web.yaml", "--json", "--quiet")
     tap.check(not [c for c in d.calls() if "/order/" in c], "prices: the catalogue is asked for once a day", d.calls())
@@ -495,8 +541,8 @@ def spared(d, scratch):
     mend_world(d)
 
 
-TESTS = (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, own_user, two_at_once,
-         crashes, prices, spared)
+TESTS = (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, only_looks, own_user, two_machines,
+         two_at_once, crashes, prices, spared)
 
 
 def main():

@@ -82,6 +82,10 @@ ONE, NOTHING = ({kind: n for kind in ("servers", "volumes", "groups", "keypairs"
 
 
 def planned(p, say):
+    if p.cloud == "ovh":
+        first = json.loads(p.launch("web", "--json", verb="plan").stdout or "{}")
+        tap.equal(first.get("items", [{}])[0].get("what"), "OpenStack user", say("a first plan names the user that would be made"))
+        tap.equal(p.json("list"), [], say("which a list makes"))
     done = p.launch("web", "--json", verb="plan")
     plan = json.loads(done.stdout or "{}")
     tap.equal([i["what"] for i in plan.get("items", []) if i["state"] == "make"],

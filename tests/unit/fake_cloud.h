@@ -68,7 +68,7 @@ static struct fake_cloud {
 	const char *refused; /* requests whose URL begins so are answered with that status */
 	long refusal;
 	bool unproven; /* nobody has compared the image's bytes */
-	bool busy; /* servers do not do what they are told */
+	bool busy;     /* servers do not do what they are told */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096];
 	char late_url[256], late_body[4096];

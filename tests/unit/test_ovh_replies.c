@@ -65,7 +65,7 @@ static int read_catalogue(struct play *p)
 static int read_user(struct play *p)
 {
 	const struct ovh_conf conf = { .section = "ovh-eu" };
-	const struct signin s = { &p->native, &conf, tmp_path, &p->clock, NULL };
+	const struct signin s = { &p->native, &conf, tmp_path, &p->clock, NULL, "kbuild", false };
 	struct os_access access = {};
 
 	remove_all(tmp_fd(), "ovh");

@@ -21,7 +21,7 @@ static void forget(void)
 
 static int complete(struct play *p, const struct ovh_conf *conf, struct os_access *ret)
 {
-	const struct signin s = { &p->native, conf, tmp_path, &p->clock, NULL };
+	const struct signin s = { &p->native, conf, tmp_path, &p->clock, NULL, "kbuild", false };
 
 	*ret = (struct os_access){};
 	return signin_complete(&s, p->arena, ret, &p->e);
@@ -185,7 +185,7 @@ static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
-	const struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL };
+	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild", false };
 	struct os_access k = { .token = "from elsewhere" };
 
 	forget();
@@ -197,6 +197,10 @@ static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 	check_str(k.password, "p\"w");
 	check_int(signin_renew(&s, p.arena, &k, &p.e), 0);
 	check_str(k.password, "second");
+	s.looks = true;
+	check_int(signin_renew(&s, p.arena, &k, &p.e), -ERR_FAILED);
+	check_says(&p, "Keystone refuses the password of kbuild's OpenStack user user-7");
+	s.looks = false;
 	/* Who still has the first one is told what another run has kept, without a call. */
 	k.password = "p\"w";
 	check_int(signin_renew(&s, p.arena, &k, &p.e), 0);
@@ -228,6 +232,50 @@ static void broken_files_are_as_good_as_lost_ones(void)
 		fake_http_done(&p.fake);
 		read_kept(KEPT);
 	}
+}
+
+/* One that was copied, or is of old: whoever made it may still use it. */
+static void the_user_of_another_machine_is_left_alone(void)
+{
+	static const struct fake_reply script[] = {
+		{ "GET " P "/user", .status = 200,
+			.body = "[" USER("3", "ok", "kbuild", "") "," USER(
+				"4", "ok", "kbuild b 2", "") "]" },
+		{ "POST " P "/user", .has = "\"description\":\"kbuild a 1\"", .status = 200,
+			.body = USER("7", "ok", "kbuild a 1", PASSWORD) },
+		{},
+	};
+	_cleanup_(play_end) struct play p = {};
+	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild a 1", true };
+	struct os_access k = {};
+
+	forget();
+	play_begin(&p, script);
+	check_int(signin_complete(&s, p.arena, &k, &p.e), SIGNIN_NONE);
+	check(!k.user_name && !k.auth_url);
+	s.looks = false;
+	check_int(signin_complete(&s, p.arena, &k, &p.e), 0);
+	read_kept(KEPT);
+	s.looks = true;
+	check_int(signin_complete(&s, p.arena, &k, &p.e), 0);
+	check_str(k.user_name, "user-7");
+	fake_http_done(&p.fake);
+}
+
+static void a_description_is_of_this_machine_and_its_state(void)
+{
+	_cleanup_(play_end) struct play p = {};
+	static const struct fake_reply none[] = { {} };
+	const char *one, *two;
+	char host[65] = "";
+
+	play_begin(&p, none);
+	check_int(gethostname(host, sizeof host - 1), 0);
+	one = signin_description("/home/a/.local/state/kbuild", p.arena);
+	two = signin_description("/home/b/.local/state/kbuild", p.arena);
+	check(strncmp(one, "kbuild ", 7) == 0 && strstr(one, host));
+	check(strcmp(one, two) != 0);
+	check_str(signin_description("/home/a/.local/state/kbuild", p.arena), one);
 }
 
 static void service_accounts_sign_in_by_themselves_where_ovh_says_how(void)
@@ -376,6 +424,8 @@ int main(void)
 	run(waiting_for_a_user_ends);
 	run(a_refused_password_is_renewed_even_when_it_is_kept);
 	run(broken_files_are_as_good_as_lost_ones);
+	run(the_user_of_another_machine_is_left_alone);
+	run(a_description_is_of_this_machine_and_its_state);
 	run(service_accounts_sign_in_by_themselves_where_ovh_says_how);
 	run(keystone_is_where_somebody_says_it_is);
 	run(a_key_is_asked_for_and_waited_for);

@@ -223,8 +223,12 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 {
 	size_t from = ret->n; /* what is before it is of other servers */
 	struct launching *l;
-	int r = launch_survey(row_of(c), q, a, ret, &l, e);
+	int r;
 
+	row_of(c)->looks = true;
+	r = launch_survey(row_of(c), q, a, ret, &l, e);
+	if (r < 0 && row_of(c)->no_user)
+		return row_foresee(row_of(c), q, a, ret, e);
 	if (r < 0)
 		return r;
 	if (plan_count(ret, PLAN_WRONG) == 0) {

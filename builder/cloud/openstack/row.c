@@ -105,6 +105,10 @@ int row_os(struct row *r, struct os **ret, struct error *e)
 
 	if (!r->os && r->hooks->access)
 		f = r->hooks->access(r, &r->access, e);
+	if (f == ROW_NO_USER)
+		return error_set(e, ERR_FAILED,
+			"the OpenStack user '%s' is not there yet: it is made by what is more than a look, as 'kbuild list'",
+			r->no_user);
 	if (f == 0 && !r->os)
 		f = os_new(&r->os, &r->access, &r->http, r->cloud.clock, r->cloud.cache_dir, e);
 	*ret = r->os;

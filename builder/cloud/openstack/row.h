@@ -25,7 +25,10 @@ struct row_hooks {
 	 */
 	int (*open)(struct row *r, struct os_access *ret, struct error *e);
 	void (*close)(struct row *r); /* frees row.own; NULL: nothing to free */
-	/* Before the first call of OpenStack: completes how to sign in, may ask the network. NULL: it is. */
+	/*
+	 * Before the first call of OpenStack: completes how to sign in, may ask the network. NULL: it is. Where
+	 * row.looks says so it makes nothing: ROW_NO_USER when there is nobody yet to sign in as, row.no_user says whom.
+	 */
 	int (*access)(struct row *r, struct os_access *ret, struct error *e);
 	/*
 	 * Before anything is uploaded or launched in that region: whether that can work there (activated,
@@ -44,6 +47,8 @@ struct row_hooks {
 
 /* No more calls in a second than that; OVH's services take twenty each, its native API does not say. */
 #define ROW_CALLS 10
+
+#define ROW_NO_USER 1
 
 /* The session of such a cloud: cloud.session. */
 struct row {
@@ -67,6 +72,8 @@ struct row {
 	struct launching *launching; /* lives in it */
 
 	const char *const *regions[2]; /* what row_regions() found, of servers and of images */
+	bool looks; /* for who makes nothing, not even a user to sign in as: plan, doctor */
+	const char *no_user; /* such a one has found that there is none yet: its name to be */
 	const char *
 		lacks; /* the regions in which a server was looked for in vain: they did not answer */
 	/* The server that was looked up last, so that its console takes one call. Owned. */
@@ -88,7 +95,7 @@ static inline struct row *row_of(const struct cloud *c)
 	return c->session;
 }
 
-/* OpenStack, signed in when it is first called. */
+/* OpenStack, signed in when it is first called. ERR_FAILED with row.no_user: there is nobody yet to sign in as. */
 int row_os(struct row *r, struct os **ret, struct error *e);
 /*
  * The one region of a launch (OS_COMPUTE) or an upload (OS_IMAGE): that of the request, the user's, the configuration's, else the only one of
@@ -105,6 +112,9 @@ int row_price(struct row *r, const char *region, const char *flavor, uint64_t vo
 /* The operations; see provider.h. */
 void row_close(struct cloud *c);
 int row_check(const struct cloud *c, const struct launch_request *q, struct error *e);
+/* row_plan() where there is nobody yet to sign in as: what is known without. */
+int row_foresee(struct row *r, const struct launch_request *q, struct arena *a, struct plan *ret,
+	struct error *e);
 int row_plan(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	struct plan *ret, struct error *e);
 int row_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,

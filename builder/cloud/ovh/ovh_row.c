@@ -81,7 +81,9 @@ static struct signin signin_of(struct row *r)
 		.conf = &s->conf,
 		.state_dir = r->cloud.state_dir,
 		.clock = r->cloud.clock,
-		.progress = r->cloud.progress };
+		.progress = r->cloud.progress,
+		.description = signin_description(r->cloud.state_dir, r->arena),
+		.looks = r->looks };
 }
 
 /* Keystone has refused the password that was kept: somebody has changed it. */
@@ -104,6 +106,10 @@ static int ovh_row_access(struct row *r, struct os_access *ret, struct error *e)
 	status = ovh_session_project(r->own, &ignored, e);
 	if (status == 0)
 		status = signin_complete(&s, r->arena, ret, e);
+	if (status == SIGNIN_NONE) {
+		r->no_user = s.description;
+		return ROW_NO_USER;
+	}
 	if (status < 0)
 		return status;
 	ret->renew = ovh_row_renew;

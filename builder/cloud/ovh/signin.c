@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "clock.h"
+#include "digest.h"
 #include "error.h"
 #include "fd.h"
 #include "interrupt.h"
@@ -24,8 +25,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #define STATE_MAX (64 * KIB)
 #define WAIT_MS	  180000 /* a user becomes usable after seconds, at times a minute or two */
@@ -56,6 +59,22 @@ static const struct field kept_fields[] = {
 	{ "password", field_string, offsetof(struct user, password), FIELD_REQUIRED },
 	{},
 };
+
+/* --- whose it is -------------------------------------------------------------------------------- */
+
+/* Two machines may have the same name, and one machine several users with a state of their own. */
+const char *signin_description(const char *state_dir, struct arena *a)
+{
+	char name[65] = "", hex[SHA256_HEX];
+	_buf_ seed = BUF_INIT;
+
+	if (gethostname(name, sizeof name - 1) < 0 || !*name)
+		snprintf(name, sizeof name, "machine");
+	(void)file_read(AT_FDCWD, "/etc/machine-id", 100, &seed);
+	buf_printf(&seed, " %s %s", name, state_dir);
+	sha256_bytes(seed.data, seed.len, hex);
+	return arena_printf(a, "kbuild %s %.8s", name, hex);
+}
 
 /* --- the file ------------------------------------------------------------------------------------ */
 
@@ -126,7 +145,7 @@ static int find_user(const struct signin *s, struct arena *a, struct user *ret, 
 		struct user u = {};
 
 		r = read_user(answer->items[i], a, &u, e);
-		if (r < 0 || !u.description || strcmp(u.description, SIGNIN_DESCRIPTION) != 0 ||
+		if (r < 0 || !u.description || strcmp(u.description, s->description) != 0 ||
 			strcmp(u.status, "deleting") == 0 || strcmp(u.status, "deleted") == 0)
 			continue;
 		if (!found || u.id < ret->id)
@@ -157,14 +176,18 @@ static int new_password(const struct signin *s, struct arena *a, struct user *u,
 /* Makes it. Where nobody knows whether that happened, the list tells. */
 static int make_user(const struct signin *s, struct arena *a, struct user *ret, struct error *e)
 {
+	_buf_ body = BUF_INIT;
 	struct node *answer;
-	int r = ovh_call(s->native->api,
+	int r;
+
+	buf_adds(&body, "{\"description\":");
+	json_write_string(&body, s->description, strlen(s->description));
+	buf_adds(&body, ",\"roles\":[" ROLES "]}");
+	r = ovh_call(s->native->api,
 		&(struct ovh_query){ .method = "POST",
 			.path = native_path(s->native, "/user", a),
-			.body = "{\"description\":\"" SIGNIN_DESCRIPTION "\",\"roles\":[" ROLES
-				"]}" },
+			.body = buf_str(&body) },
 		a, &answer, e);
-
 	if (r == OVH_UNSURE) {
 		r = find_user(s, a, ret, e);
 		if (r == 1)
@@ -256,9 +279,8 @@ static int find_or_make(const struct signin *s, struct arena *a, const char *ref
 	r = find_user(s, a, u, e);
 	if (r == 0) {
 		progress_note(s->progress,
-			"the OpenStack user %s gets a new password: whoever else uses it has to ask "
-			"for another (%s can be copied)",
-			u->name, state_path(s, a));
+			"the OpenStack user %s (%s) gets a new password, which is kept in %s",
+			u->name, s->description, state_path(s, a));
 		r = new_password(s, a, u, e);
 	} else if (r == 1) {
 		r = make_user(s, a, u, e);
@@ -344,6 +366,8 @@ int signin_complete(const struct signin *s, struct arena *a, struct os_access *r
 	k.auth_url = signin_auth_url(s->conf);
 	k.project_id = s->native->project;
 	if (!by_service_account(s->conf, &k)) {
+		if (s->looks && !read_kept(s, &u, a))
+			return SIGNIN_NONE;
 		r = find_or_make(s, a, NULL, &u, e);
 		if (r < 0)
 			return r;
@@ -360,6 +384,11 @@ int signin_renew(const struct signin *s, struct arena *a, struct os_access *ret,
 
 	if (!ret->user_name || !ret->password || ret->oidc_client)
 		return 1;
+	if (s->looks)
+		return error_set(e, ERR_FAILED,
+			"Keystone refuses the password of kbuild's OpenStack user %s; it gets another by "
+			"the next 'kbuild list --cloud ovh'",
+			ret->user_name);
 	r = find_or_make(s, a, ret->password, &u, e);
 	if (r == 0)
 		take_user(s, &u, a, ret);

@@ -2,8 +2,8 @@
  * How to get into the OpenStack of a project at OVH. Three ways, the first that there is:
  *   what the user has for OpenStack (OS_*, an entry of clouds.yaml that is named): not here, see row.c;
  *   a service account of OVH's IAM, which Keystone takes through federation (OIDC);
- *   a user of the project that kbuild makes for itself, once, and whose password it keeps in
- *   STATE/ovh/PROJECT.json (0600).
+ *   a user of the project that kbuild makes for itself, once for each machine and its STATE, and whose password it
+ *   keeps in STATE/ovh/PROJECT.json (0600). Others have users of their own: a new password ends the old one.
  */
 #pragma once
 
@@ -17,9 +17,6 @@ struct os_access;
 struct ovh_conf;
 struct progress;
 
-/* What OVH calls kbuild's own user; there is one of this description in a project. */
-#define SIGNIN_DESCRIPTION "kbuild"
-
 /* All borrowed. */
 struct signin {
 	const struct native *native;
@@ -27,15 +24,23 @@ struct signin {
 	const char *state_dir;
 	const struct clock *clock;
 	struct progress *progress; /* or NULL */
+	const char *description;   /* what OVH calls that user; as signin_description() */
+	bool looks;		   /* nothing is made, and no password */
 };
+
+/* "kbuild laptop 1a2b3c4d": of this machine's name, and of its id and the place of its state. In the arena. */
+const char *signin_description(const char *state_dir, struct arena *a);
 
 /* Of OVH's Keystone: OS_AUTH_URL, openstack_auth_url of the configuration, else the endpoint's own. */
 const char *signin_auth_url(const struct ovh_conf *conf);
 
+/* Who looks only has no user yet. */
+#define SIGNIN_NONE 1
+
 /*
  * Completes ret: auth_url, project, and a way to sign in. Strings in the arena. Without a file in STATE
  * it makes calls: the user is looked for by its description, made when it is not there, and waited for;
- * a password that nobody here knows any more is made anew, which ends the old one.
+ * a password that nobody here knows any more is made anew, which ends the old one. 0, SIGNIN_NONE.
  */
 int signin_complete(
 	const struct signin *s, struct arena *a, struct os_access *ret, struct error *e);
