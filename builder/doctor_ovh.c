@@ -223,6 +223,10 @@ static int check_rights(struct doctor *d, struct error *e)
 			return r;
 		if (r == 0)
 			doctor_say(d, DOCTOR_OK, check, NULL, "%s %s", right->method, path);
+		else if (r == 1 && right->scope == RIGHT_ACCOUNT)
+			doctor_say(d, DOCTOR_WARN, check, mend_right(d),
+				"%s %s is not allowed, so that prices may be another country's",
+				right->method, path);
 		else if (r == 1)
 			doctor_say(d, DOCTOR_FAIL, check, mend_right(d), "%s %s is not allowed",
 				right->method, path);

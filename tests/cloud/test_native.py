@@ -83,7 +83,7 @@ class Home:
 def fresh(d):
     d.control("/reset", None, post=True)
     d.control("/credential", {"rules": [{"method": m, "path": p} for m in ("GET", "POST", "PUT", "DELETE")
-                                        for p in ("/domain/zone/*", "/cloud/*")]})
+                                        for p in ("/domain/zone/*", "/cloud/*")] + [{"method": "GET", "path": "/me"}]})
     d.control("/zone/example.com", {"delegated": None})
     d.control("/users", {"polls": 0})
     d.control("/project", {"expired": False, "status": "ok"})
@@ -127,7 +127,7 @@ def login(d, scratch):
     tap.check(not any(s in rest + err for s in [*secrets_of(d), key]), "login: no secret is printed")
     findings, status = home.doctor("web.yaml")
     rights = {c: f["verdict"] for c, f in findings.items() if c.startswith("right: ")}
-    tap.check(len(rights) == 18 and set(rights.values()) == {"ok"},
+    tap.check(len(rights) == 19 and set(rights.values()) == {"ok"},
               "login: the new key has each right that kbuild uses", findings)
     tap.equal(status, 0, "login: and doctor is content")
     done = home.run("login", "ovh", "--endpoint", d.about["url"], OVH_CONSUMER_KEY="x")
@@ -169,8 +169,9 @@ def policy(d, scratch):
     printed = json.loads(done.stdout)
     actions = [a["action"] for a in printed["permissions"]["allow"]]
     tap.equal(printed["resources"], [{"urn": f"urn:v1:eu:resource:publicCloudProject:{d.about['project']}"},
-                                     {"urn": "urn:v1:eu:resource:dnsZone:example.com"}],
-              "iam: for this project and this zone only")
+                                     {"urn": "urn:v1:eu:resource:dnsZone:example.com"},
+                                     {"urn": "urn:v1:eu:resource:account:*"}],
+              "iam: for this project and this zone only, and whose account it is")
     d.control("/client", {"actions": actions})
     findings, status = home.doctor("web.yaml", "--project", d.about["project"])
     bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
@@ -195,6 +196,9 @@ WRONG = [
         ("PUT", "/domain/zone/*"), ("DELETE", "/domain/zone/*"))]}),
      "right: publish the zone", "fail", "POST /domain/zone/example.com/refresh is not allowed",
      "kbuild login ovh --project"),
+    ("whose account it is may not be seen", ("/credential", {"rules": [{"method": m, "path": p} for m in (
+        "GET", "POST", "PUT", "DELETE") for p in ("/domain/zone/*", "/cloud/*")]}),
+     "right: see whose prices count", "warn", "another country's", "kbuild login ovh --project"),
     ("the region is not activated", ("/region/GRA11", {"active": False}), "region", "fail",
      "'GRA11' is not activated", None),
     ("the region is a local zone", ("/region/GRA11", {"kind": "localzone"}), "region", "fail",
@@ -489,6 +493,16 @@ def prices(d, scratch):
     home.run("plan", "web.yaml", "--quiet", OVH_SUBSIDIARY="GB")
     tap.equal([c for c in d.calls() if "/order/" in c or "/me" in c],
               ["GET /order/catalog/public/cloud?ovhSubsidiary=GB"], "prices: whose they are may be said")
+    home.forget(".cache")
+    done = home.run("plan", "web.yaml")
+    tap.check("catalogue for" not in done.stderr, "prices: nothing is said of whose they are where that is known", done.stderr)
+    home.forget(".cache")
+    d.control("/credential", {"rules": [{"method": "GET", "path": "/cloud/*"}]})
+    for _ in range(2):
+        done = home.run("plan", "web.yaml")
+        tap.check("EUR" in done.stdout and done.stderr.count("prices are those of OVH's catalogue for FR") == 1,
+                  "prices: whose they are is said where it is not", done.stdout + done.stderr)
+    fresh(d)
     home.forget(".cache")
     d.fault("/order/catalog", "body", body='{"locale": {"currencyCode": "EUR"}, "addons": [{"planCode": "x"}]}')
     done = home.run("plan", "web.yaml")

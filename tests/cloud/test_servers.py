@@ -217,6 +217,12 @@ def destroyed(p, say):
     tap.equal(p.made(), NOTHING, say("leaves nothing"))
 
 
+def hourly(p):
+    """Prices of the double's catalogue by their plan."""
+    with urllib.request.urlopen(p.double.about["url"] + "/order/catalog/public/cloud?ovhSubsidiary=FR", timeout=10) as answer:
+        return {a["planCode"]: a["pricings"][0]["price"] for a in json.load(answer)["addons"]}
+
+
 def three_zones(p, say):
     """In a region of three buildings a volume is attached in its own only, and the double refuses others."""
     def run(verb, *more):
@@ -229,6 +235,11 @@ def three_zones(p, say):
         made = p.double.control("/cloud")
         return [s["zone"] for s in made["servers"]], [v["zone"] for v in made["volumes"]]
     done = launch("web")
+    if p.cloud == "ovh":
+        shown = json.loads(run("status", "web", "--json").stdout or "{}")
+        hour = hourly(p)
+        tap.equal(shown.get("cost"), f"{(hour['b3-8.consumption'] + 5 * hour['volume.classic.consumption.3AZ']) * 730 / 1e8:.2f} EUR",
+                  say("three zones: the volume costs what it does there"))
     servers, volumes = zones()
     tap.check(done.returncode == 0 and servers == volumes and len(servers) == 1, say("three zones: the server is where its volume is"),
               f"{servers} {volumes} {done.stderr}")

@@ -83,13 +83,14 @@ static void whose_prices_is_said_asked_or_guessed(void)
 	static const struct {
 		const char *section, *said, *me; /* me: what GET /me answers; NULL: 403 */
 		const char *wanted;
+		bool assumed;
 	} cases[] = {
-		{ "ovh-eu", "GB", "{\"ovhSubsidiary\":\"PL\"}", "GB" },
-		{ "ovh-eu", NULL, "{\"ovhSubsidiary\":\"PL\"}", "PL" },
-		{ "ovh-eu", NULL, "{\"ovhSubsidiary\":\"../x\"}", "FR" },
-		{ "ovh-eu", NULL, "[]", "FR" },
-		{ "ovh-ca", NULL, NULL, "CA" },
-		{ "ovh-us", NULL, NULL, "US" },
+		{ "ovh-eu", "GB", "{\"ovhSubsidiary\":\"PL\"}", "GB", false },
+		{ "ovh-eu", NULL, "{\"ovhSubsidiary\":\"PL\"}", "PL", false },
+		{ "ovh-eu", NULL, "{\"ovhSubsidiary\":\"../x\"}", "FR", true },
+		{ "ovh-eu", NULL, "[]", "FR", true },
+		{ "ovh-ca", NULL, NULL, "CA", true },
+		{ "ovh-us", NULL, NULL, "US", true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -110,6 +111,7 @@ static void whose_prices_is_said_asked_or_guessed(void)
 		remove_all(tmp_fd(), "ovh");
 		play_begin(&p, script);
 		check_str(read_prices(&p, &conf, 5).subsidiary, cases[i].wanted);
+		check_int(read_prices(&p, &conf, 5).assumed, cases[i].assumed); /* of the cache */
 		fake_http_done(&p.fake);
 	}
 }
@@ -224,7 +226,9 @@ static void the_rules_that_are_asked_for_allow_what_is_used(void)
 		check(!ovh_rules_allow(rules, "DELETE", "/cloud/project/p1/instance/1"));
 		check(!ovh_rules_allow(rules, "POST", "/domain/zone/example.com/import"));
 		check(!ovh_rules_allow(rules, "GET", "/domain/zone/other.com"));
-		check(!ovh_rules_allow(rules, "GET", "/me"));
+		check(ovh_rules_allow(rules, "GET", "/me"));
+		check(!ovh_rules_allow(rules, "GET", "/me/bill"));
+		check(!ovh_rules_allow(rules, "PUT", "/me"));
 	}
 }
 
@@ -278,6 +282,8 @@ static void the_page_and_the_policy_ask_for_the_same(void)
 		"urn:v1:eu:resource:publicCloudProject:p1");
 	check_str(node_str(node_get(node_get(doc, "resources")->items[1], "urn")),
 		"urn:v1:eu:resource:dnsZone:example.com");
+	check_str(node_str(node_get(node_get(doc, "resources")->items[2], "urn")),
+		"urn:v1:eu:resource:account:*");
 	allow = node_path(doc, "permissions.allow");
 	check(allow && allow->kind == NODE_LIST && allow->n > 15);
 	for (size_t i = 0; i < allow->n; i++) {

@@ -54,7 +54,7 @@ int row_foresee(struct row *r, const struct launch_request *q, struct arena *a, 
 	struct launching l = { .row = r,
 		.q = q,
 		.a = a,
-		.region = q->region	   ? q->region
+		.region = q->region	    ? q->region
 			  : r->cloud.region ? r->cloud.region
 					    : r->access.region,
 		.flavor = q->flavor ? &flavor : NULL };

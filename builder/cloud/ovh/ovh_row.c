@@ -213,23 +213,73 @@ static int find_prices(struct row *r, const struct ovh_prices **ret, struct erro
 	return 0;
 }
 
+/* Said once, and only to who is shown a price: it may be that of another country. */
+static void tell_whose(struct row *r, const struct ovh_prices *p)
+{
+	struct ovh_session *s = r->own;
+
+	if (!p->assumed || s->told_prices)
+		return;
+	s->told_prices = true;
+	progress_note(r->cloud.progress,
+		"prices are those of OVH's catalogue for %s, as nobody says whose count: OVH_SUBSIDIARY, 'subsidiary' of ovh.conf, or a key that may GET /me",
+		p->subsidiary);
+}
+
+/* GRA11, BHS5: names of old, none of which is a local zone or a region of three. */
+static bool is_plain(const char *region)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", digits[] = "0123456789";
+	size_t n = strspn(region, letters);
+
+	return n > 0 && region[n] && region[n + strspn(region + n, digits)] == '\0' &&
+	       strspn(region + n, digits) > 0;
+}
+
+/* What kind of region it is, for its volumes cost what that kind's do; NULL: not known. Negative: interrupted. */
+static int find_type(struct row *r, const char *region, const char **ret, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const struct native *n;
+	struct error why = {};
+	int status;
+
+	*ret = is_plain(region) ? "region" : NULL;
+	if (s->region.name && strcmp(s->region.name, region) == 0) {
+		*ret = s->region.type ? s->region.type : *ret;
+		return 0;
+	}
+	if (*ret || !asks(s))
+		return 0;
+	status = ovh_session_project(s, &n, &why);
+	if (status == 0)
+		status = project_region(n, region, 0, s->arena, &s->region, &why);
+	if (status == 0)
+		*ret = s->region.type;
+	return only_interrupted(status, &why, e);
+}
+
 static int ovh_price(struct row *r, const char *region, const char *flavor, uint64_t volume_gib,
 	struct arena *a, struct cloud_cost *ret, struct error *e)
 {
-	const struct ovh_session *s = r->own;
-	const bool checked = s->region.name && strcmp(s->region.name, region) == 0;
 	struct cloud_cost cost = { .carbon = -1 };
 	const struct ovh_prices *prices;
+	const char *type = NULL;
 	struct ovh_flavor f = {};
 	int status = find_prices(r, &prices, e);
 
 	if (status == 0 && flavor)
 		status = find_flavor(r->own, region, flavor, a, &f, e);
+	if (status == 0 && prices)
+		status = find_type(r, region, &type, e);
 	if (status < 0)
 		return status;
-	if (prices)
-		prices_cost(prices, flavor ? &f : NULL, checked ? s->region.type : NULL,
-			VOLUME_TYPE, (int64_t)MIN(volume_gib, MIB), &cost);
+	/* Better no price than that of another kind of region. */
+	if (prices && type)
+		prices_cost(prices, flavor ? &f : NULL, type, VOLUME_TYPE,
+			(int64_t)MIN(volume_gib, MIB), &cost);
+	if (cost.currency)
+		tell_whose(r, prices);
 	if (flavor) {
 		cost.carbon = carbon_month(region, f.vcpus);
 		cost.carbon_basis = carbon_basis(region, f.vcpus);

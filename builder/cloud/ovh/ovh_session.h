@@ -21,6 +21,7 @@ struct ovh_session {
 	bool spared;		    /* they are of no use here, which was said: goes without them */
 	struct native native;	    /* project NULL until ovh_session_project() */
 	struct ovh_prices *prices;  /* NULL until ovh_session_prices() */
+	bool told_prices;	    /* whose they are has been said */
 	bool no_prices;		    /* they could not be had: not asked for again */
 	struct ovh_flavors flavors; /* of the region asked for last */
 	struct ovh_region region;   /* checked last; name NULL: none was */

@@ -26,7 +26,7 @@
 
 #define CACHE_SECONDS 86400
 #define CACHE_MAX     (4 * MIB)
-#define FORMAT	      1			 /* of the cache file */
+#define FORMAT	      2			 /* of the cache file */
 #define PRICE_MAX     (INT64_C(1) << 40) /* 10,995 of a currency an hour: more is no price */
 
 struct catalogue {
@@ -143,7 +143,11 @@ int prices_of_catalogue(struct ovh_prices *ret, const struct node *catalogue,
 		e->transient = false;
 		return -e->code;
 	}
-	*ret = (struct ovh_prices){ c.currency, subsidiary, now, hour, month };
+	*ret = (struct ovh_prices){ .currency = c.currency,
+		.subsidiary = subsidiary,
+		.fetched = now,
+		.hour = hour,
+		.month = month };
 	return 0;
 }
 
@@ -168,6 +172,7 @@ static const struct field cached_fields[] = {
 	{ "v", field_int, offsetof(struct cached, format), FIELD_REQUIRED },
 	{ "currency", field_string, offsetof(struct cached, prices.currency), FIELD_REQUIRED },
 	{ "subsidiary", field_string, offsetof(struct cached, prices.subsidiary), FIELD_REQUIRED },
+	{ "assumed", field_bool, offsetof(struct cached, prices.assumed), FIELD_REQUIRED },
 	{ "fetched", field_int, offsetof(struct cached, prices.fetched), FIELD_REQUIRED },
 	{ "hour", field_node, offsetof(struct cached, prices.hour), FIELD_REQUIRED },
 	{ "month", field_node, offsetof(struct cached, prices.month), FIELD_REQUIRED },
@@ -196,7 +201,8 @@ static void write_cache(const struct ovh_prices *p, const char *path, const char
 {
 	_buf_ out = BUF_INIT;
 
-	buf_printf(&out, "{\"v\":%d,\"fetched\":%" PRId64 ",\"currency\":", FORMAT, p->fetched);
+	buf_printf(&out, "{\"v\":%d,\"fetched\":%" PRId64 ",\"assumed\":%s,\"currency\":", FORMAT,
+		p->fetched, p->assumed ? "true" : "false");
 	json_write_string(&out, p->currency, strlen(p->currency));
 	buf_adds(&out, ",\"subsidiary\":");
 	json_write_string(&out, p->subsidiary, strlen(p->subsidiary));
@@ -209,13 +215,15 @@ static void write_cache(const struct ovh_prices *p, const char *path, const char
 		(void)file_replace(AT_FDCWD, path, out.data, out.len, 0644);
 }
 
-/* Whose prices: as the user says, as the account says where it may be asked, else the endpoint's first. */
-static const char *find_subsidiary(struct ovh *api, const struct ovh_conf *conf, struct arena *a)
+/* Whose prices: as the user says, as the account says where it may be asked, else the endpoint's first (assumed). */
+static const char *find_subsidiary(
+	struct ovh *api, const struct ovh_conf *conf, struct arena *a, bool *assumed)
 {
 	struct error ignored = {};
 	struct node *me = NULL;
 	const char *said = conf->subsidiary;
 
+	*assumed = false;
 	if (!said && ovh_keys_check(&conf->keys, &ignored) == 0 &&
 		ovh_call(api, &(struct ovh_query){ .method = "GET", .path = "/me" }, a, &me,
 			&ignored) == 0)
@@ -223,6 +231,7 @@ static const char *find_subsidiary(struct ovh *api, const struct ovh_conf *conf,
 	if (said && strlen(said) >= 2 && strlen(said) <= 4 &&
 		strspn(said, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(said))
 		return said;
+	*assumed = true;
 	if (strcmp(conf->section, "ovh-us") == 0)
 		return "US";
 	return strcmp(conf->section, "ovh-ca") == 0 ? "CA" : "FR";
@@ -234,11 +243,12 @@ int prices_read(struct ovh_prices *ret, struct ovh *api, const struct ovh_conf *
 	_cleanup_(arena_freep) struct arena *large = arena_new();
 	const char *path = cache_path(conf, cache_dir, a), *subsidiary;
 	struct node *catalogue;
+	bool assumed;
 	int r;
 
 	if (read_cache(ret, path, now, a))
 		return 0;
-	subsidiary = find_subsidiary(api, conf, a);
+	subsidiary = find_subsidiary(api, conf, a, &assumed);
 	r = ovh_must(api,
 		&(struct ovh_query){ .method = "GET",
 			.path = native_part(
@@ -251,6 +261,7 @@ int prices_read(struct ovh_prices *ret, struct ovh *api, const struct ovh_conf *
 		return r;
 	/* It goes with the large arena; all else was copied. */
 	ret->currency = arena_strdup(a, ret->currency);
+	ret->assumed = assumed;
 	write_cache(ret, path, arena_printf(a, "%s/ovh", cache_dir));
 	return 0;
 }

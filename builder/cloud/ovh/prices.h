@@ -19,6 +19,7 @@ struct ovh_flavor;
 struct ovh_prices {
 	const char *currency;		 /* "EUR" */
 	const char *subsidiary;		 /* whose catalogue: "FR" */
+	bool assumed;			 /* nobody has said so: the endpoint's first */
 	int64_t fetched;		 /* unix seconds */
 	const struct node *hour, *month; /* plan code: price */
 };
@@ -29,7 +30,7 @@ struct ovh_prices {
  */
 int prices_read(struct ovh_prices *ret, struct ovh *api, const struct ovh_conf *conf,
 	const char *cache_dir, int64_t now, struct arena *a, struct error *e);
-/* Of a catalogue as it is served. ERR_NETWORK: it is none, the member is named. */
+/* Of a catalogue as it is served; leaves assumed out. ERR_NETWORK: it is none, the member is named. */
 int prices_of_catalogue(struct ovh_prices *ret, const struct node *catalogue,
 	const char *subsidiary, int64_t now, struct arena *a, struct error *e);
 

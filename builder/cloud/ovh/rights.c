@@ -46,6 +46,8 @@ const struct ovh_right ovh_rights[] = {
 		RIGHT_ZONE, false },
 	{ "publish the zone", "POST", Z "/refresh", Z "/refresh", "dnsZone:apiovh:refresh",
 		RIGHT_ZONE, false },
+	{ "see whose prices count", "GET", "/me", "/me", "account:apiovh:me/get", RIGHT_ACCOUNT,
+		true },
 	{},
 };
 
@@ -174,6 +176,8 @@ void ovh_rights_policy(const char *where, const char *project, const char *zone,
 	add_urn(out, where, "publicCloudProject", project);
 	buf_adds(out, ",\n");
 	add_urn(out, where, "dnsZone", zone);
+	buf_adds(out, ",\n");
+	add_urn(out, where, "account", NULL);
 	buf_adds(out, "\n  ],\n  \"permissions\": {\n    \"allow\": [");
 	for (const struct ovh_right *r = ovh_rights; r->what; r++) {
 		if (r->action)

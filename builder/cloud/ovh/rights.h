@@ -14,6 +14,7 @@ struct node;
 enum ovh_right_scope {
 	RIGHT_PROJECT, /* about the cloud project */
 	RIGHT_ZONE,    /* about the DNS zone */
+	RIGHT_ACCOUNT, /* about whose it is: without it only prices may be another country's */
 };
 
 struct ovh_right {

@@ -144,6 +144,7 @@ def catalog(world, call):
         if name.startswith("b2"):
             addons.append(addon(f"{name}.monthly.postpaid", name, month, "month"))
     addons += [addon(f"volume.{name}.consumption", name, price, "hour") for name, price in VOLUME_TYPES]
+    addons += [addon(f"volume.{name}.consumption.3AZ", name, 2 * price, "hour") for name, price in VOLUME_TYPES]
     addons += [addon("snapshot.consumption", "snapshot", 1_500, "hour")]
     money = {"GB": "GBP", "PL": "PLN", "CZ": "CZK", "CA": "CAD", "US": "USD", "MA": "MAD", "TN": "TND",
              "SN": "XOF"}.get(subsidiary, "EUR")
