@@ -247,7 +247,8 @@ static void clear_environment(void)
 		"OS_PASSWORD", "OS_PROJECT_ID", "OS_PROJECT_NAME", "OS_TENANT_ID", "OS_TENANT_NAME",
 		"OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME", "OS_REGION_NAME", "OS_AUTH_TYPE",
 		"OS_INTERFACE", "OS_CACERT", "OS_APPLICATION_CREDENTIAL_ID",
-		"OS_APPLICATION_CREDENTIAL_SECRET", "OS_TOKEN", "XDG_CONFIG_HOME" };
+		"OS_APPLICATION_CREDENTIAL_SECRET", "OS_TOKEN", "XDG_CONFIG_HOME",
+		"XDG_CONFIG_DIRS" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unsetenv(names[i]);
@@ -299,7 +300,8 @@ static void files_are_looked_for_in_order(void)
 	check_int(chdir(tmp_name("")), 0);
 	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_FAILED);
 	check(strstr(e.msg, "neither OS_AUTH_URL is set, nor is there a clouds.yaml"));
-	check(strstr(e.msg, "home/.config/openstack/clouds.yaml, /etc/openstack/clouds.yaml"));
+	check(strstr(e.msg,
+		"home/.config/openstack/clouds.yaml, /etc/xdg/openstack/clouds.yaml, /etc/openstack/clouds.yaml"));
 	setenv("OS_CLOUD", "gra", 1);
 	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_FAILED);
 	check(strstr(e.msg, "there is no clouds.yaml with the cloud 'gra'"));
@@ -327,23 +329,12 @@ static void files_are_looked_for_in_order(void)
 	check_int(os_access_read(&k, NULL, NULL, a, &e), 0);
 	check_str(k.region, "S");
 
-	setenv("OS_CLIENT_CONFIG_FILE", tmp_name("not-there.yaml"), 1);
-	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_FAILED);
-	check(strstr(e.msg, "cannot read ") && strstr(e.msg, "not-there.yaml"));
 	setenv("OS_CLIENT_CONFIG_FILE", tmp_name("bad.yaml"), 1);
 	put_file("bad.yaml", "clouds:\n  a: [\n");
 	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_INVALID);
 	check(strstr(e.msg, "bad.yaml:3:1: "));
 	put_file("bad.yaml", "clouds: &x {a: *x}");
 	check_int(os_access_read(&k, NULL, NULL, a, &e), -ERR_INVALID);
-	/* Beside the file first, wherever it is. */
-	check_int(mkdir_all(tmp_fd(), "elsewhere", 0700), 0);
-	put_file("elsewhere/clouds.yaml",
-		"clouds: {gra: {auth: {auth_url: 'https://e', project_id: p}}}");
-	put_file("elsewhere/secure.yaml", "clouds: {gra: {auth: {token: beside}}}");
-	setenv("OS_CLIENT_CONFIG_FILE", tmp_name("elsewhere/clouds.yaml"), 1);
-	check_int(os_access_read(&k, NULL, NULL, a, &e), 0);
-	check_str(k.token, "beside");
 	/* The argument is stronger than the variable. */
 	unsetenv("OS_CLIENT_CONFIG_FILE");
 	check_int(os_access_read(&k, "sbg", NULL, a, &e), -ERR_INVALID);

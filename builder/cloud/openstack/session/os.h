@@ -47,8 +47,10 @@ struct os_access {
 int os_access_check(const struct os_access *k, struct error *e);
 
 /*
- * As the official clients find it: OS_CLIENT_CONFIG_FILE, ./clouds.yaml, ~/.config/openstack/,
- * /etc/openstack/ (the first that is there; secure.yaml and clouds-public.yaml beside it merged in),
+ * As the official clients find it (openstacksdk's CONFIG_SEARCH_PATH): OS_CLIENT_CONFIG_FILE, ./clouds.yaml,
+ * XDG_CONFIG_HOME/openstack/, ~/.config/openstack/, XDG_CONFIG_DIRS/openstack/ (/etc/xdg), /etc/openstack/: the first
+ * that is there and may be read. secure.yaml (OS_CLIENT_SECURE_FILE) and clouds-public.yaml are looked for likewise,
+ * each for itself, and merged in;
  * the entry named by cloud, else OS_CLOUD, else the only one; OS_* where no entry is named. cloud and
  * region: of the command line, or NULL. Strings in the arena. ERR_INVALID with file:line:col for wrong
  * files; ERR_FAILED when there is nothing to sign in with, saying what was looked for.

@@ -14,60 +14,52 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLACES 3
+#define PLACES 5
 
-/* The folders, in order: this one, the user's, the machine's. "" is this one. */
+/*
+ * The folders of openstacksdk's CONFIG_SEARCH_PATH, in its order; "" is this one, NULL none. Of several in
+ * XDG_CONFIG_DIRS it makes one path with ':' in it, which nobody has.
+ */
 static void places(struct arena *a, const char *ret[PLACES])
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *site = getenv("XDG_CONFIG_DIRS");
+	int len;
 
+	site = site ? site : "/etc/xdg";
+	for (len = (int)strlen(site); len > 0 && site[len - 1] == '/';)
+		len--;
 	ret[0] = "";
-	ret[1] = os_given(config) ? arena_printf(a, "%s/openstack/", config)
-				  : arena_printf(a, "%s/.config/openstack/", home ? home : "");
-	ret[2] = "/etc/openstack/";
+	ret[1] = os_given(config) ? arena_printf(a, "%s/openstack/", config) : NULL;
+	ret[2] = arena_printf(a, "%s/.config/openstack/", home ? home : "");
+	ret[3] = strchr(site, ':') ? NULL : arena_printf(a, "%.*s/openstack/", len, site);
+	ret[4] = "/etc/openstack/";
 }
 
-/* The file of that name (without its extension) in that folder, or NULL. */
-static const char *file_in(const char *dir, const char *name, struct arena *a)
+/* As openstacksdk: what is not there is passed over, and what may not be read, too. */
+static bool may_read(const char *path)
+{
+	return access(path, F_OK) == 0 && (access(path, R_OK) == 0 || errno != EACCES);
+}
+
+/* The first of that name (without its extension): as the variable says, else in the folders. NULL: nowhere. */
+static const char *find_file(const char *variable, const char *name, struct arena *a)
 {
 	static const char *const ends[] = { "yaml", "yml", "json" };
+	const char *dirs[PLACES], *said = variable ? getenv(variable) : NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		const char *path = arena_printf(a, "%s%s.%s", dir, name, ends[i]);
+	if (os_given(said) && may_read(said))
+		return said;
+	places(a, dirs);
+	for (size_t i = 0; i < PLACES; i++) {
+		for (size_t j = 0; dirs[i] && j < ARRAY_SIZE(ends); j++) {
+			const char *path = arena_printf(a, "%s%s.%s", dirs[i], name, ends[j]);
 
-		if (access(path, F_OK) == 0)
-			return path;
+			if (may_read(path))
+				return path;
+		}
 	}
 	return NULL;
-}
-
-/* Beside the file that was found first, then in the folders. NULL: nowhere. */
-static const char *file_beside(
-	const char *first, const char *name, const char *variable, struct arena *a)
-{
-	const char *dirs[PLACES], *slash = strrchr(first, '/'), *path = NULL;
-	const char *said = getenv(variable);
-
-	if (os_given(said))
-		return said;
-	if (slash)
-		path = file_in(arena_printf(a, "%.*s", (int)(slash + 1 - first), first), name, a);
-	places(a, dirs);
-	for (size_t i = 0; i < PLACES && !path; i++)
-		path = file_in(dirs[i], name, a);
-	return path;
-}
-
-static const char *clouds_file(struct arena *a)
-{
-	const char *dirs[PLACES], *said = getenv("OS_CLIENT_CONFIG_FILE"), *path = NULL;
-
-	if (os_given(said))
-		return said;
-	places(a, dirs);
-	for (size_t i = 0; i < PLACES && !path; i++)
-		path = file_in(dirs[i], "clouds", a);
-	return path;
 }
 
 static int read_file(const char *path, struct arena *a, struct diags *d, const struct node **ret,
@@ -91,11 +83,10 @@ static int read_entry(struct os_access *ret, const char *path, const char *name,
 	int r = read_file(path, a, d, &from.clouds, e);
 
 	if (r == 0)
-		r = read_file(file_beside(path, "secure", "OS_CLIENT_SECURE_FILE", a), a, d,
-			&from.secure, e);
+		r = read_file(
+			find_file("OS_CLIENT_SECURE_FILE", "secure", a), a, d, &from.secure, e);
 	if (r == 0)
-		r = read_file(file_beside(path, "clouds-public", "OS_CLIENT_VENDOR_FILE", a), a, d,
-			&from.profiles, e);
+		r = read_file(find_file(NULL, "clouds-public", a), a, d, &from.profiles, e);
 	return r == 0 ? os_clouds_entry(ret, &from, name, a, d, e) : r;
 }
 
@@ -110,8 +101,15 @@ static int nothing_found(const char *name, struct arena *a, struct error *e)
 		error_set(e, ERR_FAILED,
 			"there is nothing to sign in to OpenStack with: neither OS_AUTH_URL is set, "
 			"nor is there a clouds.yaml");
-	return error_append(
-		e, " (looked for ./clouds.yaml, %sclouds.yaml, %sclouds.yaml)", dirs[1], dirs[2]);
+	error_append(e, " (looked for ");
+	if (os_given(getenv("OS_CLIENT_CONFIG_FILE")))
+		error_append(e, "%s of OS_CLIENT_CONFIG_FILE, ", getenv("OS_CLIENT_CONFIG_FILE"));
+	error_append(e, "./clouds.yaml");
+	for (size_t i = 1; i < PLACES; i++) {
+		if (dirs[i])
+			error_append(e, ", %sclouds.yaml", dirs[i]);
+	}
+	return error_append(e, ")");
 }
 
 int os_access_read(struct os_access *ret, const char *cloud, const char *region, struct arena *a,
@@ -119,7 +117,8 @@ int os_access_read(struct os_access *ret, const char *cloud, const char *region,
 {
 	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
 	const char *name = os_given(cloud) ? cloud : getenv("OS_CLOUD");
-	const char *path = clouds_file(a), *here = getenv("OS_REGION_NAME");
+	const char *path = find_file("OS_CLIENT_CONFIG_FILE", "clouds", a),
+		   *here = getenv("OS_REGION_NAME");
 	struct os_access k = { 0 };
 	int r;
 
