@@ -9,7 +9,6 @@ the tree mmdebstrap makes of the same sources. Small packages made here then fai
 disk on purpose.
 """
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
@@ -18,91 +17,7 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SUITE = 'trixie'
-PACKAGES = ['apt', 'python3-yaml', 'openssh-server', 'htop', 'ca-certificates']
-COUNT = [0, 0]
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, message):
-    if not condition:
-        raise Failed(message)
-
-
-def run(argv, **kw):
-    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors='replace', **kw)
-
-
-class World:
-    def __init__(self, build, work):
-        self.driver = os.path.join(build, 'tests/tree/tree_driver')
-        self.chroot = os.path.join(build, 'tests/tree/chroot_tool')
-        self.work = work
-        self.set = os.path.join(work, 'set')
-        self.list = os.path.join(self.set, 'list')
-        self.cache = os.path.join(self.set, 'cache')
-        self.log = os.path.join(work, 'log')
-
-    def plan(self):
-        p = run([sys.executable, os.path.join(HERE, 'plan.py'), self.set, SUITE] + PACKAGES)
-        if p.returncode == 77:
-            print('1..0 # SKIP ' + p.stderr.strip())
-            sys.exit(0)
-        if p.returncode:
-            sys.exit('plan.py failed: ' + p.stderr)
-
-    def get(self, names=None, cache=None, **kw):
-        path = names or self.list
-        return run([self.driver, cache or self.cache, path, self.log], **kw)
-
-    def trees(self, cache=None):
-        top = os.path.join(cache or self.cache, 'trees')
-        return [n for n in os.listdir(top) if not n.startswith('.')] if os.path.isdir(top) else []
-
-    def scratch(self, cache=None):
-        top = os.path.join(cache or self.cache, 'work')
-        return os.listdir(top) if os.path.isdir(top) else []
-
-    def essentials(self, *extra):
-        """A list of the essential packages and more lines; its path."""
-        lines = [line for line in open(self.list) if line.split()[5] == '1'] + list(extra)
-        path = os.path.join(self.work, 'list-%d' % COUNT[0])
-        with open(path, 'w') as f:
-            f.writelines(sorted(lines))
-        return path
-
-    def package(self, name, version='1', cache=None, files=(), **scripts):
-        """Makes a .deb, puts it into the store, returns its line."""
-        top = tempfile.mkdtemp(dir=self.work)
-        control = os.path.join(top, 'DEBIAN')
-        os.mkdir(control)
-        os.chmod(top, 0o755)
-        fields = scripts.pop('fields', '')
-        with open(os.path.join(control, 'control'), 'w') as f:
-            f.write('Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: T <t@example.com>\n'
-                    '%sDescription: made by a test\n' % (name, version, fields))
-        for script, text in scripts.items():
-            path = os.path.join(control, script)
-            with open(path, 'w') as f:
-                f.write('#!/bin/sh\n' + text)
-            os.chmod(path, 0o755)
-        for path, size in files:
-            os.makedirs(os.path.dirname(os.path.join(top, path)), exist_ok=True)
-            with open(os.path.join(top, path), 'wb') as f:
-                f.write(os.urandom(size))
-        deb = top + '.deb'
-        subprocess.run(['dpkg-deb', '--build', '-Znone', top, deb], check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(top)
-        sha = hashlib.sha256(open(deb, 'rb').read()).hexdigest()
-        store = os.path.join(cache or self.cache, 'store', sha[:2])
-        os.makedirs(store, exist_ok=True)
-        size = os.path.getsize(deb)
-        shutil.move(deb, os.path.join(store, sha + '.deb'))
-        return '%s %s all %s %d 0 0 -\n' % (name, version, sha, size)
+from treeworld import COUNT, HERE, PACKAGES, Failed, World, check, run
 
 
 def mounts_of(w):
@@ -209,6 +124,11 @@ def the_host_is_out_of_sight(w):
     check('LC_ALL=C.UTF-8' in text and 'INITRD=No' in text, text)
 
 
+def the_swap_of_the_host_is_out_of_sight(w):
+    p = inside(w, 'cat /proc/swaps')
+    check((p.returncode, p.stdout, p.stderr) == (0, '', ''), 'exit %d: %s%s' % (p.returncode, p.stdout, p.stderr))
+
+
 def rights_are_bounded(w):
     p = inside(w, 'for c in "mount -t tmpfs x /mnt" "mknod /tmp/sda b 8 0" "chroot / true" "sysctl -w kernel.hostname=x" '
                   '"date -s 2001-01-01"; do $c >/dev/null 2>&1 && echo "ok $c" || echo "no $c"; done; grep Seccomp: /proc/self/status')
@@ -286,6 +206,17 @@ def pre_dependencies_are_configured_first(w):
     check(p.returncode == 0, p.stderr)
 
 
+def an_initrd_has_neither_date_nor_swap_of_the_host(w):
+    tool = ('cat >/usr/sbin/update-initramfs <<"END"\n#!/bin/sh\n'
+            'echo "$SOURCE_DATE_EPOCH ${INITRD-unset} $(wc -l </proc/swaps)" >/boot/initrd.img-$3\nEND\n')
+    names = w.essentials(w.package('zz-kernel', postinst=tool + 'chmod 755 /usr/sbin/update-initramfs\n',
+                                   files=[('boot/vmlinuz-1', 10)]))
+    p = w.get(names)
+    check(p.returncode == 0, p.stderr)
+    text = open(os.path.join(p.stdout.strip(), 'boot/initrd.img-1')).read()
+    check(text == '1704067200 unset 0\n', text)
+
+
 def a_full_disk_leaves_nothing_half_made(w):
     small = os.path.join(w.work, 'small')
     os.makedirs(small, exist_ok=True)
@@ -354,11 +285,11 @@ def old_trees_go(w):
 TESTS = [
     a_real_set_becomes_a_tree, dpkg_and_apt_have_nothing_to_say, names_versions_and_marks_are_those_of_the_list,
     nothing_of_the_work_is_left, nothing_changed_means_nothing_done,
-    the_host_is_out_of_sight, rights_are_bounded, syncs_are_answered_at_once,
+    the_host_is_out_of_sight, the_swap_of_the_host_is_out_of_sight, rights_are_bounded, syncs_are_answered_at_once,
     what_a_program_leaves_behind_ends_with_it, no_service_is_started,
     a_strict_umask_makes_no_difference, a_failing_script_is_named_and_quoted, a_failing_preinst_is_named,
     two_packages_with_one_file_are_an_error_that_names_both, a_missing_dependency_is_an_error,
-    pre_dependencies_are_configured_first, a_full_disk_leaves_nothing_half_made, ctrl_c_ends_it,
+    pre_dependencies_are_configured_first, an_initrd_has_neither_date_nor_swap_of_the_host, a_full_disk_leaves_nothing_half_made, ctrl_c_ends_it,
     kill_9_leaves_no_process_and_no_mount, old_trees_go,
 ]
 LONG = [it_is_what_mmdebstrap_makes]

@@ -26,9 +26,6 @@
 #define PROGRAM JOB "/package/usr/lib/kbuild/kbuild-agent"
 #define LOADED	JOB "/build/firstboot/libagent_loads.so" /* what it needs and loads itself */
 
-/* What "now" is in the package; images clamp times to their own, later date. 2024-01-01. */
-#define PACKAGE_DATE "SOURCE_DATE_EPOCH=1704067200"
-
 #define FILES_MAX 256 /* in the package; it has two dozen */
 
 /* The program itself and, where a package holds them, what it is told by units. */
@@ -94,7 +91,7 @@ static int new_overlay(const struct agent_package *p, struct error *e)
 static int run(
 	const struct agent_package *p, const char *const *argv, struct buf *out, struct error *e)
 {
-	static const char *const env[] = { PACKAGE_DATE, "PYTHONDONTWRITEBYTECODE=1", NULL };
+	static const char *const env[] = { CHROOT_DATE, "PYTHONDONTWRITEBYTECODE=1", NULL };
 	_free_ char *job = xasprintf("%s/job", p->scratch->path);
 	_free_ char *root = xasprintf("%s/root", p->scratch->path);
 	_free_ char *upper = xasprintf("%s/upper", p->scratch->path);

@@ -11,6 +11,12 @@
 struct buf;
 struct error;
 
+/*
+ * For chroot_run.env: what "now" is in that which is made in a tree. Images clamp times to their own,
+ * later date. 2024-01-01.
+ */
+#define CHROOT_DATE "SOURCE_DATE_EPOCH=1704067200"
+
 struct chroot_bind {
 	const char *from; /* a host path, absolute */
 	/*

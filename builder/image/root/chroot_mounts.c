@@ -52,7 +52,6 @@ static const struct mount_point dev_mount_points[] = {
 	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, false },
 };
 
-/* Numbers: Documentation/admin-guide/devices.txt of the kernel. */
 /*
  * What root may write to in /proc is the kernel of the host: who made the namespaces is the same
  * root. Absent ones are passed over.
@@ -67,6 +66,7 @@ static const char *const read_only[] = {
 	"/proc/scsi",
 };
 
+/* Numbers: Documentation/admin-guide/devices.txt of the kernel. */
 static const struct {
 	const char *path;
 	unsigned major, minor;
@@ -136,6 +136,24 @@ static int make_devices(const char **what)
 			return -errno;
 	}
 	return 0;
+}
+
+int chroot_mounts_cover(const char *from, const char *to)
+{
+	return mount(from, to, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+/*
+ * The host's swap, which no namespace hides: initramfs-tools would have every boot of the image wait
+ * for that device. Absent where the kernel has no swap.
+ */
+static int hide_swap(const char **what)
+{
+	int r;
+
+	*what = "/proc/swaps";
+	r = chroot_mounts_cover("/dev/null", "/proc/swaps");
+	return r == -ENOENT ? 0 : r;
 }
 
 /* Best effort: without it only 127.0.0.1 is missing, and there is nobody to talk to anyway. */
@@ -208,11 +226,6 @@ static int place_binds(struct chroot_mounts *m, const char **what)
 	return r;
 }
 
-int chroot_mounts_cover(const char *from, const char *to)
-{
-	return mount(from, to, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
-}
-
 /* Leaves the tree as the root directory and the host's mounts out of reach. */
 static int change_root(struct chroot_mounts *m, const char **what)
 {
@@ -254,6 +267,8 @@ int chroot_mounts_enter(struct chroot_mounts *m, const char **what)
 		r = protect_kernel(what);
 	if (r == 0)
 		r = make_devices(what);
+	if (r == 0)
+		r = hide_swap(what);
 	if (r == 0)
 		r = mount_all(dev_mount_points, ARRAY_SIZE(dev_mount_points), what);
 	if (r == 0)

@@ -26,7 +26,7 @@
  * Part of the digest: raise it when the same packages would give another tree, so that trees of an
  * older kbuild are not taken.
  */
-#define TREE_ENGINE "2"
+#define TREE_ENGINE "3"
 
 void tree_digest(const struct lock *l, char ret_hex[SHA256_HEX])
 {

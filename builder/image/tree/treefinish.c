@@ -53,10 +53,13 @@ static int write_marks(const struct finish *f, struct error *e)
 	return r < 0 ? error_errno(e, r, "writing /var/lib/apt/extended_states") : 0;
 }
 
-/* A program of the tree, with its output in the log, free to think of an initrd again. */
+/*
+ * A program of the tree, with its output in the log, free to think of an initrd again. Only with a date
+ * does mkinitramfs leave the time of making out of it.
+ */
 static int run_in_tree(const struct finish *f, const char *const *argv, struct error *e)
 {
-	static const char *const env[] = { "INITRD", NULL };
+	static const char *const env[] = { "INITRD", CHROOT_DATE, NULL };
 	const struct chroot_run run = {
 		.root = f->root,
 		.argv = argv,
