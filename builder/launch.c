@@ -202,10 +202,11 @@ static int finish_server(struct ctx *c, const struct launch_options *o, struct a
 /* Of several servers: how far each has come. */
 enum progress_of {
 	NOT_MADE,
-	MADE,	/* and is waited for */
-	OVER,	/* nothing is left to do */
-	FAILED, /* it is there */
-	SAID,	/* interrupted, and what became of it is said */
+	MADE,	 /* and is waited for */
+	SETTLED, /* made before, and has answered: what it said counts */
+	OVER,	 /* nothing is left to do */
+	FAILED,	 /* it is there */
+	SAID,	 /* interrupted, and what became of it is said */
 };
 
 static bool is_interrupted(const struct error *e)
@@ -256,7 +257,7 @@ static int make_each(struct ctx *c, const struct launch_options *o,
 		if (r == 0)
 			r = make_server(c, o, &q, a, &v[i], e);
 		if (r >= 0)
-			is[i] = r == CLOUD_SETTLED ? OVER : MADE;
+			is[i] = r != CLOUD_SETTLED ? MADE : o->wait ? SETTLED : OVER;
 	}
 	return MIN(r, 0);
 }
@@ -272,12 +273,14 @@ static int make_all(struct ctx *c, const struct launch_options *o, const struct 
 	for (unsigned i = 0; i < n && !(r < 0 && is_interrupted(e)); i++) {
 		struct error why = {};
 
-		if (is[i] != MADE)
+		if (is[i] != MADE && is[i] != SETTLED)
 			continue;
-		if (finish_server(c, o, a, &ret[i], &why) == 0) {
+		if ((is[i] == MADE ? finish_server(c, o, a, &ret[i], &why)
+				   : server_last_word(c, o->cloud, &ret[i], &why)) == 0) {
 			is[i] = OVER;
 			continue;
 		}
+		progress_fail(c->progress); /* the next one's steps are no part of these */
 		if (!is_interrupted(&why))
 			is[i] = FAILED;
 		if (r == 0 || is_interrupted(&why))

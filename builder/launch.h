@@ -52,6 +52,9 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
  */
 int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
 	int64_t timeout_ms, bool *ret_answered, struct error *e);
+/* What it said last, of a launch that is over: 0, also when nobody knows; ERR_TEST as above. */
+int server_last_word(
+	struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e);
 /* " (5.80 EUR a month)", in the arena; "" where nobody knows. */
 const char *server_price(const struct cloud *cloud, const struct server *s, struct arena *a);
 /* Appends that this server is there all the same, what it costs, and the two ways on. Returns negative. */

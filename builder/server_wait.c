@@ -253,6 +253,30 @@ static int wait_loop(struct wait *w, struct error *e)
 	}
 }
 
+int server_last_word(
+	struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e)
+{
+	_cleanup_(wait_close) struct wait w = {
+		.c = c,
+		.cloud = cloud,
+		.server = s,
+		.name = s->name,
+		.watch = READINESS_WATCH_INIT,
+	};
+	_buf_ text = BUF_INIT;
+	int r = check_alive(&w, e);
+
+	/* A cloud that cannot be asked just now has said once that all is over. */
+	if (r != 0 || !w.found)
+		return MIN(r, 0);
+	r = cloud->provider->console(cloud, w.name, w.offset, &text, &w.offset, e);
+	if (r < 0 && !e->transient)
+		return r;
+	*e = (struct error){};
+	readiness_feed(&w.watch, buf_str(&text), text.len);
+	return readiness_answered(&w.watch) ? judge(&w, false, e) : 0;
+}
+
 int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
 	int64_t timeout_ms, bool *ret_answered, struct error *e)
 {

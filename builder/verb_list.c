@@ -66,7 +66,9 @@ static void print_kept(const struct cloud *cloud, const struct server_list *l)
 
 static void print_people(const struct cloud *cloud, const struct server_list *l)
 {
-	if (l->n == 0)
+	if (l->n == 0 && l->partial)
+		printf("there is no server in the regions that answered\n");
+	else if (l->n == 0)
 		printf("there is no server; 'kbuild launch' makes one\n");
 	else
 		print_table(l->servers, l->n);
@@ -104,7 +106,8 @@ static int run_list(struct ctx *c, const struct verb_args *a, struct error *e)
 		r = cloud.provider->list(&cloud, arena, &l, e);
 	if (r < 0)
 		return r;
-	if (volumes && l.lacks)
+	/* A program would take what is missing for gone. */
+	if (l.lacks && (volumes || (c->json && l.partial)))
 		return error_set(e, ERR_NETWORK, "%s", l.lacks);
 	if (c->json)
 		print_json(&l, volumes);

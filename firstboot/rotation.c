@@ -47,6 +47,7 @@ int rotation_finish(struct agent *a, bool by_hand, struct buf *why, struct error
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	const char *name = NULL;
+	_buf_ left = BUF_INIT;
 	int r = rotation_pending(a, arena, &name, e);
 
 	if (r == ROTATION_NONE)
@@ -54,6 +55,13 @@ int rotation_finish(struct agent *a, bool by_hand, struct buf *why, struct error
 	/* A database with a new password and an application that must not get it would be worse than both. */
 	if (r == 0 && !by_hand && a->config->has_app && gitops_is_paused(a))
 		return ROTATION_PAUSED;
+	if (r == 0 && a->config->has_app && gitops_needs_human(a, &left)) {
+		error_set(e, ERR_TEST,
+			"it waits, because the application needs somebody to look at it first: %s; "
+			"then: kbuild-agent secrets rotate --resume",
+			buf_str(&left));
+		return error_prefix(e, "rotating the secret '%s'", name);
+	}
 	if (r == 0)
 		r = rotation_advance(a, e);
 	if (r == 0 && a->config->has_app)

@@ -71,6 +71,28 @@ static int create_as_it_was(
 	return pg_rename(l->pg, i->name, into, e);
 }
 
+/* Like the one that is there, as far as this server can do that. */
+static int create_like(
+	const struct load *l, const struct load_item *i, const char *into, struct error *e)
+{
+	struct error making = { 0 };
+	bool made = false;
+	int r = pg_create_like(l->pg, into, i->name, &making);
+
+	if (r >= 0)
+		return r;
+	if (making.code == ERR_INTERRUPTED || strstr(making.msg, "already exists")) {
+		*e = making;
+		return r;
+	}
+	report(REPORT_WARNING,
+		"the new database cannot be made like %s: see to its owner, grants, locale and settings (%s)",
+		i->name, making.msg);
+	/* A part of it may be there. */
+	r = look_for(l->pg, into, &made, e);
+	return r < 0 ? r : made ? 0 : CREATE_UNKNOWN;
+}
+
 int create_database(
 	const struct load *l, const struct load_item *i, const char *into, struct error *e)
 {
@@ -78,7 +100,6 @@ int create_database(
 	int r = look_for(l->pg, i->name, &there, e);
 
 	if (r >= 0)
-		r = there ? pg_create_like(l->pg, into, i->name, e)
-			  : create_as_it_was(l, i, into, e);
+		r = (there ? create_like : create_as_it_was)(l, i, into, e);
 	return r == CREATE_UNKNOWN ? pg_create(l->pg, into, e) : r;
 }

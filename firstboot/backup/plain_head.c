@@ -58,8 +58,12 @@ static bool is_grant(const struct plain_head *h, const char *line, size_t len)
 
 static void follow_quotes(struct plain_head *h, const char *line, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		h->quoted ^= line[i] == '\'';
+	bool name = false; /* within "…", where an apostrophe is a letter */
+
+	for (size_t i = 0; i < len; i++) {
+		name ^= !h->quoted && line[i] == '"';
+		h->quoted ^= !name && line[i] == '\'';
+	}
 }
 
 enum plain_head_line plain_head_line(struct plain_head *h, const char *line, size_t len)

@@ -76,7 +76,10 @@ static int place_for(struct call *c, struct place *ret, struct error *e)
 	if (!ret->dir) {
 		r = files_make_volume(c, e);
 	} else {
+		mode_t mask = umask(022); /* other users' programs may look for it there */
+
 		r = mkdir_all(AT_FDCWD, ret->dir, 0755);
+		umask(mask);
 		r = r < 0 ? error_errno(e, r, "cannot make %s", ret->dir) : 0;
 	}
 	place_free(ret);

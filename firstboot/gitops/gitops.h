@@ -60,6 +60,8 @@ int gitops_first(
 #define GITOPS_NO_REGISTRIES 1
 int gitops_sign_in(const struct agent *a, struct error *e);
 
+/* Whether something else than the good revision was left running for somebody to look at; why, appended. */
+bool gitops_needs_human(struct agent *a, struct buf *why);
 /* Whether a run is at work now, in another process: containers come and go, and it judges them. */
 bool gitops_is_running(const struct agent *a);
 /* Whether a revision is good: first boot's probe. */

@@ -139,6 +139,7 @@ int ledger_load(struct ledger *ret, const struct agent *a, struct arena *arena, 
 	read_doing(ret, node_get(root, "doing"));
 	read_lists(ret, root);
 	ret->needs_human = text(root, "needs_human");
+	ret->left_by_hand = ret->needs_human && flag(root, "left_by_hand");
 	ret->later.since = number(later, "since");
 	ret->later.next = number(later, "next");
 	ret->later.count = number(later, "count");
@@ -253,6 +254,7 @@ int ledger_save(const struct ledger *m, const struct agent *a, struct error *e)
 	add_doing(&json, &m->doing);
 	add_lists(&json, m);
 	ipc_add_str(&json, "needs_human", m->needs_human);
+	ipc_add_bool(&json, "left_by_hand", m->left_by_hand);
 	if (m->later.count > 0) {
 		ipc_begin(&later);
 		ipc_add_int(&later, "since", m->later.since);

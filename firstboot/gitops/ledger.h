@@ -82,6 +82,7 @@ struct ledger {
 	struct bad bad[BAD_MAX]; /* oldest first */
 	size_t n_bad;
 	const char *needs_human; /* why, or NULL */
+	bool left_by_hand; /* it came of a rollback that somebody asked for: nothing more without being asked */
 	struct {
 		int64_t since, next, count; /* count 0: nothing is wrong */
 		const char *why;

@@ -51,6 +51,7 @@ int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why,
 	 */
 	d.retry = true;
 	d.anew = d.ledger.good.sha && ledger_bad(&d.ledger, d.ledger.good.sha, NULL);
+	d.ledger.left_by_hand = false;
 	ledger_forget_bad(&d.ledger, NULL);
 	d.ledger.tried.sha = NULL;
 	memset(&d.ledger.later, 0, sizeof d.ledger.later);
@@ -95,17 +96,34 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 	return deploy_attempt(&d, e);
 }
 
+/* What runs then is not the good revision, and was left so for somebody to look at. */
+static bool other_runs(const struct ledger *l)
+{
+	return l->needs_human &&
+	       (!l->tried.sha || !l->good.sha || strcmp(l->tried.sha, l->good.sha) != 0);
+}
+
+bool gitops_needs_human(struct agent *a, struct buf *why)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct ledger l;
+	struct error ignored = { 0 };
+
+	if (ledger_load(&l, a, arena, &ignored) < 0 || !other_runs(&l))
+		return false;
+	buf_adds(why, l.needs_human);
+	return true;
+}
+
 /* Why the good revision is not to be made anew, as an enum gitops_result with words in why; 0: it may be. */
 static int refresh_obstacle(struct deploy *d, struct error *e)
 {
 	const struct ledger *l = &d->ledger;
 	const struct bad *bad;
 	const char *env = NULL;
-	bool other = !l->tried.sha || strcmp(l->tried.sha, l->good.sha) != 0;
 	int r;
 
-	/* What runs then is not the good revision, and was left so for somebody to look at. */
-	if (l->needs_human && (other || !d->run->now)) {
+	if (l->needs_human && (other_runs(l) || !d->run->now)) {
 		buf_adds(d->why, l->needs_human);
 		return GITOPS_NEEDS_HUMAN;
 	}

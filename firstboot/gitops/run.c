@@ -146,8 +146,10 @@ static int stand(struct deploy *d, const char *tip, enum standing *ret, struct e
 
 	if (r >= 0 && ledger_bad(&d->ledger, tip, env))
 		*ret = STANDS_BAD;
-	else if (r >= 0 && is_good(d, tip) && !d->ledger.needs_human && !d->anew)
-		*ret = STANDS_WELL;
+	else if (r >= 0 && is_good(d, tip) && !d->anew)
+		*ret = !d->ledger.needs_human	? STANDS_WELL
+		       : d->ledger.left_by_hand ? STANDS_BAD
+						: STANDS_OPEN;
 	return r;
 }
 

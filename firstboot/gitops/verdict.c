@@ -248,6 +248,7 @@ int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
 		note(d, t.to.sha, "failed", text);
 	}
 	d->ledger.needs_human = arena_strdup(d->arena, text);
+	d->ledger.left_by_hand = t.asked;
 	buf_printf(d->why, "%s", text);
 	r = deploy_save(d, e);
 	return r < 0 ? r : GITOPS_NEEDS_HUMAN;

@@ -322,6 +322,11 @@ def unseen(p, say):
     p.double.control("/console", [[0, READY.replace("ready", "degraded")]])
     done = p.launch()
     tap.check(done.returncode == 6 and metadata().get("kbuild:settled") == "yes", say("a bad answer ends a launch as well"), done.stderr)
+    done = p.launch()
+    tap.check(done.returncode == 6 and "not as it should be" in done.stderr, say("and is told again by the next"), done.stderr)
+    p.double.control("/console", [[0, READY]])
+    done = p.launch()
+    tap.check(done.returncode == 0, say("until it has mended itself"), done.stderr)
     p.run("destroy", "web", "--yes", "--with-data")
 
 

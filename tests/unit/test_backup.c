@@ -429,7 +429,7 @@ static const char dressed[] =
 	"-- Database \"x\" dump\n\\connect x\n" SECTION("DATABASE x", "ACL") //
 	"GRANT ALL ON DATABASE x TO x;\n"
 	"-- Database \"app\" dump\nSET a = 1;\n" SECTION("app", "DATABASE") //
-	"CREATE DATABASE app;\nALTER DATABASE app OWNER TO own;\n\\encoding UTF8\n\\connect app\n"
+	"CREATE DATABASE app;\nALTER DATABASE app OWNER TO \"o'brien\";\n\\encoding UTF8\n\\connect app\n"
 	"SET b = 2;\n" SECTION("DATABASE app", "COMMENT") //
 	"COMMENT ON DATABASE app IS 'it''s\n\\connect y\n-- Database \"y\" dump\nSET spoofed;\n';\n" //
 	SECTION("app",
@@ -467,7 +467,7 @@ static void what_names_a_database_is_no_part_of_its_content(void)
 {
 	for (size_t step = 1; step < 100; step += 7) {
 		check_lines(plain_part_head, step,
-			"CREATE DATABASE app;\nALTER DATABASE app OWNER TO own;\n"
+			"CREATE DATABASE app;\nALTER DATABASE app OWNER TO \"o'brien\";\n"
 			"COMMENT ON DATABASE app IS 'it''s\n\\connect y\nSET spoofed;\n';\n"
 			"ALTER DATABASE app SET c TO 3;\n"
 			"REVOKE CONNECT,TEMPORARY ON DATABASE app FROM PUBLIC;\n"

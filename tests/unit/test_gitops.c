@@ -1065,6 +1065,26 @@ static void rolling_back_by_hand_stays(void)
 	check(is_well(2));
 }
 
+static void a_rollback_that_fails_is_left_to_who_asked_for_it(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->broken_up = 1;
+	check_int(run_agent(gitops_rollback), GITOPS_NEEDS_HUMAN);
+	w->broken_up = 0;
+	ups = w->ups;
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	check_int(w->ups, ups);
+	check_int(run_agent(gitops_retry), GITOPS_DEPLOYED);
+	check(is_well(1));
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
 static int refresh_by_hand(
 	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
@@ -1275,6 +1295,7 @@ int main(void)
 	run(a_first_deployment_follows_the_branch);
 	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
 	run(rolling_back_by_hand_stays);
+	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_waits_for_the_end_of_a_pause);
 	run(a_good_one_killed_anywhere_goes_live);

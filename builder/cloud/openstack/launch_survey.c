@@ -236,7 +236,10 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 
 		if (l->server && !l->broken)
 			plan_add(ret, a, PLAN_THERE, "server", q->name,
-				!l->server->tag_settled ? "still starting: a launch goes on with it"
+				!l->server->tag_settled
+					? row_has_long_run(l->server)
+						  ? "it runs: a launch looks at its answer"
+						  : "still starting: a launch goes on with it"
 				: l->intent
 					? "it runs: a launch has nothing to do"
 					: "it runs: of the same image, a launch has nothing to do");
