@@ -21,7 +21,7 @@ int build_identify(struct build_identity *ret, const struct ctx *c, const struct
 {
 	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
 	struct age_recipient public;
-	int r = record_inputs(def, lock, c->mirror, ret->inputs, e);
+	int r = record_inputs(def, lock, ret->inputs, e);
 
 	if (r == 0 && agent_wanted(def)) {
 		r = image_key(c->state_dir, ret->inputs, &ret->key, c->progress, e);

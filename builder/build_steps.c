@@ -112,7 +112,6 @@ static struct bake bake_of(const struct build *b)
 	return (struct bake){
 		.def = b->def,
 		.lock = b->lock,
-		.mirror = b->c->mirror,
 		.agent = b->agent,
 		.id = b->self.id,
 		.key = b->agent ? &b->self.key : NULL,

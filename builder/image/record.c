@@ -30,8 +30,8 @@
 
 static const char *const outputs[] = { "disk.raw", QCOW2, "user-data" };
 
-int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
-	char ret_hex[65], struct error *e)
+int record_inputs(
+	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e)
 {
 	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
 	_close_ int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -43,7 +43,6 @@ int record_inputs(const struct definition *def, const struct lock *lock, const c
 		return error_errno(e, r, "reading this program");
 	sha256_adds(h, program);
 	sha256_adds(h, lock->digest);
-	sha256_adds(h, mirror ? mirror : "");
 	for (const char **f = def->files; *f; f++) {
 		_buf_ text = BUF_INIT;
 

@@ -19,10 +19,10 @@ struct record {
 
 /*
  * Everything that decides what an image is, as one digest: this program, the definition with all
- * that it includes, the lock, the mirror. Equal inputs, equal image but for its key.
+ * that it includes, the lock. Equal inputs, equal image but for its key.
  */
-int record_inputs(const struct definition *def, const struct lock *lock, const char *mirror,
-	char ret_hex[65], struct error *e);
+int record_inputs(
+	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e);
 
 /* Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded), user-data and packages.txt into the directory and syncs it. */
 int record_write(const struct record *r, struct error *e);

@@ -1,4 +1,4 @@
-/* From definitions to apt sources, base sets and the image's own apt configuration. */
+/* From definitions to apt sources and base sets. */
 #include "sources.h"
 
 #include "alloc.h"
@@ -291,47 +291,6 @@ static void names_that_apt_would_take_for_something_else_are_refused(void)
 	}
 }
 
-static void check_file(const char *path, const char *want)
-{
-	_buf_ b = BUF_INIT;
-
-	check_int(file_read(tmp_fd(), path, MIB, &b), 0);
-	check_str(buf_str(&b), want);
-}
-
-static void the_image_gets_sources_with_their_keys(void)
-{
-	_cleanup_(definition_freep) struct definition *def =
-		load("apt:\n  conf: 'APT::Get::Assume-Yes \"true\";'\n"
-		     "  http_proxy: \"http://proxy.example:3128\"\n  sources:\n"
-		     "    docker:\n      source: \"deb [signed-by=$KEY_FILE] https://d.example/l "
-		     "$RELEASE stable\"\n" KEY BASE);
-	struct error e = {};
-	int fd;
-
-	put("image/etc/apt/sources.list", "deb http://old.example/debian trixie main\n");
-	fd = open(tmp_name("image"), O_DIRECTORY | O_CLOEXEC);
-	if (lock_write_apt_config(NULL, def, "http://m.example/debian", fd, &e) < 0)
-		check_fail("%s", e.msg);
-	check_int(faccessat(fd, "etc/apt/sources.list", F_OK, 0), -1);
-	close(fd);
-	check_file("image/etc/apt/sources.list.d/debian.sources",
-		"Types: deb\nURIs: http://m.example/debian\nSuites: trixie trixie-updates\n"
-		"Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
-		"Types: deb\nURIs: http://m.example/debian-security\nSuites: trixie-security\n"
-		"Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n");
-	check_file("image/etc/apt/sources.list.d/docker.sources",
-		"Types: deb\nURIs: https://d.example/l\nSuites: trixie\nComponents: stable\n"
-		"Signed-By: /etc/apt/keyrings/docker.asc\n");
-	check_file("image/etc/apt/keyrings/docker.asc",
-		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\naGVsbG8=\n"
-		"-----END PGP PUBLIC KEY BLOCK-----\n");
-	check_file(
-		"image/etc/apt/apt.conf.d/94cloud-init-config", "APT::Get::Assume-Yes \"true\";\n");
-	check_file("image/etc/apt/apt.conf.d/90cloud-init-aptproxy",
-		"Acquire::http::Proxy \"http://proxy.example:3128\";\n");
-}
-
 /* A lock made by hand from what the definition asks for, without packages. */
 static void lock_of(struct lock *l, struct definition *def)
 {
@@ -407,7 +366,6 @@ int main(void)
 	run(a_bootable_image_has_kernel_loader_and_first_boot);
 	run(bookworm_says_that_it_has_no_compose_v2);
 	run(names_that_apt_would_take_for_something_else_are_refused);
-	run(the_image_gets_sources_with_their_keys);
 	run(a_stale_lock_names_what_differs);
 	return done();
 }

@@ -161,7 +161,7 @@ static bool has_lock(const struct bake *b)
 
 static int write_apt_config(const struct bake *b, struct error *e)
 {
-	return lock_write_apt_config(b->lock, b->def, b->mirror, b->root_fd, e);
+	return lock_write_apt_config(b->def, b->root_fd, e);
 }
 
 static const struct bake_topic bake_apt = { "apt", has_lock, write_apt_config };

@@ -15,9 +15,8 @@ struct progress;
 struct bake {
 	const struct definition *def;
 	const struct lock *lock;
-	const char *mirror; /* for the image's own apt sources; may be NULL */
-	const char *agent;  /* path of the package kbuild-agent, or NULL: not installed */
-	const char *id;	    /* with the agent: names the image */
+	const char *agent; /* path of the package kbuild-agent, or NULL: not installed */
+	const char *id;	   /* with the agent: names the image */
 	const struct age_identity *key; /* with the agent: the image's */
 	const char *root; /* the merged tree (overlay mounted in our mount namespace), writable */
 	int root_fd;

@@ -1,5 +1,5 @@
 /*
- * /etc/apt of the image: the same sources as in the lock, at the mirror that the definition names,
+ * /etc/apt of the image: the same sources as in the lock, at the mirrors that its servers shall ask,
  * each with its Signed-By. What cloud-config would write on a stock image, without its detours.
  */
 #include "lock.h"
@@ -41,10 +41,19 @@ static int put_key(int root_fd, const struct apt_source *s, struct error *e)
 	return put(root_fd, s->key_target + 1, &b, e);
 }
 
-/* Sources that differ only in their suite become one stanza, as people write them. */
+/* The length of "extra.docker" in "extra.docker/noble"; 0: a source of the distribution's own file. */
+static size_t own_name(const struct apt_source *s)
+{
+	return strncmp(s->id, "extra.", 6) == 0 ? strcspn(s->id, "/") : 0;
+}
+
+/* Sources of one file that differ only in their suite become one stanza, as people write them. */
 static bool same_but_suite(const struct apt_source *a, const struct apt_source *b)
 {
-	return strcmp(a->uri, b->uri) == 0 && strcmp(a->components, b->components) == 0 &&
+	size_t n = own_name(a);
+
+	return n == own_name(b) && strncmp(a->id, b->id, n) == 0 && strcmp(a->uri, b->uri) == 0 &&
+	       strcmp(a->components, b->components) == 0 &&
 	       strcmp(a->key_target, b->key_target) == 0;
 }
 
@@ -75,11 +84,11 @@ static bool is_first(const struct apt_sources *all, size_t i)
 /* "extra.docker/noble" is in docker.sources, the pockets are in DISTRIBUTION.sources. */
 static char *file_of(const struct apt_source *s, const struct definition *def)
 {
-	const char *name = s->id + strlen("extra.");
+	size_t n = own_name(s), prefix = strlen("extra.");
 
-	if (strncmp(s->id, "extra.", 6) != 0)
+	if (n == 0)
 		return xasprintf("etc/apt/sources.list.d/%s.sources", def->distribution);
-	return xasprintf("etc/apt/sources.list.d/%.*s.sources", (int)strcspn(name, "/"), name);
+	return xasprintf("etc/apt/sources.list.d/%.*s.sources", (int)(n - prefix), s->id + prefix);
 }
 
 static int put_sources(
@@ -142,8 +151,7 @@ static int put_conf(const struct definition *def, int root_fd, struct error *e)
 	return put(root_fd, "etc/apt/apt.conf.d/94cloud-init-config", &b, e);
 }
 
-int lock_write_apt_config(_unused_ const struct lock *l, const struct definition *def,
-	const char *mirror, int root_fd, struct error *e)
+int lock_write_apt_config(const struct definition *def, int root_fd, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct apt_sources sources;
@@ -152,7 +160,7 @@ int lock_write_apt_config(_unused_ const struct lock *l, const struct definition
 	r = apt_sources_read(&sources, a, def, e);
 	if (r < 0)
 		return r;
-	r = apt_sources_place(&sources, a, def, mirror, e);
+	r = apt_sources_place_image(&sources, a, def, root_fd, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sources.n; i++) {

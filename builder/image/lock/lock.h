@@ -127,5 +127,4 @@ const char **lock_uris(struct lock *l, const struct definition *def, const char 
  * The apt configuration that the image itself shall have (sources, keyrings, preferences, apt.conf):
  * written below root, the tree being baked.
  */
-int lock_write_apt_config(const struct lock *l, const struct definition *def, const char *mirror,
-	int root_fd, struct error *e);
+int lock_write_apt_config(const struct definition *def, int root_fd, struct error *e);

@@ -1,27 +1,39 @@
 /*
- * Which mirror the standard sources are fetched from. What is given explicitly wins: the command
- * line, the definition, then what the apt of this machine uses. No host name stands in the code.
+ * Which mirrors the standard sources have. While building: what is given explicitly wins, the command
+ * line, the definition, then what the apt of this machine uses. In the image: only what the definition
+ * gives to its servers, else the public ones. A builder's mirror may be a cache that no server reaches,
+ * a snapshot that never gets a security update, or have a password in its URL.
  */
 #include "sources.h"
 
 #include "arena.h"
 #include "baseset.h"
+#include "buf.h"
 #include "definition.h"
 #include "error.h"
+#include "mark.h"
 #include "node.h"
+#include "rootfd.h"
+#include "yaml_tree.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* apt.primary and apt.security: the entry for our architecture, else the one for "default". */
-static const char *configured_mirror(const struct definition *def, const char *key)
+#define CLOUD_CFG "/etc/cloud/cloud.cfg"
+
+struct mirrors {
+	const char *primary, *security; /* NULL: not known */
+};
+
+/* Of cloud-init's lists by architecture: the entry for ours, else the one for "default". */
+static const char *mirror_for(
+	const struct node *list, const struct definition *def, const char *path)
 {
-	const struct node *list = node_get(definition_key(def, "apt"), key);
 	const char *fallback = NULL;
 
 	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
 		const struct node *arches = node_get(list->items[i], "arches");
-		const char *uri = node_str(node_get(list->items[i], "uri"));
+		const char *uri = node_str(node_path(list->items[i], path));
 
 		for (size_t j = 0; uri && arches && arches->kind == NODE_LIST && j < arches->n;
 			j++) {
@@ -34,6 +46,12 @@ static const char *configured_mirror(const struct definition *def, const char *k
 		}
 	}
 	return fallback;
+}
+
+/* apt.primary and apt.security. */
+static const char *configured_mirror(const struct definition *def, const char *key)
+{
+	return mirror_for(node_get(definition_key(def, "apt"), key), def, "uri");
 }
 
 static const char *without_slash(struct arena *a, const char *uri)
@@ -57,6 +75,16 @@ static const char *security_beside(struct arena *a, const struct distribution *d
 	return arena_printf(a, "%.*s%s", (int)(n - m), uri, d->security_path);
 }
 
+static int set_mirrors(struct apt_sources *s, struct arena *a, const char *primary,
+	const char *security, struct error *e)
+{
+	s->mirror_uri = without_slash(a, primary);
+	s->security_uri = security ? without_slash(a, security) : NULL;
+	if (!apt_word_is_safe(s->mirror_uri) || (security && !apt_word_is_safe(security)))
+		return error_set(e, ERR_INVALID, "the mirror '%s' is no URL", s->mirror_uri);
+	return 0;
+}
+
 static int find_mirror(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const char *mirror, struct error *e)
 {
@@ -73,27 +101,19 @@ static int find_mirror(struct apt_sources *s, struct arena *a, const struct defi
 			"no mirror of %s is known: give one with --mirror URL, or as "
 			"kbuild.base.mirror in the definition",
 			def->distribution);
-	s->mirror_uri = without_slash(a, mirror ? mirror : host_main);
 	if (!security && !mirror)
 		security = host_security;
+	if (!mirror)
+		mirror = host_main;
 	if (!security)
-		security = security_beside(a, d, s->mirror_uri);
+		security = security_beside(a, d, without_slash(a, mirror));
 	if (!security)
 		security = host_security;
-	s->security_uri = security ? without_slash(a, security) : NULL;
-	if (!apt_word_is_safe(s->mirror_uri) || (security && !apt_word_is_safe(security)))
-		return error_set(e, ERR_INVALID, "the mirror '%s' is no URL", s->mirror_uri);
-	return 0;
+	return set_mirrors(s, a, mirror, security, e);
 }
 
-int apt_sources_place(struct apt_sources *s, struct arena *a, const struct definition *def,
-	const char *mirror, struct error *e)
+static int place(struct apt_sources *s, const struct definition *def, struct error *e)
 {
-	int r;
-
-	r = find_mirror(s, a, def, mirror, e);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->v[i].base == APT_MAIN)
 			s->v[i].uri = s->mirror_uri;
@@ -106,6 +126,70 @@ int apt_sources_place(struct apt_sources *s, struct arena *a, const struct defin
 				s->v[i].id, s->mirror_uri, def->distribution);
 	}
 	return 0;
+}
+
+int apt_sources_place(struct apt_sources *s, struct arena *a, const struct definition *def,
+	const char *mirror, struct error *e)
+{
+	int r = find_mirror(s, a, def, mirror, e);
+
+	return r < 0 ? r : place(s, def, e);
+}
+
+/* What cloud-init would write where the cloud names no mirror; {}: the tree has no cloud-init. */
+static int cloud_mirrors(struct mirrors *ret, struct arena *a, const struct definition *def,
+	int root_fd, struct error *e)
+{
+	_cleanup_(diags_free) struct diags diags = DIAGS_INIT;
+	_buf_ text = BUF_INIT;
+	const struct node *list;
+	struct node *cfg;
+	int r;
+
+	*ret = (struct mirrors){};
+	if (!rootfd_exists(root_fd, CLOUD_CFG))
+		return 0;
+	r = rootfd_read(root_fd, CLOUD_CFG, YAML_SIZE_MAX, &text);
+	if (r < 0)
+		return error_errno(e, r, "reading " CLOUD_CFG " of the image");
+	r = yaml_parse(&cfg, a, CLOUD_CFG, buf_str(&text), text.len, &diags, e);
+	if (r < 0)
+		return error_prefix(e, "cloud-init's own settings in the image");
+	list = node_path(cfg, "system_info.package_mirrors");
+	ret->primary = mirror_for(list, def, "failsafe.primary");
+	ret->security = mirror_for(list, def, "failsafe.security");
+	return 0;
+}
+
+static struct mirrors public_mirrors(const struct definition *def)
+{
+	const struct distribution *d = distribution_find(def->distribution);
+
+	if (d->ports && strcmp(def->architecture, "amd64") != 0 &&
+		strcmp(def->architecture, "i386") != 0)
+		return (struct mirrors){ d->ports, d->ports };
+	return (struct mirrors){ d->primary, d->security };
+}
+
+int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
+	int root_fd, struct error *e)
+{
+	const char *primary = configured_mirror(def, "primary");
+	const char *security = configured_mirror(def, "security");
+	struct mirrors cloud, public = public_mirrors(def);
+	int r = cloud_mirrors(&cloud, a, def, root_fd, e);
+
+	if (r < 0)
+		return r;
+	if (primary && !security)
+		security = security_beside(
+			a, distribution_find(def->distribution), without_slash(a, primary));
+	if (!primary)
+		primary = cloud.primary ? cloud.primary : public.primary;
+	if (!security)
+		security = cloud.security ? cloud.security : public.security;
+	r = set_mirrors(s, a, primary, security, e);
+	return r < 0 ? r : place(s, def, e);
 }
 
 int apt_sources_check_keyrings(

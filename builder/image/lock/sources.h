@@ -1,7 +1,8 @@
 /*
  * Where packages come from: the pockets of the release and the extra sources of the definition's
  * apt: key, each with the keys that may sign it. Which mirror the standard ones are fetched from
- * is decided last, and is no part of a lock: mirrors are equal, the signature says so.
+ * is decided last, and is no part of a lock: mirrors are equal, the signature says so. It is no
+ * part of the image either.
  */
 #pragma once
 
@@ -41,6 +42,13 @@ int apt_sources_read(
  */
 int apt_sources_place(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const char *mirror, struct error *e);
+
+/*
+ * The same for the image whose tree root_fd is: apt.primary and apt.security, else the mirrors of
+ * the tree's own cloud.cfg, else the distribution's public ones.
+ */
+int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
+	int root_fd, struct error *e);
 
 /* Fails when a keyring file is not there, naming the package that brings it. */
 int apt_sources_check_keyrings(

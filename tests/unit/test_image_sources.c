@@ -1,0 +1,182 @@
+/* The image's own apt configuration: from the definition and the tree, never from the build. */
+#include "alloc.h"
+#include "buf.h"
+#include "check.h"
+#include "definition.h"
+#include "error.h"
+#include "lock.h"
+#include "mark.h"
+#include "tmpdir.h"
+
+#include <fcntl.h>
+
+#define BASE                                                                                       \
+	"kbuild:\n  name: t\n  base: {distribution: debian, release: trixie, bootable: false}\n"
+#define SNAPSHOT                                                                                   \
+	"kbuild:\n  name: t\n  base: {distribution: debian, release: trixie, bootable: false, "    \
+	"mirror: \"http://snapshot.example/debian/\", check_valid_until: false}\n"
+#define UBUNTU                                                                                     \
+	"kbuild:\n  name: t\n  base: {distribution: ubuntu, release: noble, bootable: false}\n"
+#define KEY_BLOCK(text)                                                                            \
+	"-----BEGIN PGP PUBLIC KEY BLOCK-----\n        \n        " text                            \
+	"\n        -----END PGP PUBLIC KEY BLOCK-----\n"
+#define D_SIGNED "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+#define PRIMARY	 "apt:\n  primary: [{arches: [default], uri: \"http://mine.example/debian/\"}]\n"
+
+static struct definition *load(const char *body)
+{
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	struct definition *def = NULL;
+	struct error e = {};
+	_buf_ b = BUF_INIT;
+
+	buf_printf(&b, "#cloud-config\n%s", body);
+	check_int(file_replace(tmp_fd(), "t.yaml", b.data, b.len, 0644), 0);
+	if (definition_load(&def, tmp_name("t.yaml"), &d, &e) < 0)
+		check_fail("%s: %s", e.msg, d.n ? d.v[0].message : "");
+	return def;
+}
+
+static void put(const char *path, const char *text)
+{
+	_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	check_int(mkdir_all(tmp_fd(), dir, 0755), 0);
+	check_int(file_replace(tmp_fd(), path, text, strlen(text), 0644), 0);
+}
+
+static void check_file(const char *path, const char *want)
+{
+	_buf_ b = BUF_INIT;
+
+	check_int(file_read(tmp_fd(), path, MIB, &b), 0);
+	check_str(buf_str(&b), want);
+}
+
+/* Into a tree named image, whose cloud.cfg is the text, if any. */
+static void write_image(const char *body, const char *cloud_cfg)
+{
+	_cleanup_(definition_freep) struct definition *def = load(body);
+	struct error e = {};
+	int fd;
+
+	check_int(remove_all(tmp_fd(), "image"), 0);
+	put("image/etc/apt/sources.list", "deb http://old.example/debian trixie main\n");
+	if (cloud_cfg)
+		put("image/etc/cloud/cloud.cfg", cloud_cfg);
+	fd = open(tmp_name("image"), O_DIRECTORY | O_CLOEXEC);
+	if (lock_write_apt_config(def, fd, &e) < 0)
+		check_fail("%s", e.msg);
+	check_int(faccessat(fd, "etc/apt/sources.list", F_OK, 0), -1);
+	close(fd);
+}
+
+static void the_image_gets_sources_with_their_keys(void)
+{
+	write_image(
+		"apt:\n  conf: 'APT::Get::Assume-Yes \"true\";'\n"
+		"  http_proxy: \"http://proxy.example:3128\"\n  sources:\n"
+		"    docker:\n      source: \"deb [signed-by=$KEY_FILE] https://d.example/l "
+		"$RELEASE stable\"\n      key: |\n        " KEY_BLOCK("aGVsbG8=") BASE,
+		NULL);
+	check_file("image/etc/apt/sources.list.d/debian.sources",
+		"Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie trixie-updates\n"
+		"Components: main\n" D_SIGNED
+		"\n"
+		"Types: deb\nURIs: http://security.debian.org/debian-security\n"
+		"Suites: trixie-security\nComponents: main\n" D_SIGNED);
+	check_file("image/etc/apt/sources.list.d/docker.sources",
+		"Types: deb\nURIs: https://d.example/l\nSuites: trixie\nComponents: stable\n"
+		"Signed-By: /etc/apt/keyrings/docker.asc\n");
+	check_file("image/etc/apt/keyrings/docker.asc",
+		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\naGVsbG8=\n"
+		"-----END PGP PUBLIC KEY BLOCK-----\n");
+	check_file(
+		"image/etc/apt/apt.conf.d/94cloud-init-config", "APT::Get::Assume-Yes \"true\";\n");
+	check_file("image/etc/apt/apt.conf.d/90cloud-init-aptproxy",
+		"Acquire::http::Proxy \"http://proxy.example:3128\";\n");
+}
+
+#define CLOUD_CFG                                                                                  \
+	"system_info:\n  package_mirrors:\n"                                                       \
+	"    - arches: [default]\n      failsafe: {primary: \"http://ports.example/p\", "          \
+	"security: \"http://ports.example/s\"}\n"                                                  \
+	"    - arches: [i386, amd64]\n      failsafe: {primary: \"https://c.example/main\", "      \
+	"security: \"https://c.example/sec\"}\n      search: {primary: [\"http://x.example/\"]}\n"
+
+/* The mirrors of main and security in the file of DISTRIBUTION. */
+static const struct {
+	const char *body, *cloud_cfg, *distribution, *primary, *security;
+} mirrors[] = {
+	{ SNAPSHOT, NULL, "debian", "http://deb.debian.org/debian",
+		"http://security.debian.org/debian-security" },
+	{ UBUNTU, NULL, "ubuntu", "http://archive.ubuntu.com/ubuntu",
+		"http://security.ubuntu.com/ubuntu" },
+	{ SNAPSHOT, CLOUD_CFG, "debian", "https://c.example/main", "https://c.example/sec" },
+	{ UBUNTU, CLOUD_CFG, "ubuntu", "https://c.example/main", "https://c.example/sec" },
+	{ UBUNTU, "system_info: {distro: ubuntu}\n", "ubuntu", "http://archive.ubuntu.com/ubuntu",
+		"http://security.ubuntu.com/ubuntu" },
+	{ PRIMARY SNAPSHOT, CLOUD_CFG, "debian", "http://mine.example/debian",
+		"http://mine.example/debian-security" },
+	{ PRIMARY "  security: [{arches: [amd64], uri: \"http://s.example/s\"}]\n" SNAPSHOT,
+		CLOUD_CFG, "debian", "http://mine.example/debian", "http://s.example/s" },
+	{ "apt:\n  primary: [{arches: [default], uri: \"http://mine.example/x\"}]\n" BASE,
+		CLOUD_CFG, "debian", "http://mine.example/x", "https://c.example/sec" },
+	{ "apt:\n  primary: [{arches: [arm64], uri: \"http://mine.example/x\"}]\n" BASE, CLOUD_CFG,
+		"debian", "https://c.example/main", "https://c.example/sec" },
+	{ PRIMARY UBUNTU, NULL, "ubuntu", "http://mine.example/debian",
+		"http://mine.example/debian" },
+};
+
+static void servers_ask_their_own_mirrors_not_the_builders(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mirrors); i++) {
+		_free_ char *path = xasprintf(
+			"image/etc/apt/sources.list.d/%s.sources", mirrors[i].distribution);
+		bool debian = strcmp(mirrors[i].distribution, "debian") == 0;
+		_free_ char *primary =
+			xasprintf("URIs: %s\nSuites: %s %s-updates", mirrors[i].primary,
+				debian ? "trixie" : "noble", debian ? "trixie" : "noble");
+		_free_ char *security = xasprintf("URIs: %s\n", mirrors[i].security);
+		_buf_ b = BUF_INIT;
+
+		write_image(mirrors[i].body, mirrors[i].cloud_cfg);
+		check_int(file_read(tmp_fd(), path, MIB, &b), 0);
+		if (!strstr(buf_str(&b), primary) || !strstr(buf_str(&b), security) ||
+			strstr(buf_str(&b), "snapshot"))
+			check_fail("row %zu: %s", i, buf_str(&b));
+	}
+}
+
+static void placeholders_of_extra_sources_mean_the_servers_mirrors(void)
+{
+	write_image(
+		"apt:\n  sources:\n    backports:\n"
+		"      source: \"deb $MIRROR $RELEASE-backports main\"\n" SNAPSHOT,
+		CLOUD_CFG);
+	check_file("image/etc/apt/sources.list.d/backports.sources",
+		"Types: deb\nURIs: https://c.example/main\nSuites: trixie-backports\n"
+		"Components: main\n" D_SIGNED);
+}
+
+static void a_broken_cloud_cfg_is_said(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(BASE);
+	struct error e = {};
+	int fd;
+
+	put("broken/etc/cloud/cloud.cfg", "system_info: [\n");
+	fd = open(tmp_name("broken"), O_DIRECTORY | O_CLOEXEC);
+	check(lock_write_apt_config(def, fd, &e) < 0 &&
+		strstr(e.msg, "cloud-init's own settings in the image"));
+	close(fd);
+}
+
+int main(void)
+{
+	run(the_image_gets_sources_with_their_keys);
+	run(servers_ask_their_own_mirrors_not_the_builders);
+	run(placeholders_of_extra_sources_mean_the_servers_mirrors);
+	run(a_broken_cloud_cfg_is_said);
+	return done();
+}
