@@ -432,6 +432,29 @@ def a_missing_keyring_names_its_package():
     w.run(want=1).says("absent.gpg")
 
 
+def the_keyring_is_found_beside_a_definition_of_any_path():
+    w = World()
+    w.archive.debian([package("aa", "1")])
+    w.define(["aa"])
+    absolute, w.file = w.file, "t.yaml"
+    w.run(prefix=("env", "-C", w.dir))
+    assert "\ninput keyring sha256:" in w.lock.read_text(), "the lock does not know the keyring's bytes"
+    w.file = f"{w.dir.name}/t.yaml"
+    w.run("--update", prefix=("env", "-C", w.dir.parent))
+    moved = w.dir / "elsewhere"
+    moved.mkdir()
+    for f in (absolute, w.lock, w.dir / "keyring.gpg"):
+        shutil.copy(f, moved)
+    w.file = moved / "t.yaml"
+    w.run("--check")
+    (moved / "keyring.gpg").write_text(key("archive").armored)
+    w.run("--check", want=4).says("keyring sha256:")
+    w.run("--update")
+    shutil.copy(key("stranger").keyring, moved / "keyring.gpg")
+    w.run("--check", want=4).says("keyring sha256:")
+    w.run("--update", want=4).says("not in the keyring")
+
+
 # --- network --------------------------------------------------------------------------------
 
 def a_mirror_in_trouble_is_exit_5():

@@ -14,6 +14,7 @@
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
+#include "keyring.h"
 #include "process.h"
 #include "progress.h"
 #include "sources.h"
@@ -99,22 +100,28 @@ static int write_conf(struct aptdir *d, const struct definition *def, struct err
 	return aptdir_write(d, "apt.conf", buf_str(&b), b.len, e);
 }
 
-/* Keys given as text become a file that apt and gpgv both read. */
-static int write_keyring(struct aptdir *d, size_t i, struct error *e)
+/*
+ * Keys of the definition, as text or as a file of its own, become a file here that apt and gpgv both
+ * read: to apt a relative path is no file at all, and its own user may not reach one in a home.
+ */
+static int write_keyring(struct aptdir *d, size_t i, const struct definition *def, struct error *e)
 {
 	const struct apt_source *s = &d->sources->v[i];
 	const char *name = arena_printf(d->arena, "etc/keyrings/%zu.gpg", i);
 	_buf_ b = BUF_INIT;
-	int r;
+	int r = 0;
 
-	if (!s->key) {
+	if (!s->key && !def->keyring) {
 		d->keyrings[i] = s->keyring;
 		return 0;
 	}
-	if (!armor_decode(s->key, strlen(s->key), &b))
+	if (!s->key)
+		r = keyring_read(s->keyring, &b, e);
+	else if (!armor_decode(s->key, strlen(s->key), &b))
 		return error_set(
 			e, ERR_INVALID, "the key of the apt source '%s' is damaged", s->id);
-	r = aptdir_write(d, name, buf_str(&b), b.len, e);
+	if (r == 0)
+		r = aptdir_write(d, name, buf_str(&b), b.len, e);
 	if (r < 0)
 		return r;
 	d->keyrings[i] = arena_printf(d->arena, "%s/%s", d->path, name);
@@ -129,7 +136,7 @@ static int write_sources(struct aptdir *d, const struct definition *def, struct 
 	for (size_t i = 0; i < d->sources->n; i++) {
 		const struct apt_source *s = &d->sources->v[i];
 
-		r = write_keyring(d, i, e);
+		r = write_keyring(d, i, def, e);
 		if (r < 0)
 			return r;
 		buf_printf(&b, "Types: deb\nURIs: %s\nSuites: %s\n", s->uri, s->suite);
@@ -141,7 +148,9 @@ static int write_sources(struct aptdir *d, const struct definition *def, struct 
 	return aptdir_write(d, "etc/sources.list.d/kbuild.sources", buf_str(&b), b.len, e);
 }
 
-static char *directory_name(const char *cache_dir, const struct apt_sources *sources)
+/* own_keyring: the digest of kbuild.base.keyring, or "". */
+static char *directory_name(
+	const char *cache_dir, const struct apt_sources *sources, const char *own_keyring)
 {
 	_cleanup_(sha256_freep) struct sha256 *h = sha256_new();
 	char hex[SHA256_HEX];
@@ -152,7 +161,7 @@ static char *directory_name(const char *cache_dir, const struct apt_sources *sou
 		sha256_adds(h, s->uri);
 		sha256_adds(h, s->suite);
 		sha256_adds(h, s->components);
-		sha256_adds(h, s->key ? s->key : s->keyring);
+		sha256_adds(h, s->key ? s->key : *own_keyring ? own_keyring : s->keyring);
 	}
 	sha256_end(h, hex);
 	return xasprintf("%s/apt/%.16s", cache_dir, hex);
@@ -162,6 +171,7 @@ int aptdir_open(struct aptdir *d, const char *cache_dir, const struct apt_source
 	const struct definition *def, struct progress *p, struct error *e)
 {
 	_free_ char *absolute = NULL, *lock = NULL;
+	char own_keyring[SHA256_HEX] = "";
 	int r;
 
 	r = mkdir_all(AT_FDCWD, cache_dir, 0755);
@@ -171,9 +181,14 @@ int aptdir_open(struct aptdir *d, const char *cache_dir, const struct apt_source
 	if (!absolute || strpbrk(absolute, "\"\\\n"))
 		return error_set(e, ERR_FAILED,
 			"apt cannot work below '%s': choose another cache with --cache", cache_dir);
+	if (def->keyring) {
+		r = keyring_digest(def->keyring, own_keyring, e);
+		if (r < 0)
+			return r;
+	}
 	d->arena = arena_new();
 	d->sources = sources;
-	d->path = directory_name(absolute, sources);
+	d->path = directory_name(absolute, sources, own_keyring);
 	d->keyrings = arena_alloc(d->arena, sources->n * sizeof *d->keyrings);
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
 		_free_ char *dir = xasprintf("%s/%s", d->path, directories[i]);

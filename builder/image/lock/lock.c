@@ -10,6 +10,7 @@
 #include "definition.h"
 #include "digest.h"
 #include "error.h"
+#include "keyring.h"
 #include "lock_inputs.h"
 #include "process.h"
 #include "progress.h"

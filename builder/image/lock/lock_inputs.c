@@ -6,6 +6,7 @@
 #include "definition.h"
 #include "digest.h"
 #include "error.h"
+#include "keyring.h"
 #include "node.h"
 #include "sources.h"
 
@@ -84,8 +85,14 @@ int lock_inputs_read(struct lock_inputs *ret, struct arena *a, const struct defi
 		sha256_bytes(text, strlen(text), hex);
 		v[n++] = arena_printf(a, "apt.conf sha256:%s", hex);
 	}
-	if (def->keyring)
-		v[n++] = arena_printf(a, "keyring %s", def->keyring);
+	if (def->keyring) {
+		char hex[SHA256_HEX];
+		int r = keyring_digest(def->keyring, hex, e);
+
+		if (r < 0)
+			return r;
+		v[n++] = arena_printf(a, "keyring sha256:%s", hex);
+	}
 	if (def->ignore_valid_until)
 		v[n++] = "valid-until ignored";
 	if (definition_bakes_images(def))

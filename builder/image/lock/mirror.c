@@ -16,7 +16,6 @@
 #include "rootfd.h"
 #include "yaml_tree.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define CLOUD_CFG "/etc/cloud/cloud.cfg"
@@ -190,23 +189,4 @@ int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct
 		security = cloud.security ? cloud.security : public.security;
 	r = set_mirrors(s, a, primary, security, e);
 	return r < 0 ? r : place(s, def, e);
-}
-
-int apt_sources_check_keyrings(
-	const struct apt_sources *s, const struct definition *def, struct error *e)
-{
-	const struct distribution *d = distribution_find(def->distribution);
-
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->v[i].keyring || access(s->v[i].keyring, R_OK) == 0)
-			continue;
-		if (def->keyring)
-			return error_errno(
-				e, errno, "reading kbuild.base.keyring '%s'", s->v[i].keyring);
-		return error_set(e, ERR_FAILED,
-			"the keys of the %s archive are not on this machine (%s): install the "
-			"package %s, or name a keyring as kbuild.base.keyring",
-			d->name, s->v[i].keyring, d->keyring_package);
-	}
-	return 0;
 }

@@ -50,10 +50,6 @@ int apt_sources_place(struct apt_sources *s, struct arena *a, const struct defin
 int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
 	int root_fd, struct error *e);
 
-/* Fails when a keyring file is not there, naming the package that brings it. */
-int apt_sources_check_keyrings(
-	const struct apt_sources *s, const struct definition *def, struct error *e);
-
 /* False when it holds what would end a word or a line of the files that sources are written to. */
 bool apt_word_is_safe(const char *s);
 

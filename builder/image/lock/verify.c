@@ -191,7 +191,9 @@ static int check_signer(const struct check *c, const struct signer *s)
 				"kbuild.base.fingerprints",
 				s->other),
 			"do not trust this mirror, or add the fingerprint");
-	return refuse(c, arena_printf(c->arena, "no key of %s has signed it", c->keyring),
+	return refuse(c,
+		arena_printf(c->arena, "no key of %s has signed it",
+			c->source->keyring ? c->source->keyring : c->keyring),
 		"install the newer keyring package, or do not trust this mirror");
 }
 
