@@ -159,6 +159,40 @@ static void placeholders_of_extra_sources_mean_the_servers_mirrors(void)
 		"Components: main\n" D_SIGNED);
 }
 
+#define FILE_WITH_KEY(name, key)                                                                   \
+	"  - path: /etc/apt/keyrings/" name "\n    content: |\n        " KEY_BLOCK(key)
+#define LINE(name)                                                                                 \
+	"    deb [signed-by=/etc/apt/keyrings/" name "] http://" name ".example/r trixie main\n"
+#define PLAIN_KEY(text)                                                                            \
+	"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" text "\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+static void each_key_of_a_list_has_a_file_of_its_own(void)
+{
+	write_image("write_files:\n" FILE_WITH_KEY("a", "aGVsbG8=") FILE_WITH_KEY(
+			    "b", "d29ybGQ=") "apt:\n  sources_list: |\n" LINE("a") LINE("b") BASE,
+		NULL);
+	check_file("image/etc/apt/sources.list.d/debian.sources",
+		"Types: deb\nURIs: http://a.example/r\nSuites: trixie\nComponents: main\n"
+		"Signed-By: /etc/apt/keyrings/sources_list.asc\n\n"
+		"Types: deb\nURIs: http://b.example/r\nSuites: trixie\nComponents: main\n"
+		"Signed-By: /etc/apt/keyrings/sources_list-2.asc\n");
+	check_file("image/etc/apt/keyrings/sources_list.asc", PLAIN_KEY("aGVsbG8="));
+	check_file("image/etc/apt/keyrings/sources_list-2.asc", PLAIN_KEY("d29ybGQ="));
+}
+
+#define SOURCE(name, suite, key)                                                                   \
+	"    " name ":\n      source: \"deb [signed-by=$KEY_FILE] http://x.example/r " suite       \
+	" main\"\n      key: |\n        " KEY_BLOCK(key)
+
+static void two_spellings_of_a_name_do_not_share_a_key(void)
+{
+	write_image("apt:\n  sources:\n" SOURCE("x", "one", "aGVsbG8=")
+			    SOURCE("x.list", "two", "d29ybGQ=") BASE,
+		NULL);
+	check_file("image/etc/apt/keyrings/x.asc", PLAIN_KEY("aGVsbG8="));
+	check_file("image/etc/apt/keyrings/x-2.asc", PLAIN_KEY("d29ybGQ="));
+}
+
 static void a_broken_cloud_cfg_is_said(void)
 {
 	_cleanup_(definition_freep) struct definition *def = load(BASE);
@@ -177,6 +211,8 @@ int main(void)
 	run(the_image_gets_sources_with_their_keys);
 	run(servers_ask_their_own_mirrors_not_the_builders);
 	run(placeholders_of_extra_sources_mean_the_servers_mirrors);
+	run(each_key_of_a_list_has_a_file_of_its_own);
+	run(two_spellings_of_a_name_do_not_share_a_key);
 	run(a_broken_cloud_cfg_is_said);
 	return done();
 }

@@ -291,6 +291,31 @@ static int read_template(struct reader *r, const char *text)
 	return 0;
 }
 
+static bool key_file_taken(const struct apt_sources *s, size_t i, const char *path)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (s->v[k].key && strcmp(s->v[k].key_target, path) == 0 &&
+			strcmp(s->v[k].key, s->v[i].key) != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * All lines of sources_list have one name, and so have "x" and "x.list": each further key gets a number,
+ * "sources_list-2.asc", for in one file only the last would be left.
+ */
+static void number_keys(struct apt_sources *s, struct arena *a)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *path = s->v[i].key_target;
+		int stem = (int)(strlen(path) - strlen(".asc"));
+
+		for (int n = 2; s->v[i].key && key_file_taken(s, i, s->v[i].key_target); n++)
+			s->v[i].key_target = arena_printf(a, "%.*s-%d.asc", stem, path, n);
+	}
+}
+
 int apt_sources_read(
 	struct apt_sources *ret, struct arena *a, const struct definition *def, struct error *e)
 {
@@ -315,6 +340,7 @@ int apt_sources_read(
 	x = read_extra(&r);
 	if (x < 0)
 		return x;
+	number_keys(ret, a);
 	for (size_t i = 0; i < ret->n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(ret->v[i].id, ret->v[k].id) == 0)
