@@ -170,18 +170,32 @@ def the_definitions_apt_conf_counts_and_runs_nothing_here():
     w.run(want=3).says("apt.conf of the definition", "Syntax error")
 
 
-def phased_updates_below_all_are_not_taken():
+def phasing(more=""):
+    """Ubuntu with updates at 10, 0 and 100 %, one that security has as well, and one without phases."""
     w = World("ubuntu", "noble")
+    names = ("ten", "zero", "all", "sec", "plain")
     w.archive.ubuntu(
-        [package(n, "1") for n in ("ten", "zero", "all", "sec", "plain")],
+        [package(n, "1") for n in names],
         [package("ten", "2", Phased_Update_Percentage="10"),
          package("zero", "2", Phased_Update_Percentage="0"),
          package("all", "2", Phased_Update_Percentage="100"),
          package("sec", "2", Phased_Update_Percentage="10"), package("plain", "2")],
         [package("sec", "2")])
-    w.define(["ten", "zero", "all", "sec", "plain"])
+    w.define(names, more=more)
     w.run()
-    same([w.version(n) for n in ("ten", "zero", "all", "sec", "plain")], ["1", "1", "2", "2", "2"])
+    same([w.version(n) for n in names], ["1", "1", "2", "2", "2"])
+
+
+def phased_updates_below_all_are_not_taken():
+    phasing()
+
+
+def phased_updates_of_a_list_or_an_extra_source_are_not_taken():
+    deb = "deb $%s $RELEASE%s main"
+    phasing("apt:\n  sources_list: |\n" + "".join(
+        f"    {deb % line}\n" for line in (("MIRROR", ""), ("MIRROR", "-updates"), ("MIRROR", "-security"))))
+    phasing("apt:\n  disable_suites: [updates]\n  sources:\n"
+            f"    more: {{source: \"{deb % ('SECURITY', '-updates')}\"}}\n")
 
 
 def an_extra_source_with_its_key_is_used():

@@ -1,7 +1,8 @@
 /*
  * Phased updates. apt decides by the machine's id whether to take one, and not at all when it
  * installs into a fresh tree: there it takes even an update that was stopped at 0 %. An image is
- * not one machine, so only what everybody gets is taken.
+ * not one machine, so only what everybody gets is taken. Which index phases its packages stands in the
+ * index: -updates may come from a list or a source of the definition's own as well.
  */
 #include "resolve.h"
 
@@ -35,12 +36,17 @@ static int by_name(const void *x, const void *y)
 	return r ? r : strcmp(a->version, b->version);
 }
 
-static void collect(struct list *l, const struct stanza *s)
+static bool is_phased(const struct stanza *s)
 {
 	const char *v;
 	size_t n;
 
-	if (!stanza_get(s, "Phased-Update-Percentage", &v, &n) || strtoul(v, NULL, 10) >= 100)
+	return stanza_get(s, "Phased-Update-Percentage", &v, &n) && strtoul(v, NULL, 10) < 100;
+}
+
+static void collect(struct list *l, const struct stanza *s)
+{
+	if (!is_phased(s))
 		return;
 	l->v = grow(l->v, l->n, &l->cap, sizeof *l->v);
 	l->v[l->n] = (struct phased){ .name = stanza_dup(s, "Package", l->arena),
@@ -55,7 +61,7 @@ static void release(struct list *l, const struct stanza *s)
 		.version = stanza_dup(s, "Version", l->arena) };
 	struct phased *found;
 
-	if (!key.name || !key.version)
+	if (!key.name || !key.version || is_phased(s))
 		return;
 	found = bsearch(&key, l->v, l->n, sizeof *l->v, by_name);
 	if (found)
@@ -77,13 +83,19 @@ static int each(const struct apt_index *index, struct list *l,
 	return r < 0 ? error_errno(e, r, "reading %s", index->path) : 0;
 }
 
+static bool is_security(const struct apt_source *s)
+{
+	static const char end[] = "-security";
+	size_t n = strlen(s->suite), m = strlen(end);
+
+	return s->base == APT_SECURITY || (n > m && strcmp(s->suite + n - m, end) == 0);
+}
+
 static int gather(struct aptdir *d, struct list *l, struct error *e)
 {
 	int r;
 
 	for (size_t i = 0; i < d->n; i++) {
-		if (!d->indexes[i].source->updates)
-			continue;
 		r = each(&d->indexes[i], l, collect, e);
 		if (r < 0)
 			return r;
@@ -92,7 +104,7 @@ static int gather(struct aptdir *d, struct list *l, struct error *e)
 		return 0;
 	qsort(l->v, l->n, sizeof *l->v, by_name);
 	for (size_t i = 0; i < d->n; i++) {
-		if (d->indexes[i].source->base != APT_SECURITY)
+		if (!is_security(d->indexes[i].source))
 			continue;
 		r = each(&d->indexes[i], l, release, e);
 		if (r < 0)

@@ -85,7 +85,6 @@ static void read_pockets(struct reader *r)
 			arena_printf(r->arena, "%s/%s", archive, suite));
 		s->suite = suite;
 		s->components = components;
-		s->updates = strcmp(pockets[i], "updates") == 0;
 		use_archive_keys(r, s);
 	}
 }

@@ -20,7 +20,6 @@ struct apt_source {
 	const char *uri;    /* without a slash at its end; NULL: not known yet (standard ones) */
 	const char *suite;  /* ends with a slash: a flat repository, without components */
 	const char *components; /* separated by one blank; "" when flat */
-	bool updates;		/* the -updates pocket: the one with phased updates */
 	const char *keyring;	/* a file of this machine; NULL: key */
 	const char *key;	/* armored text given in the definition */
 	const char *key_target; /* where the image has that keyring */
