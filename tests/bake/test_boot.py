@@ -199,6 +199,7 @@ def check_first_boot(tap, server):
     tap.check('users are in their groups', 'docker' in server.out('id', 'koprogo'), server.out('id', 'koprogo'))
     tap.equal('the host name comes from the instance', server.out('hostname'), 'bakery')
     tap.check('the machine has an id of its own', re.fullmatch('[0-9a-f]{32}', server.out('cat', '/etc/machine-id')))
+    tap.equal('a script for each boot is baked and runs', server.out('cat', '/run/per-boot'), 'ran')
     tap.equal('the time zone is baked', server.out('readlink', '/etc/localtime'), '/usr/share/zoneinfo/Europe/Brussels')
     tap.equal('fail2ban takes its jail', server.out('fail2ban-client', '-t'), 'OK: configuration test is successful')
     sshd = server.out('sshd', '-T').splitlines()

@@ -1,6 +1,6 @@
 /*
  * Sealing: what would make two servers of one image the same machine is removed, and so is what only
- * the build needed. Then seal_scan() proves it.
+ * the build needed (the list is definition/sealed.c). Then seal_scan() proves it.
  *
  * /etc/machine-id is left there and empty, not absent and not "uninitialized". Empty, systemd makes an
  * id at every server's first boot and keeps it, but does not call that boot a "first boot" of its own:
@@ -17,6 +17,7 @@
 #include "node.h"
 #include "progress.h"
 #include "rootfd.h"
+#include "sealed.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -31,95 +32,54 @@
 #define STUB	 "../run/systemd/resolve/stub-resolv.conf"
 #define RESOLVED "/usr/lib/systemd/systemd-resolved"
 
-/* Files (never directories) below dir whose path matches; they go. */
-static const struct {
-	const char *dir, *pattern;
-} removed[] = {
-	{ "/etc/ssh", "/etc/ssh/ssh_host_*" },
-	{ "/etc", "/etc/passwd-" },
-	{ "/etc", "/etc/group-" },
-	{ "/etc", "/etc/shadow-" },
-	{ "/etc", "/etc/gshadow-" },
-	{ "/etc", "/etc/subuid-" },
-	{ "/etc", "/etc/subgid-" },
-	{ "/etc", "/etc/.pwd.lock" },
-	{ "/etc", "/etc/.resolv.conf.systemd-resolved.bak" },
-	{ "/etc/docker", "/etc/docker/key.json" },
-	{ "/etc/iscsi", "/etc/iscsi/initiatorname.iscsi" },
-	{ "/etc/ssl", "/etc/ssl/*/ssl-cert-snakeoil.*" },
-	{ "/etc/udev/rules.d", "/etc/udev/rules.d/70-persistent-*.rules" },
-	{ "/var/backups", "*" },
-	{ "/var/cache/apt", "*" },
-	{ "/var/cache/debconf", "*-old" },
-	{ "/var/cache/ldconfig", "*" },
-	{ "/var/cache/man", "*" },
-	{ "/var/lib/apt/lists", "*" },
-	{ "/var/lib/chrony", "*" },
-	{ "/var/lib/cloud", "*" },
-	{ "/var/lib/containerd", "*" },
-	{ "/var/lib/dbus", "/var/lib/dbus/machine-id" },
-	{ "/var/lib/dhcp", "*" },
-	{ "/var/lib/docker", "*" },
-	{ "/var/lib/dpkg", "/var/lib/dpkg/*-old" },
-	{ "/var/lib/logrotate", "*" },
-	{ "/var/lib/systemd", "*/random-seed" },
-	{ "/var/lib/systemd", "*/credential.secret" },
-	{ "/var/lib/systemd/timesync", "*" },
-	{ "/var/lib/wtmpdb", "*" },
-	{ "/var/log", "/var/log/*.log" },
-	{ "/var/log/apt", "*" },
-	{ "/var/log/journal", "*" },
-	{ "/var/log/unattended-upgrades", "*" },
-	{ "/root", "/root/.bash_history" },
-	{ "/root/.cache", "*" },
+/* One of the places, and what the definition wrote. */
+struct cleaning {
+	const struct sealed_place *place;
+	const char *const *written;
 };
 
-/* These are emptied, subdirectories and all. */
-static const char *const emptied[] = { "/tmp", "/var/tmp", "/run" };
-
-static int remove_matching(void *arg, const struct walk_entry *f)
+static bool is_written(const char *const *paths, const char *path)
 {
-	if (S_ISDIR(f->st->st_mode) || fnmatch(arg, f->path, 0) != 0)
-		return 0;
-	return unlinkat(f->dirfd, f->name, 0) < 0 ? -errno : 0;
+	for (; *paths; paths++)
+		if (strcmp(*paths, path) == 0)
+			return true;
+	return false;
 }
 
-static int remove_any(void *arg, const struct walk_entry *f)
-{
-	(void)arg;
-	return unlinkat(f->dirfd, f->name, S_ISDIR(f->st->st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno
-											   : 0;
-}
-
-/* Logs that programs want to find (wtmp, btmp, fail2ban's) keep their owner and mode, and lose their lines. */
-static int empty_log(void *arg, const struct walk_entry *f)
+static int empty_file(const struct walk_entry *f)
 {
 	_close_ int fd = -1;
 
-	(void)arg;
 	if (!S_ISREG(f->st->st_mode) || f->st->st_size == 0)
 		return 0;
 	fd = openat(f->dirfd, f->name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? -errno : 0;
 }
 
-static int clean(const struct bake *b, struct error *e)
+static int clean_one(void *arg, const struct walk_entry *f)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(removed); i++) {
-		_free_ char *pattern = xstrdup(removed[i].pattern);
-		int r = walk_below(b->root_fd, removed[i].dir, remove_matching, pattern);
+	const struct cleaning *c = arg;
+	bool directory = S_ISDIR(f->st->st_mode);
+
+	if ((directory && c->place->how != SEALED_ALL) ||
+		fnmatch(c->place->pattern, f->path, 0) != 0)
+		return 0;
+	if (is_written(c->written, f->path) && !sealed_loses(f->path))
+		return 0;
+	if (c->place->how == SEALED_TEXT)
+		return empty_file(f);
+	return unlinkat(f->dirfd, f->name, directory ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+}
+
+static int clean(const struct bake *b, const char *const *written, struct error *e)
+{
+	for (const struct sealed_place *p = sealed_places; p->dir; p++) {
+		struct cleaning c = { p, written };
+		int r = walk_below(b->root_fd, p->dir, clean_one, &c);
 
 		if (r < 0)
-			return error_errno(e, r, "cannot clean %s in the image", removed[i].dir);
+			return error_errno(e, r, "cannot clean %s in the image", p->dir);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(emptied); i++) {
-		int r = walk_below(b->root_fd, emptied[i], remove_any, NULL);
-
-		if (r < 0)
-			return error_errno(e, r, "cannot empty %s in the image", emptied[i]);
-	}
-	if (walk_below(b->root_fd, "/var/log", empty_log, NULL) < 0)
-		return error_set(e, ERR_FAILED, "cannot empty the logs in the image");
 	return 0;
 }
 
@@ -180,14 +140,6 @@ static const char *const *written_paths(const struct bake *b, struct arena *a)
 	return paths;
 }
 
-static bool is_written(const char *const *paths, const char *path)
-{
-	for (; *paths; paths++)
-		if (strcmp(*paths, path) == 0)
-			return true;
-	return false;
-}
-
 /* Names and name servers of the builder, unless the definition brought its own. */
 static int set_names(const struct bake *b, const char *const *written, struct error *e)
 {
@@ -230,7 +182,7 @@ int seal_run(const struct bake *b, struct error *e)
 	int r;
 
 	progress_begin(b->progress, "Sealing: no identity, no left-overs", NULL, 0);
-	r = clean(b, e);
+	r = clean(b, written, e);
 	if (r == 0)
 		r = set_names(b, written, e);
 	if (r == 0)

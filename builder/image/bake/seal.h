@@ -7,7 +7,8 @@ struct buf;
 
 /*
  * Appends one line "PATH: what it is" for each file of the tree that must not ship. allowed: paths
- * (NULL-terminated, or NULL) that may hold a private key, because the definition itself put it there.
+ * (NULL-terminated, or NULL) that may hold a private key, or be a script of cloud-init's, because the
+ * definition itself put it there.
  * 0 or -errno.
  */
 int seal_scan(int root, const char *const *allowed, struct buf *ret);

@@ -9,6 +9,7 @@
 #include "mark.h"
 #include "node.h"
 #include "schema.h"
+#include "sealed.h"
 #include "shape.h"
 
 #include <stdio.h>
@@ -34,25 +35,35 @@ static void field_mode(
 	shape_check(s, f->key, node, &shape_octal);
 }
 
-/* What stands in these at build time is not there when the server runs. */
+#define LOST_HINT "write it with bootcmd, or with a file in /etc/tmpfiles.d"
+
+/* Where path is in one of those of which nothing that stands there at build time is there when the server runs. */
+static const char *gone_place(const char *path)
+{
+	static const char *const gone[] = { "/dev", "/proc", "/run", "/sys", "/tmp", "/var/run",
+		"/var/lock" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++) {
+		size_t len = strlen(gone[i]);
+
+		if (strncmp(path, gone[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
+			return gone[i];
+	}
+	return NULL;
+}
+
 static void field_target(
 	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
 {
-	static const char *const lost[] = { "/dev", "/proc", "/run", "/sys", "/tmp", "/var/run",
-		"/var/lock" };
+	const char *gone;
 
 	if (!shape_check(s, f->key, node, &shape_path))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(lost); i++) {
-		size_t len = strlen(lost[i]);
-
-		if (strncmp(node->str, lost[i], len) == 0 &&
-			(node->str[len] == '/' || node->str[len] == '\0'))
-			diag_add(s->diags, DIAG_ERROR, &node->at, "lost-file",
-				"write it with bootcmd, or with a file in /etc/tmpfiles.d",
-				"'%s': what is baked into %s is gone after the first boot",
-				node->str, lost[i]);
-	}
+	gone = gone_place(node->str);
+	if (gone)
+		diag_add(s->diags, DIAG_ERROR, &node->at, "lost-file", LOST_HINT,
+			"'%s': what is baked into %s is gone after the first boot", node->str,
+			gone);
 	if (node->str[node->len - 1] == '/')
 		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL,
 			"'%s' is a directory's path; a file is written", node->str);
@@ -106,6 +117,18 @@ static void check_content(const struct schema *s, const struct node *file)
 			"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
 }
 
+/* What is fetched at first boot comes after the sealing; what the table of field_target() has was named there. */
+static void check_kept(const struct schema *s, const struct node *file)
+{
+	const struct node *path = node_get(file, "path");
+
+	if (!node_str(path) || !node_is_null(node_get(file, "source")) || gone_place(path->str) ||
+		!sealed_loses(path->str))
+		return;
+	diag_add(s->diags, DIAG_ERROR, &path->at, "lost-file", LOST_HINT,
+		"'%s': what is baked there is gone when the image is sealed", path->str);
+}
+
 CLOUD_CHECK(check_write_files)
 {
 	(void)def;
@@ -116,5 +139,6 @@ CLOUD_CHECK(check_write_files)
 	for (size_t i = 0; i < value->n; i++) {
 		schema_check(s, value->items[i], file_fields);
 		check_content(s, value->items[i]);
+		check_kept(s, value->items[i]);
 	}
 }
