@@ -30,6 +30,35 @@ static int record(const struct build_output *o, const char *directory, struct er
 	return record_write(&rec, e);
 }
 
+/*
+ * Where two names cannot be exchanged (NFS, 9p, some of FUSE). The old image is swept with the staging
+ * directory. A power cut between the two leaves no image under the name: the next build makes it.
+ */
+static int replace_in_steps(const char *staged, const char *directory)
+{
+	_free_ char *old = xasprintf("%s.old", staged);
+	int r;
+
+	if (rename(directory, old) < 0)
+		return -errno;
+	if (rename(staged, directory) == 0)
+		return 0;
+	r = -errno;
+	(void)rename(old, directory); /* what failed is what is reported */
+	return r;
+}
+
+static int put_in_place(const char *staged, const char *directory)
+{
+	if (renameat2(AT_FDCWD, staged, AT_FDCWD, directory, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return rename(staged, directory) < 0 ? -errno : 0;
+	if (errno == EINVAL || errno == ENOSYS)
+		return replace_in_steps(staged, directory);
+	return -errno;
+}
+
 int build_publish(
 	const struct build_output *o, const char *staged, const char *directory, struct error *e)
 {
@@ -37,9 +66,9 @@ int build_publish(
 
 	if (r < 0)
 		return r;
-	if (renameat2(AT_FDCWD, staged, AT_FDCWD, directory, RENAME_EXCHANGE) < 0 &&
-		(errno != ENOENT || rename(staged, directory) < 0))
-		return error_errno(e, errno, "moving the image to %s", directory);
+	r = put_in_place(staged, directory);
+	if (r < 0)
+		return error_errno(e, r, "moving the image to %s", directory);
 	return fsync_parent(AT_FDCWD, directory) < 0
 		       ? error_errno(e, errno, "syncing %s", directory)
 		       : 0;

@@ -16,7 +16,10 @@ struct build_output {
 	struct progress *progress;
 };
 
-/* Writes the record of the disks in staged, and puts that in place of directory, by one rename. */
+/*
+ * Writes the record of the disks in staged, and puts that in place of directory, by one rename where the
+ * file system can. What was there may be left beside staged, for who removes that directory.
+ */
 int build_publish(
 	const struct build_output *o, const char *staged, const char *directory, struct error *e);
 

@@ -1,0 +1,114 @@
+/* Publishing an image: its name leads to the new one or, when anything fails, to the old one. */
+#include "build_output.h"
+
+#include "buf.h"
+#include "build_identity.h"
+#include "check.h"
+#include "error.h"
+#include "login.h"
+#include "record.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int exchange_fails; /* errno of renameat2(), 0: it works */
+static unsigned renames;   /* calls of rename() */
+static unsigned failing;   /* the one that fails; 0: none */
+
+int __real_rename(const char *from, const char *to);
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_record_write(const struct record *r, struct error *e);
+char *__wrap_login_user(const struct definition *def);
+
+int __wrap_rename(const char *from, const char *to)
+{
+	if (++renames == failing) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_rename(from, to);
+}
+
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	if (exchange_fails) {
+		errno = exchange_fails;
+		return -1;
+	}
+	return __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
+/* The record is another module's. */
+int __wrap_record_write(_unused_ const struct record *r, _unused_ struct error *e)
+{
+	return 0;
+}
+
+char *__wrap_login_user(_unused_ const struct definition *def)
+{
+	return NULL;
+}
+
+static void make(const char *directory, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%s/disk", directory);
+	check_int(mkdir_all(tmp_fd(), directory, 0755), 0);
+	check_int(file_replace(tmp_fd(), path, text, strlen(text), 0644), 0);
+}
+
+static const struct {
+	const char *name;
+	int exchange;
+	unsigned failing;
+	bool had;
+	int ret;
+	const char *left; /* what the name leads to, after */
+} cases[] = {
+	{ "the first image", 0, 0, false, 0, "new" },
+	{ "exchanged", 0, 0, true, 0, "new" },
+	{ "no exchange (NFS)", EINVAL, 0, true, 0, "new" },
+	{ "no system call", ENOSYS, 0, true, 0, "new" },
+	{ "no exchange, the old one stays where it is", EINVAL, 1, true, -ERR_FAILED, "old" },
+	{ "no exchange, the old one is put back", EINVAL, 2, true, -ERR_FAILED, "old" },
+	{ "another error", EACCES, 0, true, -ERR_FAILED, "old" },
+};
+
+static void the_name_leads_to_a_whole_image(void)
+{
+	const struct build_identity self = {};
+	const struct build_output o = { .self = &self };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_buf_ text = BUF_INIT;
+		struct error e = {};
+		int r;
+
+		printf("# %s\n", cases[i].name);
+		check_int(remove_all(tmp_fd(), "work"), 0);
+		check_int(remove_all(tmp_fd(), "out"), 0);
+		make("work/image", "new");
+		check_int(mkdir_all(tmp_fd(), "out", 0755), 0);
+		if (cases[i].had)
+			make("out/web", "old");
+		exchange_fails = cases[i].exchange;
+		failing = cases[i].failing;
+		renames = 0;
+		r = build_publish(&o, tmp_name("work/image"), tmp_name("out/web"), &e);
+		exchange_fails = 0;
+		failing = 0;
+		check_int(r, cases[i].ret);
+		check_int(file_read(tmp_fd(), "out/web/disk", KIB, &text), 0);
+		check_str(buf_str(&text), cases[i].left);
+	}
+}
+
+int main(void)
+{
+	run(the_name_leads_to_a_whole_image);
+	return done();
+}
