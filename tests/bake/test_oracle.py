@@ -9,6 +9,7 @@ Both work on an overlay over the same tree; then the two sets of changed files a
 kinds, owners, modes, link targets, bytes. What is allowed to differ stands in IGNORED, with reasons.
 """
 import fnmatch
+import json
 import os
 import re
 import stat
@@ -19,7 +20,7 @@ import tempfile
 from common import Overlay, Tap, private_mounts, tree
 
 IGNORED = [
-    '/etc/cloud/cloud.cfg.d/90-kbuild.cfg',     # ours: what was baked must not be done again
+    '/etc/cloud/cloud.cfg.d/90_kbuild.cfg',     # ours: what was baked must not be done again
     '/usr/lib/kbuild/*',                        # ours: image.json
     '/etc/apt/apt.conf.d/52kbuild-upgrades',    # ours
     '/etc/ssh/sshd_config.d/*',                 # another file name, compared by "sshd -T" instead
@@ -97,6 +98,20 @@ def ask(tap, judge, ours):
         tap.equal('the same answer: ' + what, ours.run('sh', '-c', argv, stdout=subprocess.PIPE).stdout, want)
 
 
+DPKG = 'datasource_list: [ NoCloud, Ec2, None ]\n'
+SETTINGS = '''import json
+from cloudinit import util
+c = util.read_conf_with_confd('/etc/cloud/cloud.cfg')
+print(json.dumps([c['datasource_list'], c['datasource']['OpenStack']]))'''
+
+
+def check_settings(tap, ours):
+    """Ours are read after those of cloud-init's own package and before those of the definition."""
+    r = ours.run('/usr/bin/python3', '-B', '-c', SETTINGS, stdout=subprocess.PIPE)
+    tap.equal('the settings that cloud-init reads', json.loads(r.stdout),
+              [['ConfigDrive', 'OpenStack', 'NoCloud', 'None'], {'max_wait': 7, 'timeout': 10}])
+
+
 def refuse(tap, tool, ours, tmp):
     """What is left for first boot is judged while building, by the cloud-init that will read it."""
     for value, right in (('auto', True), ('sometimes', False)):
@@ -122,6 +137,8 @@ def main():
         judge.write('/config.yaml', config)
         # Debian's locale-gen takes no argument, so that cloud-init cannot make it generate anything.
         judge.write('/etc/locale.gen', re.sub(r'(?m)^# (fr_BE.UTF-8 UTF-8)$', r'\1', judge.read('/etc/locale.gen')))
+        for overlay in (judge, ours):
+            overlay.write('/etc/cloud/cloud.cfg.d/90_dpkg.cfg', DPKG)
         r = judge.run('/usr/bin/python3', '-B', '/oracle.py', '/config.yaml', check=False, stdout=subprocess.PIPE,
                       stderr=subprocess.STDOUT)
         tap.equal('cloud-init itself takes the cloud-config', (r.returncode, r.returncode and r.stdout), (0, 0))
@@ -135,6 +152,7 @@ def main():
         tap.equal('kbuild takes it', (r.returncode, r.returncode and r.stdout), (0, 0))
         compare(tap, judge, ours)
         ask(tap, judge, ours)
+        check_settings(tap, ours)
         refuse(tap, tool, ours, tmp)
     tap.done()
 

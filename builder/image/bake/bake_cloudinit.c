@@ -17,7 +17,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define SETTINGS  "/etc/cloud/cloud.cfg.d/90-kbuild.cfg"
+/*
+ * Of these files the later name wins, and '_' comes after '-': this one is after the 90_dpkg.cfg that
+ * cloud-init's postinst writes with data sources of its own, and before the 91 to 99 of a definition,
+ * whose way it is to choose them otherwise.
+ */
+#define SETTINGS  "/etc/cloud/cloud.cfg.d/90_kbuild.cfg"
 #define CLOUD_CFG "/etc/cloud/cloud.cfg"
 
 /*

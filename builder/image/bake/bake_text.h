@@ -26,7 +26,7 @@ void ssh_key_line(const char *key, struct buf *out);
 /* daemon.json: our settings under the user's (a map or NULL). */
 int docker_daemon(struct arena *a, const struct node *user, struct buf *out, struct error *e);
 
-/* /etc/cloud/cloud.cfg.d/90-kbuild.cfg. */
+/* /etc/cloud/cloud.cfg.d/90_kbuild.cfg. */
 struct cloudinit_settings {
 	const struct node *users; /* of user_list() */
 	bool has_default;	  /* the default user is one of them, or is made at first boot */
