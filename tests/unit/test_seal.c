@@ -33,6 +33,10 @@ static const struct {
 	{ "/tmp/left", "", true },
 	{ "/etc/ssl/private/server.key", pem, true },
 	{ "/home/ko/.ssh/id_ed25519", pem, true },
+	{ "/etc/nvme/hostnqn", "x", true },
+	{ "/etc/nvme/hostid", "x", true },
+	{ "/etc/bind/rndc.key", "x", true },
+	{ "/etc/munge/munge.key", "x", false },
 	{ "/etc/machine-id", "", false },
 	{ "/var/log/wtmp", "", false },
 	{ "/etc/ssh/sshd_config", "HostKey /etc/ssh/ssh_host_rsa_key\n", false },
@@ -47,7 +51,7 @@ static const struct {
 
 static void each_file_is_judged_by_name_and_content(void)
 {
-	static const char *const allowed[] = { "/etc/allowed.key",
+	static const char *const allowed[] = { "/etc/allowed.key", "/etc/munge/munge.key",
 		"/var/lib/cloud/scripts/per-boot/ours.sh", NULL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -98,6 +102,7 @@ static const struct {
 	{ "/var/log/wtmp", "", true },
 	{ "/var/tmp/a/b", NULL, true },
 	{ "/etc/machine-id", "", true },
+	{ "/etc/nvme/hostnqn", NULL, true },
 	{ "/etc/fstab", "text", false },
 };
 

@@ -16,6 +16,9 @@
 /* Keys are a few KiB; larger files are data. */
 #define KEY_FILE_MAX (256 * KIB)
 
+#define PACKAGE_KEY                                                                                \
+	"a key of the package's, the same on all servers; write one of your own with write_files"
+
 static const struct rule {
 	const char *pattern; /* "*" also matches "/" */
 	const char *what;
@@ -34,6 +37,11 @@ static const struct rule {
 	{ "/etc/docker/key.json", "the id of a container engine", false },
 	{ "/var/lib/docker/engine-id", "the id of a container engine", false },
 	{ "/etc/iscsi/initiatorname.iscsi", "the name of an iSCSI initiator", false },
+	{ "/etc/nvme/hostnqn", "the name of an NVMe host", false },
+	{ "/etc/nvme/hostid", "the name of an NVMe host", false },
+	/* Made when the package is installed, never again, and needed: by rndc, and by munged. */
+	{ "/etc/bind/rndc.key", PACKAGE_KEY, false, true },
+	{ "/etc/munge/munge.key", PACKAGE_KEY, false, true },
 	{ "/var/lib/cloud/scripts/*", "a script of another instance", false, true },
 	{ "/var/lib/cloud/*", "state of another instance", false },
 	{ "/var/log/*", "a log of the build", true },

@@ -17,6 +17,9 @@ const struct sealed_place sealed_places[] = {
 	{ "/etc", "/etc/machine-id", SEALED_TEXT },
 	{ "/etc/docker", "/etc/docker/key.json", SEALED_FILES },
 	{ "/etc/iscsi", "/etc/iscsi/initiatorname.iscsi", SEALED_FILES },
+	/* Without them libnvme derives both from the machine's UUID (DMI). */
+	{ "/etc/nvme", "/etc/nvme/hostnqn", SEALED_FILES },
+	{ "/etc/nvme", "/etc/nvme/hostid", SEALED_FILES },
 	{ "/etc/ssl", "/etc/ssl/*/ssl-cert-snakeoil.*", SEALED_FILES },
 	{ "/etc/udev/rules.d", "/etc/udev/rules.d/70-persistent-*.rules", SEALED_FILES },
 	{ "/var/backups", "*", SEALED_FILES },
