@@ -36,15 +36,15 @@ static int record(const struct build_output *o, const char *directory, struct er
  */
 static int replace_in_steps(const char *staged, const char *directory)
 {
-	_free_ char *old = xasprintf("%s.old", staged);
+	_free_ char *aside = xasprintf("%s.old", staged);
 	int r;
 
-	if (rename(directory, old) < 0)
+	if (rename(directory, aside) < 0)
 		return -errno;
 	if (rename(staged, directory) == 0)
 		return 0;
 	r = -errno;
-	(void)rename(old, directory); /* what failed is what is reported */
+	(void)rename(aside, directory); /* what failed is what is reported */
 	return r;
 }
 

@@ -76,15 +76,14 @@ void show_server(struct launching *l)
 			arena_printf(l->a,
 				"an earlier launch left one that is %s: it will be replaced",
 				s->task ? s->task : s->status));
-	else if (s->tag_settled)
+	else if (s->tag_settled || (strcmp(s->status, "ERROR") != 0 && row_has_long_run(s) &&
+					   !is_of_this_launch(l, s)))
 		show_settled(l, s);
 	else if (strcmp(s->status, "ERROR") == 0)
 		launch_wrong(l, "server", l->q->name,
 			"the server '%s' has run, and is %s now%s%s: what is on its disk is not removed without being asked; 'kbuild destroy %s%s' does that",
 			l->q->name, s->status, s->fault ? ": " : "", s->fault ? s->fault : "",
 			l->q->name, l->row->cloud.words);
-	else if (row_has_long_run(s) && !is_of_this_launch(l, s))
-		show_settled(l, s);
 	else if (l->intent && (!s->tag_intent || strcmp(s->tag_intent, l->intent) != 0))
 		launch_wrong(l, "server", l->q->name,
 			"the server '%s' is still starting, from another launch than this: 'kbuild destroy %s%s' removes it",
