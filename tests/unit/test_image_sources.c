@@ -23,6 +23,13 @@
 #define D_SIGNED "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
 #define PRIMARY	 "apt:\n  primary: [{arches: [default], uri: \"http://mine.example/debian/\"}]\n"
 
+#define CLOUD_CFG                                                                                  \
+	"system_info:\n  package_mirrors:\n"                                                       \
+	"    - arches: [default]\n      failsafe: {primary: \"http://ports.example/p\", "          \
+	"security: \"http://ports.example/s\"}\n"                                                  \
+	"    - arches: [i386, amd64]\n      failsafe: {primary: \"https://c.example/main\", "      \
+	"security: \"https://c.example/sec\"}\n      search: {primary: [\"http://x.example/\"]}\n"
+
 static struct definition *load(const char *body)
 {
 	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
@@ -78,12 +85,12 @@ static void the_image_gets_sources_with_their_keys(void)
 		"  http_proxy: \"http://proxy.example:3128\"\n  sources:\n"
 		"    docker:\n      source: \"deb [signed-by=$KEY_FILE] https://d.example/l "
 		"$RELEASE stable\"\n      key: |\n        " KEY_BLOCK("aGVsbG8=") BASE,
-		NULL);
+		CLOUD_CFG);
 	check_file("image/etc/apt/sources.list.d/debian.sources",
-		"Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie trixie-updates\n"
+		"Types: deb\nURIs: https://c.example/main\nSuites: trixie trixie-updates\n"
 		"Components: main\n" D_SIGNED
 		"\n"
-		"Types: deb\nURIs: http://security.debian.org/debian-security\n"
+		"Types: deb\nURIs: https://c.example/sec\n"
 		"Suites: trixie-security\nComponents: main\n" D_SIGNED);
 	check_file("image/etc/apt/sources.list.d/docker.sources",
 		"Types: deb\nURIs: https://d.example/l\nSuites: trixie\nComponents: stable\n"
@@ -97,25 +104,14 @@ static void the_image_gets_sources_with_their_keys(void)
 		"Acquire::http::Proxy \"http://proxy.example:3128\";\n");
 }
 
-#define CLOUD_CFG                                                                                  \
-	"system_info:\n  package_mirrors:\n"                                                       \
-	"    - arches: [default]\n      failsafe: {primary: \"http://ports.example/p\", "          \
-	"security: \"http://ports.example/s\"}\n"                                                  \
-	"    - arches: [i386, amd64]\n      failsafe: {primary: \"https://c.example/main\", "      \
-	"security: \"https://c.example/sec\"}\n      search: {primary: [\"http://x.example/\"]}\n"
-
 /* The mirrors of main and security in the file of DISTRIBUTION. */
 static const struct {
 	const char *body, *cloud_cfg, *distribution, *primary, *security;
 } mirrors[] = {
-	{ SNAPSHOT, NULL, "debian", "http://deb.debian.org/debian",
-		"http://security.debian.org/debian-security" },
-	{ UBUNTU, NULL, "ubuntu", "http://archive.ubuntu.com/ubuntu",
-		"http://security.ubuntu.com/ubuntu" },
+	{ SNAPSHOT, NULL, "debian", "http://snapshot.example/debian",
+		"http://snapshot.example/debian-security" }, /* no server: there is no cloud-init */
 	{ SNAPSHOT, CLOUD_CFG, "debian", "https://c.example/main", "https://c.example/sec" },
 	{ UBUNTU, CLOUD_CFG, "ubuntu", "https://c.example/main", "https://c.example/sec" },
-	{ UBUNTU, "system_info: {distro: ubuntu}\n", "ubuntu", "http://archive.ubuntu.com/ubuntu",
-		"http://security.ubuntu.com/ubuntu" },
 	{ PRIMARY SNAPSHOT, CLOUD_CFG, "debian", "http://mine.example/debian",
 		"http://mine.example/debian-security" },
 	{ PRIMARY "  security: [{arches: [amd64], uri: \"http://s.example/s\"}]\n" SNAPSHOT,
@@ -143,7 +139,7 @@ static void servers_ask_their_own_mirrors_not_the_builders(void)
 		write_image(mirrors[i].body, mirrors[i].cloud_cfg);
 		check_int(file_read(tmp_fd(), path, MIB, &b), 0);
 		if (!strstr(buf_str(&b), primary) || !strstr(buf_str(&b), security) ||
-			strstr(buf_str(&b), "snapshot"))
+			(mirrors[i].cloud_cfg && strstr(buf_str(&b), "snapshot")))
 			check_fail("row %zu: %s", i, buf_str(&b));
 	}
 }
@@ -170,7 +166,7 @@ static void each_key_of_a_list_has_a_file_of_its_own(void)
 {
 	write_image("write_files:\n" FILE_WITH_KEY("a", "aGVsbG8=") FILE_WITH_KEY(
 			    "b", "d29ybGQ=") "apt:\n  sources_list: |\n" LINE("a") LINE("b") BASE,
-		NULL);
+		CLOUD_CFG);
 	check_file("image/etc/apt/sources.list.d/debian.sources",
 		"Types: deb\nURIs: http://a.example/r\nSuites: trixie\nComponents: main\n"
 		"Signed-By: /etc/apt/keyrings/sources_list.asc\n\n"
@@ -188,9 +184,23 @@ static void two_spellings_of_a_name_do_not_share_a_key(void)
 {
 	write_image("apt:\n  sources:\n" SOURCE("x", "one", "aGVsbG8=")
 			    SOURCE("x.list", "two", "d29ybGQ=") BASE,
-		NULL);
+		CLOUD_CFG);
 	check_file("image/etc/apt/keyrings/x.asc", PLAIN_KEY("aGVsbG8="));
 	check_file("image/etc/apt/keyrings/x-2.asc", PLAIN_KEY("d29ybGQ="));
+}
+
+static void an_archive_whose_security_is_elsewhere_has_to_be_said(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(
+		"apt:\n  primary: [{arches: [default], uri: \"http://mine.example/x\"}]\n" BASE);
+	struct error e = {};
+	int fd;
+
+	check_int(mkdir_all(tmp_fd(), "bare", 0755), 0);
+	fd = open(tmp_name("bare"), O_DIRECTORY | O_CLOEXEC);
+	check(lock_write_apt_config(def, fd, &e) < 0 &&
+		strstr(e.msg, "give it as apt.security in the definition"));
+	close(fd);
 }
 
 static void a_broken_cloud_cfg_is_said(void)
@@ -213,6 +223,7 @@ int main(void)
 	run(placeholders_of_extra_sources_mean_the_servers_mirrors);
 	run(each_key_of_a_list_has_a_file_of_its_own);
 	run(two_spellings_of_a_name_do_not_share_a_key);
+	run(an_archive_whose_security_is_elsewhere_has_to_be_said);
 	run(a_broken_cloud_cfg_is_said);
 	return done();
 }

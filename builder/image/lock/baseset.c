@@ -11,13 +11,10 @@
 
 static const struct distribution distributions[] = {
 	{ "debian", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring",
-		"/usr/share/keyrings/debian-archive-keyring.gpg", "main", "debian-security",
-		"http://deb.debian.org/debian", "http://security.debian.org/debian-security",
-		NULL },
+		"/usr/share/keyrings/debian-archive-keyring.gpg", "main", "debian-security" },
 	{ "ubuntu", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring",
 		"/usr/share/keyrings/ubuntu-archive-keyring.gpg",
-		"main restricted universe multiverse", NULL, "http://archive.ubuntu.com/ubuntu",
-		"http://security.ubuntu.com/ubuntu", "http://ports.ubuntu.com/ubuntu-ports" },
+		"main restricted universe multiverse", NULL },
 };
 
 const struct distribution *distribution_find(const char *name)

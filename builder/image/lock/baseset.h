@@ -18,8 +18,6 @@ struct distribution {
 	const char *target_keyring;  /* the same in the image */
 	const char *components;
 	const char *security_path; /* last part of the security archive's URI; NULL: one archive */
-	const char *primary, *security; /* the public mirrors */
-	const char *ports;		/* of what is neither amd64 nor i386; NULL: the same */
 };
 
 /* NULL when kbuild does not know it. */

@@ -1,8 +1,8 @@
 /*
  * Which mirrors the standard sources have. While building: what is given explicitly wins, the command
  * line, the definition, then what the apt of this machine uses. In the image: only what the definition
- * gives to its servers, else the public ones. A builder's mirror may be a cache that no server reaches,
- * a snapshot that never gets a security update, or have a password in its URL.
+ * gives to its servers, else what the tree's own cloud-init would write. A builder's mirror may be a cache
+ * that no server reaches, a snapshot that never gets a security update, or have a password in its URL.
  */
 #include "sources.h"
 
@@ -160,22 +160,12 @@ static int cloud_mirrors(struct mirrors *ret, struct arena *a, const struct defi
 	return 0;
 }
 
-static struct mirrors public_mirrors(const struct definition *def)
-{
-	const struct distribution *d = distribution_find(def->distribution);
-
-	if (d->ports && strcmp(def->architecture, "amd64") != 0 &&
-		strcmp(def->architecture, "i386") != 0)
-		return (struct mirrors){ d->ports, d->ports };
-	return (struct mirrors){ d->primary, d->security };
-}
-
 int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
 	int root_fd, struct error *e)
 {
 	const char *primary = configured_mirror(def, "primary");
 	const char *security = configured_mirror(def, "security");
-	struct mirrors cloud, public = public_mirrors(def);
+	struct mirrors cloud;
 	int r = cloud_mirrors(&cloud, a, def, root_fd, e);
 
 	if (r < 0)
@@ -184,9 +174,9 @@ int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct
 		security = security_beside(
 			a, distribution_find(def->distribution), without_slash(a, primary));
 	if (!primary)
-		primary = cloud.primary ? cloud.primary : public.primary;
-	if (!security)
-		security = cloud.security ? cloud.security : public.security;
-	r = set_mirrors(s, a, primary, security, e);
+		primary = cloud.primary;
+	if (!primary)
+		return apt_sources_place(s, a, def, NULL, e);
+	r = set_mirrors(s, a, primary, security ? security : cloud.security, e);
 	return r < 0 ? r : place(s, def, e);
 }

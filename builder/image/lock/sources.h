@@ -44,7 +44,7 @@ int apt_sources_place(struct apt_sources *s, struct arena *a, const struct defin
 
 /*
  * The same for the image whose tree root_fd is: apt.primary and apt.security, else the mirrors of
- * the tree's own cloud.cfg, else the distribution's public ones.
+ * the tree's own cloud.cfg. A tree without cloud-init is no server's: as above, but for the command line.
  */
 int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
 	int root_fd, struct error *e);
