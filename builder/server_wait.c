@@ -253,16 +253,21 @@ static int wait_loop(struct wait *w, struct error *e)
 	}
 }
 
-int server_last_word(
-	struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e)
+static struct wait wait_for(struct ctx *c, const struct cloud *cloud, const struct server *s)
 {
-	_cleanup_(wait_close) struct wait w = {
+	return (struct wait){
 		.c = c,
 		.cloud = cloud,
 		.server = s,
 		.name = s->name,
 		.watch = READINESS_WATCH_INIT,
 	};
+}
+
+int server_last_word(
+	struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e)
+{
+	_cleanup_(wait_close) struct wait w = wait_for(c, cloud, s);
 	_buf_ text = BUF_INIT;
 	int r = check_alive(&w, e);
 
@@ -280,17 +285,11 @@ int server_last_word(
 int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
 	int64_t timeout_ms, bool *ret_answered, struct error *e)
 {
-	_cleanup_(wait_close) struct wait w = {
-		.c = c,
-		.cloud = cloud,
-		.server = s,
-		.name = s->name,
-		.timeout = timeout_ms,
-		.deadline = clock_now_ms(c->clock) + timeout_ms,
-		.watch = READINESS_WATCH_INIT,
-	};
+	_cleanup_(wait_close) struct wait w = wait_for(c, cloud, s);
 	int r;
 
+	w.timeout = timeout_ms;
+	w.deadline = clock_now_ms(c->clock) + timeout_ms;
 	progress_begin(c->progress, "waiting for the server to get ready", NULL, 0);
 	r = wait_loop(&w, e);
 	if (r == 0) {

@@ -616,26 +616,31 @@ def test_offsite_faults(world):
     tap.equal(storage.complaints, [], "no signature was wrong, in any of it")
 
 
+def cut_at_third_part(storage, agent):
+    """A backup that is killed, and its connection cut, when it sends its third part."""
+    child = []
+
+    def fault(_, path):
+        if "partNumber=3" in path and child:
+            child[0].kill()
+            child.clear()
+            return "cut-request"
+        return None
+
+    storage.faults = [fault]
+    child.append(agent.start("backup"))
+    child[0].communicate()
+    storage.faults = []
+
+
 def test_offsite_resumes(world):
     storage, agent = with_storage(world), world.agent
     make_big(world)
     for lists in (True, False):
         storage.lists_parts = lists
         storage.requests.clear()
-        child = []
-
-        def at_third(_, path):
-            if "partNumber=3" in path and child:
-                child[0].kill()
-                child.clear()
-                return "cut-request"
-            return None
-
-        storage.faults = [at_third]
-        child.append(agent.start("backup"))
-        child[0].communicate()
+        cut_at_third_part(storage, agent)
         first = [p for p in storage.puts() if "partNumber" in p]
-        storage.faults = []
         storage.requests.clear()
         killed = agent.list()[0]
         done = agent.run("backup", "copy")
@@ -666,20 +671,8 @@ def test_offsite_broken_upload_and_newer(world):
     make_big(world)
     for yesterday in (True, False):
         agent.run("backup")
-        child = []
-
-        def at_third(_, path):
-            if "partNumber=3" in path and child:
-                child[0].kill()
-                child.clear()
-                return "cut-request"
-            return None
-
         storage.aborted.clear()
-        storage.faults = [at_third]
-        child.append(agent.start("backup"))
-        child[0].communicate()
-        storage.faults = []
+        cut_at_third_part(storage, agent)
         cut = agent.list()[0]
         tap.equal(len(storage.uploads), 1, "an upload was cut")
         if yesterday:  # then the policy keeps both
