@@ -270,6 +270,8 @@ static int make_all(struct ctx *c, const struct launch_options *o, const struct 
 	enum progress_of *is = arena_alloc(a, n * sizeof *is);
 	int r = make_each(c, o, all, a, ret, is, e);
 
+	if (r < 0)
+		progress_fail(c->progress); /* what is waited for now is no part of it */
 	for (unsigned i = 0; i < n && !(r < 0 && is_interrupted(e)); i++) {
 		struct error why = {};
 
@@ -280,7 +282,7 @@ static int make_all(struct ctx *c, const struct launch_options *o, const struct 
 			is[i] = OVER;
 			continue;
 		}
-		progress_fail(c->progress); /* the next one's steps are no part of these */
+		progress_fail(c->progress);
 		if (!is_interrupted(&why))
 			is[i] = FAILED;
 		if (r == 0 || is_interrupted(&why))
