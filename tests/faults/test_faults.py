@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from caching_mirror import CachingMirror, faulty_mirror  # noqa: E402
-from kbtest import Kbuild, Tap, mounts, processes, wait_for  # noqa: E402
+from kbtest import Kbuild, Tap, mounts, processes, wait_for, written  # noqa: E402
 
 Fault = faulty_mirror.Fault
 DEFINITION = """#cloud-config
@@ -258,9 +258,9 @@ def case_disk(w):
     whole = time.monotonic() - started
     disk = k.scratch / "out/faults/disk.raw"
     w.tap.check(done.returncode == 0 and disk.exists(), f"bake, seal, disk ({whole:.1f} s)", done.stderr)
-    before = disk.stat()
+    before = written(disk)
     done = w.build(k)
-    w.tap.check(done.returncode == 0 and disk.stat() == before, "again: nothing is done", done.stderr)
+    w.tap.check(done.returncode == 0 and written(disk) == before, "again: nothing is done", done.stderr)
     for i in range(5):
         shutil.rmtree(k.scratch / "out", ignore_errors=True)
         name = f"killed {i + 0.5:.1f} fifths through the disk"

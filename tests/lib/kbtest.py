@@ -110,6 +110,12 @@ def wait_for(what, seconds, every=0.2):
         time.sleep(every)
 
 
+def written(path):
+    """What changes when somebody writes the file, not when somebody reads it."""
+    s = os.stat(path)
+    return s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
+
+
 def processes(needle):
     """Pids of living processes (not zombies, not ourselves) that name needle on their command line."""
     found = []

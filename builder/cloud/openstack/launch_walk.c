@@ -39,7 +39,7 @@ static int look_again(struct launching *l, const struct launch_step *s, struct e
 /* What was asked for just now, by this launch or by one that was killed, may still come. 1: it has. */
 static int await_pending(struct launching *l, const struct launch_step *s, struct error *e)
 {
-	int64_t left = s->twice ? row_pending_ms(l->directory, s->what) : 0;
+	int64_t left = s->twice ? row_pending_ms(l->row, l->directory, s->what) : 0;
 	int64_t deadline = row_deadline(l->row, left);
 	int r = 0;
 
@@ -60,10 +60,10 @@ static int attempt(struct launching *l, const struct launch_step *s, struct erro
 	int r;
 
 	if (s->twice)
-		row_pending_begin(l->directory, s->what);
+		row_pending_begin(l->row, l->directory, s->what);
 	r = s->make(l, e);
 	if (s->twice && r == OS_UNSURE)
-		row_pending_unsure(l->directory, s->what);
+		row_pending_unsure(l->row, l->directory, s->what);
 	else if (s->twice && (r >= 0 || e->code != ERR_INTERRUPTED))
 		row_pending_end(l->directory);
 	return r;

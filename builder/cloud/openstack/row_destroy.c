@@ -134,7 +134,7 @@ static bool is_there(const struct remains *m, bool volume)
 static int await_pending(
 	struct row *r, const struct remains *m, const char *name, struct arena *a, struct error *e)
 {
-	int64_t left = row_pending_ms(row_directory(r, m->region, name, a), NULL);
+	int64_t left = row_pending_ms(r, row_directory(r, m->region, name, a), NULL);
 
 	if (left > 0 && clock_sleep_ms(r->cloud.clock, left) < 0)
 		return error_set(e, ERR_INTERRUPTED, "interrupted");

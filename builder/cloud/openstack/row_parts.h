@@ -57,11 +57,11 @@ int row_volumes(struct row *r, const char *region, struct arena *a, struct cinde
  * next asks for how long that may still happen, in ms; what NULL: to anything. 0: it cannot, as far as this machine
  * knows.
  */
-void row_pending_begin(const char *directory, const char *what);
+void row_pending_begin(const struct row *r, const char *directory, const char *what);
 /* There was an answer, or none, that leaves it open. */
-void row_pending_unsure(const char *directory, const char *what);
+void row_pending_unsure(const struct row *r, const char *directory, const char *what);
 void row_pending_end(const char *directory);
-int64_t row_pending_ms(const char *directory, const char *what);
+int64_t row_pending_ms(const struct row *r, const char *directory, const char *what);
 /* Whether it is a data volume of that server; there are two after a request that outlived its client. */
 bool row_volume_is_of(const struct cinder_volume *v, const char *name);
 /* Of those the one that counts: the attached one, else the oldest. NULL: none. */

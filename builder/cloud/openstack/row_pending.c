@@ -4,14 +4,13 @@
  */
 #include "alloc.h"
 #include "buf.h"
+#include "clock.h"
 #include "fd.h"
 #include "row_parts.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #define LINGER_S  20 /* a service that is still busy with it after that would have cut it off */
 #define REQUEST_S 60 /* so long we wait for the answer of one: os_session.c */
@@ -21,23 +20,36 @@ static char *mark_of(const char *directory)
 	return xasprintf("%s/pending", directory);
 }
 
-/* "SECONDS WHAT", from when it was written on. Who cannot write it goes on without. */
-static void leave_mark(const char *directory, const char *what, int seconds)
+/* The boot that the clock counts from: its time means nothing in another one. In ret; "-": not known. */
+static const char *this_boot(struct buf *ret)
 {
-	_free_ char *path = mark_of(directory), *text = xasprintf("%d %s", seconds, what);
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, ret) < 0)
+		return "-";
+	while (ret->len && ret->data[ret->len - 1] == '\n')
+		ret->data[--ret->len] = '\0';
+	return buf_str(ret);
+}
+
+/* "SECONDS SINCE BOOT WHAT"; since: in ms of the clock. Who cannot write it goes on without. */
+static void leave_mark(const struct row *r, const char *directory, const char *what, int seconds)
+{
+	_buf_ boot = BUF_INIT;
+	_free_ char *path = mark_of(directory),
+		    *text = xasprintf("%d %lld %s %s", seconds,
+			    (long long)clock_now_ms(r->cloud.clock), this_boot(&boot), what);
 
 	if (mkdir_all(AT_FDCWD, directory, 0700) == 0)
 		(void)file_replace(AT_FDCWD, path, text, strlen(text), 0600);
 }
 
-void row_pending_begin(const char *directory, const char *what)
+void row_pending_begin(const struct row *r, const char *directory, const char *what)
 {
-	leave_mark(directory, what, REQUEST_S + LINGER_S);
+	leave_mark(r, directory, what, REQUEST_S + LINGER_S);
 }
 
-void row_pending_unsure(const char *directory, const char *what)
+void row_pending_unsure(const struct row *r, const char *directory, const char *what)
 {
-	leave_mark(directory, what, LINGER_S);
+	leave_mark(r, directory, what, LINGER_S);
 }
 
 void row_pending_end(const char *directory)
@@ -48,21 +60,22 @@ void row_pending_end(const char *directory)
 	(void)rmdir(directory); /* where it was made for that alone */
 }
 
-int64_t row_pending_ms(const char *directory, const char *what)
+int64_t row_pending_ms(const struct row *r, const char *directory, const char *what)
 {
 	_free_ char *path = mark_of(directory);
-	_buf_ text = BUF_INIT;
-	struct stat st;
-	int64_t age;
-	long seconds;
-	char *word;
+	_buf_ text = BUF_INIT, now = BUF_INIT;
+	int64_t age = clock_now_ms(r->cloud.clock);
+	long long since;
+	char boot[64];
+	int seconds, at = 0;
 
-	if (stat(path, &st) < 0 || file_read(AT_FDCWD, path, 100, &text) < 0)
+	if (file_read(AT_FDCWD, path, 200, &text) < 0 ||
+		sscanf(buf_str(&text), "%d %lld %63s %n", &seconds, &since, boot, &at) != 3 ||
+		seconds < 0 || seconds > REQUEST_S + LINGER_S ||
+		(what && strcmp(buf_str(&text) + at, what) != 0))
 		return 0;
-	seconds = strtol(buf_str(&text), &word, 10);
-	age = (int64_t)time(NULL) - (int64_t)st.st_mtim.tv_sec;
-	if (age < 0 || age >= seconds || seconds > REQUEST_S + LINGER_S || *word++ != ' ' ||
-		(what && strcmp(word, what) != 0))
-		return 0;
-	return (seconds - age) * 1000;
+	/* Of an earlier boot: it is at least as old as this one. */
+	if (strcmp(boot, this_boot(&now)) == 0 && since <= age)
+		age -= since;
+	return MAX(seconds * INT64_C(1000) - age, 0);
 }
