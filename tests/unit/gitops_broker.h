@@ -1,0 +1,267 @@
+/*
+ * What a run of the deployment engine talks to, in gitops_world.h: a broker behind a real socket that keeps
+ * containers there, and the processes for the network and for parsing.
+ */
+#pragma once
+
+#include "gitops_world.h"
+
+#include "node.h"
+#include "parse.h"
+#include "role.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static const struct commit *commit_of(const struct node *doc, const char *key)
+{
+	return &w->commits[index_of(
+		node_str(node_get(doc, key)) + strlen(node_str(node_get(doc, key))) - 40)];
+}
+
+static inline bool form_is(int form, enum kind kind)
+{
+	for (int i = 0; i < w->n; i++)
+		if (w->commits[i].web == form && w->commits[i].kind == kind)
+			return true;
+	return false;
+}
+
+static inline int op_render(const struct node *q, struct buf *out, int *fd, struct error *e)
+{
+	const struct commit *c = commit_of(q, "release");
+	int web = w->rotated ? w->rotated : c->web;
+	_buf_ doc = BUF_INIT;
+
+	if (c->kind == PRIVILEGED)
+		return error_set(e, ERR_INVALID, "services.web: privileged is not allowed");
+	buf_printf(&doc,
+		"{\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
+		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
+		"\"db\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}},\"volumes\":{\"data\":{}}}",
+		web, c->kind == UNSAFE ? "unsafe" : "safe", c->db);
+	*fd = ipc_memfd(doc.data, doc.len);
+	buf_printf(out, "\"plan\":\"%024x%040x\"", web, (int)(c - w->commits) + 1);
+	return 0;
+}
+
+/* The form of web that a plan was rendered with. */
+static inline int web_of(const struct node *q)
+{
+	char text[25];
+
+	snprintf(text, sizeof text, "%.24s", node_str(node_get(q, "plan")));
+	return (int)strtol(text, NULL, 16);
+}
+
+static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
+{
+	const struct commit *c = commit_of(q, "plan");
+	const struct node *services = node_get(q, "services");
+	int image = (int)(c - w->commits);
+
+	for (size_t i = 0; services && i < services->n; i++)
+		if (strcmp(node_str(services->items[i]), "db") == 0)
+			image = atoi(
+				node_str(node_get(q, "images")->items[i]) + strlen("db@sha256:"));
+	w->db_image[c - w->commits] = image;
+	if (c->kind == MISSING_IMAGE)
+		return error_set(e, ERR_FAILED, "web: no such image");
+	buf_printf(out,
+		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
+		"\"db\":{\"image\":\"db@sha256:%d\"}}",
+		node_str(node_get(q, "plan")), web_of(q), image);
+	return 0;
+}
+
+static inline void make(struct box *b, int form, int image)
+{
+	if (b->there && b->image != image)
+		b->there = false;
+	if (b->there && b->form == form && b->running)
+		return;
+	*b = (struct box){
+		.there = true, .running = true, .form = form, .id = ++w->ids, .image = image
+	};
+}
+
+static inline int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *fd, struct error *e)
+{
+	const struct commit *c = commit_of(q, "plan");
+	const struct node *services = node_get(q, "services");
+
+	w->ups++;
+	if (w->broken_up)
+		return error_set(e, ERR_FAILED, "up is broken");
+	if (w->soft_up < 0 || (w->soft_up > 0 && c == &w->commits[w->soft_up]))
+		return error_set(e, ERR_NETWORK, "an engine that is busy");
+	if (c->settled)
+		w->ups_bad = true;
+	for (size_t i = 0; i < services->n; i++) {
+		bool db = strcmp(node_str(services->items[i]), "db") == 0;
+
+		if (db && (!w->db.there || w->db.form != c->db ||
+				  w->db.image != w->db_image[c - w->commits]))
+			w->db_made++;
+		if (db)
+			make(&w->db, c->db, w->db_image[c - w->commits]);
+		else
+			make(&w->web, web_of(q), w->extra = 0);
+	}
+	return 0;
+}
+
+static inline void write_box(struct buf *out, const char *name, struct box *b)
+{
+	bool web = strcmp(name, "web") == 0;
+	bool crash = web && (form_is(b->form, CRASH) || form_is(b->form, UNSAFE) ||
+				    (w->bad_form && b->form == w->bad_form));
+
+	if (!b->there)
+		return;
+	b->restarts += crash;
+	buf_printf(out,
+		"%s{\"id\":\"%d\",\"name\":\"x-%s-1\",\"service\":\"%s\",\"state\":\"%s\","
+		"\"health\":\"%s\",\"hash\":\"%s%d\",\"exit_code\":%d,\"restarts\":%d,"
+		"\"restart_policy\":\"always\"}",
+		out->len > strlen("{\"containers\":[") ? "," : "", b->id, name, name,
+		b->running ? "running" : "exited",
+		web && form_is(b->form, UNHEALTHY) ? "unhealthy" : "none", name, b->form, crash,
+		(int)b->restarts);
+}
+
+static inline int op_ps(
+	_unused_ const struct node *q, struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	buf_adds(out, "\"containers\":[");
+	write_box(out, "web", &w->web);
+	write_box(out, "db", &w->db);
+	for (int i = 0; i < w->extra; i++)
+		write_box(out, "web", &w->web);
+	if (w->stranger)
+		write_box(out, "old", &(struct box){ true, true, 1, 99, 0, 0 });
+	buf_addc(out, ']');
+	return 0;
+}
+
+static inline int op_disk(
+	_unused_ const struct node *q, struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	buf_printf(out, "\"free\":%d,\"size\":1000000000", w->full ? 1000 : 900000000);
+	return 0;
+}
+
+static inline int op_logs(
+	_unused_ const struct node *q, _unused_ struct buf *out, int *fd, _unused_ struct error *e)
+{
+	*fd = ipc_memfd("boom\n", 5);
+	return 0;
+}
+
+static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf *out, _unused_ int *fd,
+	_unused_ struct error *e)
+{
+	return 0;
+}
+
+static inline int op_remove(
+	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	if (strcmp(node_str(node_get(q, "container")), "99") == 0)
+		w->stranger = false;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct node *q, struct buf *out, int *fd, struct error *e);
+} ops[] = {
+	{ "render", op_render },
+	{ "pull", op_pull },
+	{ "up", op_up },
+	{ "ps", op_ps },
+	{ "disk", op_disk },
+	{ "logs", op_logs },
+	{ "stop", op_nothing },
+	{ "remove", op_remove },
+	{ "prune", op_nothing },
+};
+
+static inline void serve(int sock)
+{
+	_cleanup_(ipc_message_free) struct ipc_message q = IPC_MESSAGE_INIT;
+	struct error e = { 0 };
+	_buf_ out = BUF_INIT;
+	_close_ int fd = -1;
+	const char *op;
+	int r = -1;
+
+	if (ipc_receive(sock, -1, &q, &e) != 0)
+		return;
+	op = node_str(node_get(q.doc, "op"));
+	error_set(&e, ERR_USAGE, "no operation %s", op);
+	buf_addc(&out, '{');
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		if (strcmp(ops[i].name, op) == 0)
+			r = fails(&e) ? -1 : (ops[i].run)(q.doc, &out, &fd, &e);
+	buf_addc(&out, '}');
+	if (r < 0)
+		ipc_send_error(sock, &e, &(struct error){ 0 });
+	else
+		ipc_send(sock, &out, &fd, fd >= 0, &(struct error){ 0 });
+}
+
+static inline pid_t start_broker(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	if (bind(listening, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(listening, 8) < 0) {
+		perror(path);
+		exit(99);
+	}
+	pid = fork();
+	if (pid > 0) {
+		close(listening);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		int sock = accept(listening, NULL, NULL);
+
+		serve(sock);
+		close(sock);
+	}
+}
+
+/* --- the other processes of a run ------------------------------------------------------------------------ */
+
+static inline int net_handle(_unused_ void *state, _unused_ struct ipc_message *q,
+	struct role_reply *reply, struct error *e)
+{
+	bool well = w->web.there && w->web.running && !form_is(w->web.form, ERROR_500);
+
+	(void)e;
+	reply->fds[reply->n_fds++] = ipc_memfd("", 0);
+	ipc_begin(reply->json);
+	ipc_add_int(reply->json, "status", well ? 200 : 500);
+	ipc_add(reply->json, "headers", "[]");
+	ipc_end(reply->json);
+	return 0;
+}
+
+static inline int parse_handle(
+	_unused_ void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
+{
+	return (parse_plan.run)(q, reply, e);
+}
+
+static const struct role_type fake_net = { "net", NULL, net_handle };
+static const struct role_type fake_parse = { "parse", NULL, parse_handle };

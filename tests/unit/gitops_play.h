@@ -1,0 +1,207 @@
+/* Runs of the deployment engine in gitops_world.h, each a process of its own, and what is asked of it afterwards. */
+#pragma once
+
+#include "gitops_broker.h"
+
+#include "agent.h"
+#include "alert.h"
+#include "config.h"
+#include "gitops.h"
+#include "ledger.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+static struct agent_config *config;
+static pid_t broker;
+
+#define KILLED 137
+
+typedef int (*act)(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
+
+static inline struct agent agent_here(void)
+{
+	return (struct agent){
+		.config = config,
+		.config_path = "agent.yaml",
+		.state_dir = tmp_path,
+		.state_fd = tmp_fd(),
+		.broker_path = tmp_name("broker.sock"),
+		.clock = &fake_clock,
+	};
+}
+
+static inline int in_child(act f)
+{
+	const struct gitops_run run = { 0 };
+	struct agent a = agent_here();
+	struct error e = { 0 };
+	_buf_ why = BUF_INIT;
+	int r;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	r = role_start(&a.net, &fake_net, &a, &e);
+	if (r >= 0)
+		r = role_start(&a.parse, &fake_parse, &a, &e);
+	if (r >= 0)
+		r = f(&a, &run, &why, &e);
+	if (r < 0)
+		fprintf(stderr, "# run failed: %s\n", e.msg);
+	if (getenv("GITOPS_VERBOSE"))
+		fprintf(stderr, "# -> %d %s\n", r, buf_str(&why));
+	role_stop(a.net);
+	role_stop(a.parse);
+	return r < 0 ? 100 : r;
+}
+
+/* Returns what the run came to; KILLED; 100: it failed itself. */
+static inline int run_agent(act f)
+{
+	int status;
+	pid_t pid;
+
+	w->points = 0;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (!getenv("GITOPS_VERBOSE"))
+			dup2(open("/dev/null", O_WRONLY), 2);
+		_exit(in_child(f));
+	}
+	waitpid(pid, &status, 0);
+	w->kill_at = 0;
+	if (!WIFEXITED(status))
+		check_fail("a run ended by signal %d", WTERMSIG(status));
+	w->ms += 180 * 1000;
+	return WEXITSTATUS(status);
+}
+
+static inline int once(void)
+{
+	return run_agent(gitops_run);
+}
+
+static inline void begin(void)
+{
+	static const char text[] =
+		"name: demo\napp: {repository: 'https://x/y.git', health: "
+		"'http://demo/', forced_updates: follow, signers: ['me ssh-ed25519 AAAA']}\n";
+	struct error e = { 0 };
+
+	tmp_fd();
+	if (!config)
+		check_int(agent_config_parse(&config, "agent.yaml", text, sizeof text - 1, &e), 0);
+	if (!w)
+		w = mmap(
+			NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!broker)
+		broker = start_broker(tmp_name("broker.sock"));
+	memset(w, 0, sizeof *w);
+	w->tip = -1;
+	check_int(remove_all(tmp_fd(), "gitops.json"), 0);
+	check_int(remove_all(tmp_fd(), "alerts"), 0);
+	check_int(remove_all(tmp_fd(), "failures"), 0);
+	check_int(remove_all(tmp_fd(), "gitops-paused"), 0);
+	check_int(remove_all(tmp_fd(), "gitops-looked"), 0);
+}
+
+/* A commit on top of another one, and the branch there. */
+static inline int push_on(int parent, enum kind kind)
+{
+	const struct commit *p = parent >= 0 ? &w->commits[parent] : NULL;
+	struct commit c = { .kind = kind, .parent = parent, .visits = 1 };
+
+	c.db = p && kind != SCHEMA ? p->db : ++w->next_form;
+	c.web = p && kind == README ? p->web : ++w->next_form;
+	/* What changes nothing of something bad is as bad. */
+	if (p && kind == README)
+		c.kind = p->kind == UNSIGNED || p->kind == PRIVILEGED ? GOOD : p->kind;
+	if (kind == README && c.kind == SCHEMA)
+		c.kind = GOOD;
+	w->commits[w->n] = c;
+	w->tip = w->n++;
+	return w->tip;
+}
+
+static inline int push(enum kind kind)
+{
+	return push_on(w->tip, kind);
+}
+
+static inline void load(struct ledger *l, struct arena *arena)
+{
+	struct agent a = agent_here();
+	struct error e = { 0 };
+
+	check_int(ledger_load(l, &a, arena, &e), 0);
+}
+
+static inline int good_index(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct ledger l;
+
+	load(&l, arena);
+	return l.good.sha ? index_of(l.good.sha) : -1;
+}
+
+/* What waits is told; counted by commit. */
+static inline void send_alerts(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent a = agent_here();
+	struct alert_waiting *list;
+	struct error e = { 0 };
+	size_t n;
+
+	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
+	for (size_t i = 0; i < n; i++) {
+		const char *key = list[i].alert.key;
+		bool human = strncmp(key, "gitops:needs-human", 18) == 0;
+		struct commit *c = human ? NULL : &w->commits[index_of(key + strlen("gitops:"))];
+
+		if (list[i].over)
+			human ? w->human_recoveries++ : c->recoveries++;
+		else
+			human ? w->human_faults++ : c->faults++;
+		check_int(alert_sent(&a, &list[i], &e), 0);
+	}
+}
+
+/* Some alert that waits says it. */
+static inline void check_told_of(const char *words)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent a = agent_here();
+	struct alert_waiting *list;
+	struct error e = { 0 };
+	bool found = false;
+	size_t n;
+
+	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
+	for (size_t i = 0; i < n; i++)
+		found = found || (list[i].alert.text && strstr(list[i].alert.text, words));
+	check(found);
+}
+
+static inline bool is_well(int commit)
+{
+	return w->web.there && w->web.running && w->web.form == w->commits[commit].web &&
+	       w->db.there && w->db.running && w->db.form == w->commits[commit].db;
+}
+
+/* What main() is, but for the tests. */
+static inline void gitops_begin(void)
+{
+	/* Thousands of small files are synced; memory has nothing to sync. */
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
+}
+
+static inline int gitops_done(void)
+{
+	if (broker > 0)
+		kill(broker, SIGKILL);
+	agent_config_free(config);
+	return done();
+}

@@ -1,0 +1,234 @@
+/*
+ * The deployment engine's world in memory, which can be told what to do: a branch whose commits are good or bad in
+ * many ways, and a clock. Shared by all processes of a run, each of which can be ended at each of its writes and
+ * each of its calls, as a power cut would.
+ */
+#pragma once
+
+#include "arena.h"
+#include "buf.h"
+#include "client.h"
+#include "clock.h"
+#include "error.h"
+#include "ipc.h"
+
+#include "check.h"
+#include "tmpdir.h"
+
+#include <time.h>
+
+#define COMMITS 40
+#define EPOCH	1700000000
+
+enum kind {
+	GOOD,
+	README, /* good, and nothing that runs differs */
+	SCHEMA, /* good, and the database's definition differs */
+	CRASH,
+	UNHEALTHY,
+	ERROR_500,
+	UNSAFE, /* crashes, and may not be taken back */
+	MISSING_IMAGE,
+	PRIVILEGED,
+	UNSIGNED,
+	KINDS,
+};
+
+struct commit {
+	enum kind kind;
+	int parent;  /* index, -1: none */
+	int web, db; /* which form of the services it has; equal forms are equal documents */
+	int settled; /* a run has called it bad: it must not be brought up any more */
+	int visits;  /* how often the branch came to it */
+	int faults, recoveries; /* told of it */
+};
+
+struct box {
+	bool there, running;
+	int form, id, image;
+	int64_t restarts;
+};
+
+/* In memory that all processes share. */
+static struct world {
+	struct commit commits[COMMITS];
+	int db_image
+		[COMMITS]; /* that its plan was pulled with; each commit finds another one under the tag */
+	int n, tip, next_form;
+	struct box web, db;
+	int ids, db_made;
+	bool ups_bad; /* a commit that was settled as bad was brought up */
+	int64_t ms;
+	unsigned random;
+	int flaky;     /* in a hundred calls: failures that pass */
+	int broken_up; /* up does not work any more, for good */
+	int soft_up; /* up of this commit fails as if it would pass, always; -1: of all; 0: of none */
+	int extra;   /* containers of web beside the one */
+	bool stranger; /* one of a service that no commit has */
+	int kill_at;   /* points until the process ends; 0: never */
+	int points;    /* passed in the last run */
+	bool full;
+	int rotated;  /* the form that web has with the secrets of now; 0: its commit's */
+	int bad_form; /* web crashes in this form, whatever its commit is */
+	int human_faults, human_recoveries;
+	int ups;
+} * w;
+
+static unsigned rnd(unsigned n)
+{
+	w->random = w->random * 1103515245u + 12345u;
+	return (w->random >> 8) % n;
+}
+
+static inline void point(void)
+{
+	w->points++;
+	if (w->kill_at > 0 && --w->kill_at == 0)
+		_exit(137);
+}
+
+static inline bool fails(struct error *e)
+{
+	if (rnd(100) >= (unsigned)w->flaky)
+		return false;
+	error_set(e, ERR_NETWORK, "a passing failure");
+	return true;
+}
+
+/* --- time ----------------------------------------------------------------------------------------- */
+
+static inline int64_t fake_now(_unused_ void *arg)
+{
+	return w->ms;
+}
+
+static inline int fake_sleep(_unused_ void *arg, int64_t ms)
+{
+	w->ms += ms;
+	return 0;
+}
+
+static const struct clock fake_clock = { fake_now, fake_sleep, NULL };
+
+time_t __wrap_time(time_t *ret);
+time_t __wrap_time(time_t *ret)
+{
+	time_t t = EPOCH + (w ? w->ms / 1000 : 0);
+
+	if (ret)
+		*ret = t;
+	return t;
+}
+
+/* --- points at which a run can be ended -------------------------------------------------------------- */
+
+int __real_file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
+int __wrap_file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
+int __wrap_file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
+{
+	int r;
+
+	point();
+	r = __real_file_replace(dirfd, path, data, len, mode);
+	point();
+	return r;
+}
+
+int __real_broker_call(const struct agent *a, const struct buf *request, const int *fds,
+	size_t n_fds, int64_t timeout_ms, struct ipc_message *ret, struct error *e);
+int __wrap_broker_call(const struct agent *a, const struct buf *request, const int *fds,
+	size_t n_fds, int64_t timeout_ms, struct ipc_message *ret, struct error *e);
+int __wrap_broker_call(const struct agent *a, const struct buf *request, const int *fds,
+	size_t n_fds, int64_t timeout_ms, struct ipc_message *ret, struct error *e)
+{
+	int r;
+
+	point();
+	r = __real_broker_call(a, request, fds, n_fds, timeout_ms, ret, e);
+	point();
+	return r;
+}
+
+int __wrap_secrets_digest(const struct agent *a, char ret_hex[65], struct error *e);
+int __wrap_secrets_digest(
+	_unused_ const struct agent *a, char ret_hex[65], _unused_ struct error *e)
+{
+	snprintf(ret_hex, 65, "%d", w->rotated);
+	return 0;
+}
+
+/* --- the repository ----------------------------------------------------------------------------------- */
+
+static inline void sha_of(int i, char ret[REPO_SHA])
+{
+	snprintf(ret, REPO_SHA, "%07x%033x", (unsigned)i + 1, (unsigned)i + 1);
+}
+
+static inline int index_of(const char *sha)
+{
+	return (int)strtol(sha + 32, NULL, 16) - 1;
+}
+
+int repo_check(_unused_ struct agent *a, const char *known, char ret_tip[REPO_SHA], struct error *e)
+{
+	if (fails(e))
+		return -e->code;
+	sha_of(w->tip, ret_tip);
+	return known && strcmp(known, ret_tip) == 0 ? REPO_UNCHANGED : 0;
+}
+
+int repo_fetch(_unused_ struct agent *a, char ret_tip[REPO_SHA], struct error *e)
+{
+	if (fails(e))
+		return -e->code;
+	sha_of(w->tip, ret_tip);
+	return 0;
+}
+
+static inline bool comes_after(int new, int old)
+{
+	while (new >= 0 && new != old)
+		new = w->commits[new].parent;
+	return new == old;
+}
+
+int repo_relation(_unused_ struct agent *a, const char *old, const char *new,
+	enum repo_relation *ret, _unused_ struct error *e)
+{
+	int o = index_of(old), n = index_of(new);
+
+	*ret = o == n		   ? REPO_EQUAL
+	       : comes_after(n, o) ? REPO_DESCENDANT
+	       : comes_after(o, n) ? REPO_ANCESTOR
+				   : REPO_DIVERGED;
+	return 0;
+}
+
+int repo_verify(_unused_ struct agent *a, const char *sha, struct arena *arena,
+	const char **ret_who, _unused_ struct error *e)
+{
+	*ret_who = arena_strdup(arena, "somebody");
+	return w->commits[index_of(sha)].kind == UNSIGNED ? REPO_UNSIGNED : 0;
+}
+
+int repo_describe(_unused_ struct agent *a, const char *sha, struct arena *arena,
+	struct repo_commit *ret, _unused_ struct error *e)
+{
+	*ret = (struct repo_commit){ arena_printf(arena, "commit %d", index_of(sha)), "me", 0 };
+	return 0;
+}
+
+int repo_write_release(_unused_ struct agent *a, _unused_ const char *sha, struct error *e)
+{
+	return fails(e) ? -e->code : 0;
+}
+
+int repo_mark_good(_unused_ struct agent *a, _unused_ const char *sha, _unused_ struct error *e)
+{
+	return 0;
+}
+
+int repo_gc(_unused_ struct agent *a, _unused_ const char *const *keep, _unused_ struct error *e)
+{
+	return 0;
+}

@@ -1,0 +1,204 @@
+/* The deployment engine and people: what they ask of it, and what they change behind its back. */
+#include "gitops_play.h"
+
+static void a_branch_that_is_held_is_accepted_by_hand(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->tip = 0;
+	check_int(once(), GITOPS_REFUSED);
+	check_told_of("not followed there by itself");
+	check_int(run_agent(gitops_retry), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	/* Once: the next time it is held as before. */
+	w->tip = 1;
+	check_int(once(), GITOPS_DEPLOYED);
+	w->tip = 0;
+	check_int(once(), GITOPS_REFUSED);
+}
+
+static void a_pause_is_a_pause(void)
+{
+	struct agent a = { 0 };
+	struct error e = { 0 };
+	_buf_ why = BUF_INIT;
+
+	begin();
+	a = agent_here();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(gitops_pause(&a, &why, &e), 0);
+	push(GOOD);
+	check_int(once(), GITOPS_PAUSED);
+	check(is_well(0));
+	check_int(gitops_resume(&a, &why, &e), 0);
+	check_int(once(), GITOPS_DEPLOYED);
+}
+
+static void what_was_changed_by_hand_is_put_right(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->web.there = false;
+	check_int(once(), GITOPS_REPAIRED);
+	check(is_well(0));
+	/* Within ten minutes of a look the timer does not look again. */
+	w->web.running = false;
+	check_int(once(), GITOPS_UNCHANGED);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	w->web.form = 77;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check(is_well(0));
+	check_int(w->db_made, 1);
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
+static void what_is_too_much_is_taken_away(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->extra = 2;
+	check_int(once(), GITOPS_REPAIRED);
+	check_int(w->extra, 0);
+	w->stranger = true;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check(!w->stranger);
+	check(is_well(0));
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
+static void a_deployment_that_is_unfinished_is_taken_back_by_hand(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(UNSAFE);
+	w->soft_up = w->tip;
+	check_int(once(), GITOPS_LATER);
+	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(good_index(), 0);
+}
+
+static void rolling_back_by_hand_stays(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+	check(is_well(0));
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(2));
+}
+
+static void a_rollback_that_fails_is_left_to_who_asked_for_it(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->broken_up = 1;
+	check_int(run_agent(gitops_rollback), GITOPS_NEEDS_HUMAN);
+	w->broken_up = 0;
+	ups = w->ups;
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	check_int(w->ups, ups);
+	check_int(run_agent(gitops_retry), GITOPS_DEPLOYED);
+	check(is_well(1));
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
+static int refresh_by_hand(
+	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	const struct gitops_run now = { .now = true };
+
+	(void)run;
+	return gitops_refresh(a, &now, why, e);
+}
+
+static void a_secret_that_is_rejected_is_tried_once(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+	send_alerts();
+	ups = w->ups;
+	check_int(run_agent(gitops_refresh), GITOPS_REFUSED);
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->ups, ups);
+	send_alerts();
+	check_int(w->commits[0].faults, 1);
+	check_int(w->commits[0].recoveries, 0);
+	/* Whoever asks for it by hand gets it. */
+	check_int(run_agent(refresh_by_hand), GITOPS_ROLLED_BACK);
+	check_int(run_agent(gitops_retry), GITOPS_ROLLED_BACK);
+	check(w->ups > ups);
+	check(is_well(0));
+	/* Another value is another try, and then all is well. */
+	w->rotated = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+	check_int(once(), GITOPS_UNCHANGED);
+	send_alerts();
+	check_int(w->commits[0].recoveries, 1);
+}
+
+static void a_secret_waits_for_the_end_of_a_pause(void)
+{
+	struct agent a = { 0 };
+	struct error e = { 0 };
+	_buf_ why = BUF_INIT;
+
+	begin();
+	a = agent_here();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(gitops_pause(&a, &why, &e), 0);
+	w->rotated = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_PAUSED);
+	check(is_well(0));
+	check_int(run_agent(refresh_by_hand), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+}
+
+/* --- any order ---------------------------------------------------------------------------------------------- */
+
+int main(void)
+{
+	gitops_begin();
+	run(a_branch_that_is_held_is_accepted_by_hand);
+	run(a_pause_is_a_pause);
+	run(what_was_changed_by_hand_is_put_right);
+	run(what_is_too_much_is_taken_away);
+	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
+	run(rolling_back_by_hand_stays);
+	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
+	run(a_secret_that_is_rejected_is_tried_once);
+	run(a_secret_waits_for_the_end_of_a_pause);
+	return gitops_done();
+}
