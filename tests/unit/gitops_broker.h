@@ -89,7 +89,8 @@ static inline void make(struct box *b, int form, int image)
 	};
 }
 
-static inline int op_up(const struct node *q, _unused_ struct buf *out, _unused_ int *fd, struct error *e)
+static inline int op_up(
+	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "plan");
 	const struct node *services = node_get(q, "services");
@@ -162,8 +163,8 @@ static inline int op_logs(
 	return 0;
 }
 
-static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf *out, _unused_ int *fd,
-	_unused_ struct error *e)
+static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf *out,
+	_unused_ int *fd, _unused_ struct error *e)
 {
 	return 0;
 }
