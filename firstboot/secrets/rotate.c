@@ -144,11 +144,10 @@ static int new_value(const char *name, const struct node *how, const char *given
 	return 0;
 }
 
-/* A value that the application does not take can be corrected, where no database has taken it. */
+/* A value that the application does not take can be given anew, once it is known which one a database has. */
 static bool may_replace(const struct rotation *x, const char *name, const struct node *how)
 {
-	return strcmp(x->name, name) == 0 && node_get(how, "operator") &&
-	       !node_get(how, "postgres");
+	return strcmp(x->name, name) == 0 && (x->stage == KEPT || !node_get(how, "postgres"));
 }
 
 int rotation_begin(const struct agent *a, const char *name, const char *value, struct error *e)

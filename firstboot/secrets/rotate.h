@@ -8,7 +8,7 @@
  *   -        the application was made anew with it, and the file is gone
  *
  * From "begun" on there is only forward: whether a database took a password cannot be asked afterwards.
- * A value of an operator's that no database knows can be given anew.
+ * Where that is known, or nobody's, another value can take the place of one that the application rejects.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ int rotation_pending(const struct agent *a, struct arena *arena, const char **re
 /*
  * Begins one. value: what an operator gives, for secrets of {operator: …}; NULL: made here. ERR_USAGE:
  * there is no such secret (with the nearest one), it is a template, or another one is under way. One of
- * the same name is replaced when it is an operator's value that no database has.
+ * the same name is replaced when it has come to "kept", or no database has it.
  */
 int rotation_begin(const struct agent *a, const char *name, const char *value, struct error *e);
 

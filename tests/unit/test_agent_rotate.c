@@ -280,9 +280,10 @@ static void what_cannot_be_rotated_is_said(void)
 		"the rotation of 'JWT' is under way; end it first: kbuild-agent secrets rotate --resume");
 }
 
-static void an_operators_value_can_be_corrected(void)
+static void a_value_that_is_rejected_can_be_given_anew(void)
 {
 	struct error e = {};
+	const char *first;
 
 	start();
 	check_int(rotation_begin(&agent, "MAIL", "wrong", &e), 0);
@@ -292,9 +293,22 @@ static void an_operators_value_can_be_corrected(void)
 	check_str(value("MAIL"), "right");
 	check(rotation_begin(&agent, "JWT", NULL, &e) < 0);
 	check_int(rotation_end(&agent, &e), 0);
-	/* Which of two passwords a database has cannot be asked. */
+	check_int(rotation_begin(&agent, "JWT", NULL, &e), 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	first = value("JWT");
+	check_int(rotation_begin(&agent, "JWT", NULL, &e), 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	check(strcmp(value("JWT"), first) != 0);
+	check_int(rotation_end(&agent, &e), 0);
+	/* Which of two passwords a database has cannot be asked; when it has answered it is known. */
 	check_int(rotation_begin(&agent, "PG", NULL, &e), 0);
 	check(rotation_begin(&agent, "PG", NULL, &e) < 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	first = value("PG");
+	check_int(rotation_begin(&agent, "PG", NULL, &e), 0);
+	check_int(rotation_advance(&agent, &e), 0);
+	check(strcmp(value("PG"), first) != 0);
+	check_str(get("database"), value("PG"));
 }
 
 static void a_broken_file_is_left_alone(void)
@@ -324,7 +338,7 @@ int main(void)
 	run(every_stage_is_continued);
 	run(other_secrets_need_no_database);
 	run(what_cannot_be_rotated_is_said);
-	run(an_operators_value_can_be_corrected);
+	run(a_value_that_is_rejected_can_be_given_anew);
 	run(a_broken_file_is_left_alone);
 	kill(broker, SIGKILL);
 	waitpid(broker, NULL, 0);
