@@ -15,8 +15,6 @@
 #include "check.h"
 #include "tmpdir.h"
 
-#include <time.h>
-
 #define COMMITS 40
 #define EPOCH	1700000000
 

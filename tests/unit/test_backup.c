@@ -10,7 +10,6 @@
 #include "check.h"
 #include "tmpdir.h"
 
-#include <errno.h>
 #include <time.h>
 
 static void an_id_is_a_moment(void)

@@ -4,7 +4,6 @@
 #include "fake_glance.h"
 
 #include "provider.h"
-#include "retry.h"
 #include "tmpdir.h"
 #include "upload.h"
 #include "upload_parts.h"

@@ -1,4 +1,4 @@
-/* The session of a cloud that speaks OpenStack, and the row "openstack" itself. */
+/* The session of a cloud that speaks OpenStack: its pace, its regions, its prices. */
 #include "row.h"
 
 #include "alloc.h"
@@ -210,21 +210,3 @@ int row_cost(const struct cloud *c, const struct server *s, struct arena *a, con
 		*ret = price_text(a, cost.server + cost.volume, cost.currency);
 	return r;
 }
-
-static int openstack_hook(struct row *r, struct os_access *ret, struct error *e)
-{
-	return os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
-}
-
-static const struct row_hooks openstack_hooks = { .title = "OpenStack", .open = openstack_hook };
-
-static int openstack_open(struct cloud *c, struct error *e)
-{
-	return row_open(c, &openstack_hooks, e);
-}
-
-const struct provider provider_openstack = {
-	.name = "openstack",
-	.open = openstack_open,
-	ROW_OPERATIONS,
-};

@@ -1,4 +1,4 @@
-/* Private to registry.c (what is asked) and registry_grant.c (signing in). */
+/* Private to registry.c (its documents), registry_grant.c (signing in) and registry_ask.c (one question). */
 #pragma once
 
 #include "base.h"

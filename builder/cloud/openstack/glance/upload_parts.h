@@ -130,6 +130,8 @@ int part_verify(struct part *p, struct error *e);
 int part_begin_again(struct part *p, const char *why, struct error *e);
 /* Removes a record of this part's region. */
 int part_remove(struct part *p, const char *id, struct error *e);
+/* Removes this part's record, and begins again with another id. */
+int part_discard(struct part *p, const char *why, struct error *e);
 
 /* Which of our images in a region is to be used, and how; in *ret when it is one of them. */
 enum choice {

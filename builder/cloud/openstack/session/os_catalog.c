@@ -5,32 +5,9 @@
 #include "buf.h"
 #include "error.h"
 #include "http.h"
-#include "reply.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-/*
- * The types that a service has in catalogues, in the order of liking; all names of one thing. version is what
- * kbuild speaks, as it stands in paths; NULL: none.
- */
-static const struct {
-	const char *name, *version;
-	const char *types[4];
-} services[] = {
-	[OS_IDENTITY] = { "identity", "v3", { "identity" } },
-	[OS_IMAGE] = { "image", "v2", { "image" } },
-	[OS_COMPUTE] = { "compute", "v2.1", { "compute" } },
-	[OS_NETWORK] = { "network", "v2.0", { "network" } },
-	[OS_VOLUME] = { "volume", "v3", { "block-storage", "volumev3", "block-store" } },
-	[OS_PLACEMENT] = { "placement", NULL, { "placement" } },
-};
-
-const char *os_service_name(enum os_service service)
-{
-	return services[service].name;
-}
 
 /* What goes into URLs, lists and onto terminals: no blanks, no control characters, no end of a URL. */
 static bool plain(const char *text, size_t max)
@@ -43,71 +20,11 @@ static bool plain(const char *text, size_t max)
 	return n > 0 && n <= max;
 }
 
-/* The path of a URL: behind its host. */
-static const char *path_of(const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	host = host ? host + 3 : url;
-	return host + strcspn(host, "/");
-}
-
-/* The length of a segment "v2", "v2.1" at p, else 0. */
-static size_t version_at(const char *p)
-{
-	size_t n = 1;
-
-	if (*p != 'v' || !isdigit((unsigned char)p[1]))
-		return 0;
-	n += strspn(p + 1, "0123456789.");
-	return p[n] == '\0' || p[n] == '/' ? n : 0;
-}
-
-/* The last segment of the path that is a version, or NULL. */
-static const char *find_version(const char *url)
-{
-	const char *found = NULL;
-
-	for (const char *p = strchr(path_of(url), '/'); p; p = strchr(p + 1, '/'))
-		if (version_at(p + 1))
-			found = p + 1;
-	return found;
-}
-
-const char *os_versioned(
-	enum os_service service, const char *url, const char *project, struct arena *a)
-{
-	const char *version = services[service].version, *at, *end;
-	size_t len = strlen(url);
-	char *base;
-
-	while (len > 0 && url[len - 1] == '/')
-		len--;
-	base = arena_strndup(a, url, len);
-	if (!version)
-		return base;
-	at = find_version(base);
-	if (!at) {
-		base = arena_printf(a, "%s/%s", base, version);
-		return service == OS_VOLUME ? arena_printf(a, "%s/%s", base, project) : base;
-	}
-	end = at + version_at(at);
-	switch (service) {
-	case OS_COMPUTE: /* v2.1, v2.1/PROJECT; v2 of clouds that have nothing else */
-		return base;
-	case OS_VOLUME:
-		return *end ? base : arena_printf(a, "%s/%s", base, project);
-	default: /* "/v2" of images may come as "/v1", "/v3" of identities as "/v2.0" */
-		return arena_printf(a, "%.*s%s", (int)(at - base), base, version);
-	}
-}
-
 static bool is_type(enum os_service service, size_t rank, const struct node *entry)
 {
 	const char *type = node_str(node_get(entry, "type"));
 
-	return type && services[service].types[rank] &&
-	       strcmp(type, services[service].types[rank]) == 0;
+	return type && strcmp(type, os_service_type(service, rank)) == 0;
 }
 
 /* The catalogue's list; ERR_FAILED when there is none. Signed in. */
@@ -130,7 +47,7 @@ static int service_endpoints(
 	*ret = NULL;
 	if (r < 0)
 		return r;
-	for (size_t rank = 0; rank < ARRAY_SIZE(services[service].types); rank++) {
+	for (size_t rank = 0; os_service_type(service, rank); rank++) {
 		for (size_t i = 0; i < catalog->n; i++) {
 			if (!is_type(service, rank, catalog->items[i]))
 				continue;
@@ -197,17 +114,17 @@ static int no_place(const struct os *o, enum os_service service, const struct no
 
 	if (!endpoints)
 		return error_set(e, ERR_FAILED, "the cloud's catalogue has no service '%s'",
-			services[service].types[0]);
+			os_service_type(service, 0));
 	if (n == 0)
 		return error_set(e, ERR_FAILED,
 			"the cloud's catalogue has no %s endpoint of the service '%s'", interface,
-			services[service].types[0]);
+			os_service_type(service, 0));
 	if (region)
 		error_set(e, ERR_FAILED, "there is no service '%s' in region '%.100s'",
-			services[service].types[0], region);
+			os_service_type(service, 0), region);
 	else
 		error_set(e, ERR_FAILED, "the service '%s' is in several regions: choose one",
-			services[service].types[0]);
+			os_service_type(service, 0));
 	for (size_t i = 0; i < n; i++)
 		error_append(e, "%s%s", i == 0 ? "; there are: " : ", ", api_clean(a, v[i]));
 	return -e->code;
@@ -233,8 +150,8 @@ static int take_place(const struct os *o, enum os_service service, const struct 
 	if (r < 0)
 		return r;
 	ret->region = region ? arena_strdup(a, api_clean(a, region)) : "";
-	ret->who = region ? arena_printf(a, "%s in %s", services[service].name, ret->region)
-			  : services[service].name;
+	ret->who = region ? arena_printf(a, "%s in %s", os_service_name(service), ret->region)
+			  : os_service_name(service);
 	if (http_in_clear(url) || !plain(url, 2000))
 		return error_set(e, ERR_FAILED,
 			"%s: its endpoint in the catalogue is no https:// URL: %s", ret->who,

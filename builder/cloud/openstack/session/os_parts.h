@@ -62,11 +62,18 @@ struct os_place {
 /* ------------------------------------------------------------------ os_session.c */
 /* Sees to a token that lives for at least life_s (or a new one); signs in when there is none. */
 int os_session(struct os *o, int64_t life_s, struct error *e);
+/* Calls with its token. */
+extern const struct api_style os_token_style;
+
+/* ------------------------------------------------------------------ os_token.c */
 /* Takes over what signing in or the cache gave: token (taken), arena (taken), body in it. */
 void os_session_take(struct os *o, char *token, struct arena *a, struct node *body, int64_t life_s,
 	int64_t left_s);
-/* Calls without a token, and calls with it. */
-extern const struct api_style os_plain_style, os_token_style;
+/* Wipes the token; all that came with it goes, too. */
+void os_session_drop(struct os *o);
+
+/* ------------------------------------------------------------------ os_plain.c */
+extern const struct api_style os_plain_style;
 /* The own of an api_call: which service it is for. */
 struct os_own {
 	enum os_service service;
@@ -97,11 +104,15 @@ void os_cache_store(const struct os *o);
 void os_cache_forget(const struct os *o);
 
 /* ------------------------------------------------------------------ os_catalog.c */
-/* "compute", for people and for headers. */
-const char *os_service_name(enum os_service service);
 /* Where the service is. region NULL: the default one. Signs in. */
 int os_place(struct os *o, enum os_service service, const char *region, struct arena *a,
 	struct os_place *ret, struct error *e);
+/* ------------------------------------------------------------------ os_service.c */
+/* "compute", for people and for headers. */
+const char *os_service_name(enum os_service service);
+/* Its names in catalogues, in the order of liking; NULL: there are no more. */
+#define OS_TYPES_MAX 4
+const char *os_service_type(enum os_service service, size_t rank);
 /* The endpoint with the version that kbuild speaks. project: for block storage. Without '/' at its end. */
 const char *os_versioned(
 	enum os_service service, const char *url, const char *project, struct arena *a);

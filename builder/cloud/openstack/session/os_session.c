@@ -12,8 +12,6 @@
 #include "http.h"
 #include "retry.h"
 
-#include <string.h>
-
 #define GAP_MS	   100 /* ten calls a second over all services; each alone would take 20 (OVH) */
 #define TIMEOUT_MS 60000
 #define EARLY_S	   300 /* a token is made anew so long before its end */
@@ -53,35 +51,11 @@ int os_new(struct os **ret, const struct os_access *k, const struct http *http,
 	return 0;
 }
 
-static void forget(struct os *o)
-{
-	if (o->token)
-		explicit_bzero(o->token, strlen(o->token));
-	free(TAKE(o->token));
-	if (o->arena)
-		arena_free(TAKE(o->arena));
-	o->body = o->versions = NULL;
-}
-
 void os_free(struct os *o)
 {
-	forget(o);
+	os_session_drop(o);
 	free(o->base);
 	free(o);
-}
-
-void os_session_take(struct os *o, char *token, struct arena *a, struct node *body, int64_t life_s,
-	int64_t left_s)
-{
-	const struct mark nowhere = { 0 };
-
-	forget(o);
-	o->token = token;
-	o->arena = a;
-	o->body = body;
-	o->versions = node_map(a, &nowhere);
-	o->life_s = life_s;
-	o->end_ms = clock_now_ms(o->clock) + left_s * 1000;
 }
 
 /* Tokens that never live so long are good for three quarters of their life. */
@@ -109,7 +83,7 @@ int os_session(struct os *o, int64_t life_s, struct error *e)
 void os_token_forget(struct os *o)
 {
 	o->refused = true;
-	forget(o);
+	os_session_drop(o);
 }
 
 int os_token(struct os *o, int64_t life_s, const char **ret, struct error *e)
@@ -121,55 +95,11 @@ int os_token(struct os *o, int64_t life_s, const char **ret, struct error *e)
 	return r;
 }
 
-/* Waits until Keystone takes one more call. */
-static int identity_pace(struct os *o, const struct api_call *c, struct error *e)
-{
-	int64_t *oldest = &o->identity_ms[o->identity_n % OS_IDENTITY_MAX];
-	int64_t wait_ms = *oldest + OS_IDENTITY_SPAN_MS - clock_now_ms(o->clock);
-	int r = 0;
-
-	if (o->identity_n >= OS_IDENTITY_MAX && wait_ms > 0)
-		r = clock_sleep_ms(o->clock, wait_ms);
-	if (r < 0)
-		return error_errno(e, r, "%s", c->who);
-	*oldest = clock_now_ms(o->clock);
-	o->identity_n++;
-	return 0;
-}
-
-static int prepare_plain(void *arg, const struct api_call *c, struct error *e)
-{
-	const struct os_own *own = c->own;
-
-	return own->service == OS_IDENTITY && !own->foreign ? identity_pace(arg, c, e) : 0;
-}
-
-static void sign_plain(void *arg, const struct api_call *c, struct api_headers *h)
-{
-	const struct os_own *own = c->own;
-
-	(void)arg;
-	if (own->authorization)
-		api_header(h, "Authorization", own->authorization);
-}
-
-static enum api_verdict judge_plain(
-	void *arg, const struct api_call *c, const struct http_response *res)
-{
-	(void)arg;
-	(void)c;
-	return os_judge(res, false);
-}
-
-const struct api_style os_plain_style = {
-	.prepare = prepare_plain, .sign = sign_plain, .judge = judge_plain, .complain = os_complain
-};
-
 static int prepare_token(void *arg, const struct api_call *c, struct error *e)
 {
 	int r = os_session(arg, 0, e);
 
-	return r < 0 ? r : prepare_plain(arg, c, e);
+	return r < 0 ? r : os_plain_style.prepare(arg, c, e);
 }
 
 static void sign_token(void *arg, const struct api_call *c, struct api_headers *h)
