@@ -7,65 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-int refuse(struct look *l, const char *key, const char *fmt, ...)
-{
-	va_list ap;
-
-	snprintf(l->v->where, sizeof l->v->where, "%s", l->where);
-	snprintf(l->v->key, sizeof l->v->key, "%s", key);
-	va_start(ap, fmt);
-	vsnprintf(l->v->why, sizeof l->v->why, fmt, ap);
-	va_end(ap);
-	return POLICY_REFUSED;
-}
-
-/* Compose writes keys that say nothing: null, false, "", [], {}. */
-static bool says_nothing(const struct node *n)
-{
-	bool yes = true;
-
-	if (node_is_null(n) || (n->kind != NODE_SCALAR && n->n == 0))
-		return true;
-	if (n->kind != NODE_SCALAR)
-		return false;
-	return n->len == 0 || (node_is_bool(n, &yes) && !yes);
-}
-
-int check_keys(struct look *l, const struct node *map, const struct rule *rules)
-{
-	if (node_is_null(map))
-		return 0;
-	if (map->kind != NODE_MAP)
-		return refuse(l, "", "it is no map");
-	for (size_t i = 0; i < map->n; i++) {
-		const char *key = map->keys[i]->str;
-		const struct rule *r = rules;
-
-		if (strncmp(key, "x-", 2) == 0 || says_nothing(map->items[i]))
-			continue;
-		while (r->key && strcmp(r->key, key) != 0)
-			r++;
-		if (!r->key)
-			return refuse(l, key, "this key is not among those that are allowed");
-		if (r->check && r->check(l, key, map->items[i]))
-			return POLICY_REFUSED;
-	}
-	return 0;
-}
-
-int check_word(struct look *l, const char *key, const struct node *value, const char *const *words)
-{
-	const char *text = node_str(value);
-
-	if (!text)
-		return refuse(l, key, "it is no text");
-	for (; *words; words++) {
-		if (strcmp(*words, text) == 0)
-			return 0;
-	}
-	return refuse(l, key, "'%s' is not among what is allowed", text);
-}
-
 static int never(struct look *l, const char *key, _unused_ const struct node *value)
 {
 	return refuse(l, key, "it gives a container rights over the machine");
@@ -196,7 +137,7 @@ static int check_deploy(struct look *l, _unused_ const char *key, const struct n
 		for (const char *const *r = refused; *r; r++) {
 			const struct node *n = node_get(node_path(map, *p), *r);
 
-			if (n && !says_nothing(n))
+			if (n && !policy_says_nothing(n))
 				return refuse(l, "deploy", "a container gets no devices");
 		}
 	}
@@ -233,7 +174,7 @@ static int check_hooks(struct look *l, const char *key, const struct node *list)
 	for (size_t i = 0; list->kind == NODE_LIST && i < list->n; i++) {
 		const struct node *p = node_get(list->items[i], "privileged");
 
-		if (p && !says_nothing(p))
+		if (p && !policy_says_nothing(p))
 			return never(l, key, p);
 	}
 	return list->kind == NODE_LIST ? 0 : refuse(l, key, "it is no list");

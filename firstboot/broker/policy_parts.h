@@ -22,6 +22,8 @@ int refuse(struct look *l, const char *key, const char *fmt, ...) _printf_(3, 4)
 
 /* Each key of the map by its rule; one without a rule is refused. x-… is for people, and allowed. */
 int check_keys(struct look *l, const struct node *map, const struct rule *rules);
+/* Compose writes keys that say nothing: null, false, "", [], {}. */
+bool policy_says_nothing(const struct node *n);
 /* That a value is one of these words (NULL-terminated), or absent. */
 int check_word(struct look *l, const char *key, const struct node *value, const char *const *words);
 

@@ -75,6 +75,16 @@ int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
 	return r;
 }
 
+void row_remember(struct row *r, const char *name, const char *id, const char *region)
+{
+	free(r->known.name);
+	free(r->known.id);
+	free(r->known.region);
+	r->known.name = name ? xstrdup(name) : NULL;
+	r->known.id = name ? xstrdup(id) : NULL;
+	r->known.region = name ? xstrdup(region) : NULL;
+}
+
 void row_close(struct cloud *c)
 {
 	struct row *row = row_of(c);

@@ -1,5 +1,4 @@
 /* Servers of ours in an OpenStack cloud: found, described. */
-#include "alloc.h"
 #include "arena.h"
 #include "cinder.h"
 #include "clock.h"
@@ -214,16 +213,6 @@ void row_describe(const struct row *r, const struct nova_server *s, const char *
 	}
 	if (r->console.id && strcmp(r->console.id, s->id) == 0)
 		ret->console_offset = r->console.end;
-}
-
-void row_remember(struct row *r, const char *name, const char *id, const char *region)
-{
-	free(r->known.name);
-	free(r->known.id);
-	free(r->known.region);
-	r->known.name = name ? xstrdup(name) : NULL;
-	r->known.id = name ? xstrdup(id) : NULL;
-	r->known.region = name ? xstrdup(region) : NULL;
 }
 
 int row_servers(struct row *r, const char *region, bool several, const char *name, struct arena *a,
