@@ -6,7 +6,6 @@
 #include "alloc.h"
 #include "app_images.h"
 #include "bake.h"
-#include "chroot.h"
 #include "ctx.h"
 #include "definition.h"
 #include "disk.h"

@@ -9,7 +9,6 @@
 #include "error.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <netdb.h>
 #include <resolv.h>
 #include <string.h>

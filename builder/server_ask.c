@@ -8,8 +8,6 @@
 #include "readiness.h"
 #include "servers.h"
 
-#include <string.h>
-
 /* Seconds where hardware helps; a server that is emulated and busy takes more than a minute. */
 #define ASK_MS 120000
 

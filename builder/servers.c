@@ -6,19 +6,11 @@
 #include "buf.h"
 #include "ctx.h"
 #include "error.h"
-#include "json.h"
-#include "launch.h"
 #include "mark.h"
 #include "node.h"
 #include "progress.h"
 #include "provider.h"
-#include "readiness.h"
 #include "verb.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 static const char **names_of(const struct server *v, size_t n, struct arena *a)
 {

@@ -5,7 +5,6 @@
 #include "alloc.h"
 #include "buf.h"
 #include "error.h"
-#include "mark.h"
 #include "verbs.h"
 
 #include <stdio.h>

@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static void print_servers(
 	const struct ctx *c, const struct cloud *cloud, const struct server *v, unsigned n)

@@ -2,7 +2,6 @@
 #include "arena.h"
 #include "ctx.h"
 #include "error.h"
-#include "launch.h"
 #include "progress.h"
 #include "provider.h"
 #include "schema.h"

@@ -5,7 +5,6 @@
 #include "error.h"
 #include "transfer.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define BODY_MAX   (16 * MIB)

@@ -11,8 +11,6 @@
 #include "node.h"
 #include "retry.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* errorCode of the older, class of the newer generation; message is often all that there is. */

@@ -2,8 +2,6 @@
 #include "buf.h"
 #include "verb.h"
 
-#include <string.h>
-
 /* Text as troff takes it literally: no hyphenation points, no line that looks like a request. */
 static void add_text(struct buf *out, const char *s)
 {

@@ -5,7 +5,6 @@
 #include "config.h"
 #include "error.h"
 #include "identity.h"
-#include "ipc.h"
 #include "manifest.h"
 #include "offsite.h"
 #include "report.h"

@@ -8,14 +8,12 @@
 #include "ipc.h"
 #include "manifest.h"
 #include "offsite.h"
-#include "report.h"
 #include "restore.h"
 #include "run.h"
 #include "store.h"
 #include "verbs.h"
 #include "verify.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 #include "node.h"
 #include "rotate.h"
 #include "rotation.h"
-#include "secrets.h"
 #include "verbs.h"
 
 #include <stdio.h>

@@ -8,7 +8,6 @@
 #include "overview.h"
 #include "verbs.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 

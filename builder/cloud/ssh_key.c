@@ -7,7 +7,6 @@
 #include "fd.h"
 #include "process.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 int ssh_key_make(const char *dir, const char *comment, struct arena *a, const char **ret_public,

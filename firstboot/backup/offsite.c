@@ -20,7 +20,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define STATE_NAME	 "offsite.json"
 #define UPLOAD_PARTS_MAX S3_PARTS_MAX

@@ -10,7 +10,6 @@
 #include "interrupt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 /* zstd's own default: 19 would make files a fifth smaller and take forty times as long. */

@@ -11,7 +11,6 @@
 #include "xml.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define BLOCK (256 * KIB)

@@ -4,7 +4,6 @@
  * (PostgreSQL 9.0) to 1.16 (17, 18) are read. A server that nobody vouches for may have written it: every
  * length is checked, and what is kept is bounded.
  */
-#include "scan.h"
 
 #include "alloc.h"
 #include "error.h"

@@ -3,7 +3,6 @@
  * table that the comment before it names; line breaks in values are escaped there, so lines are rows.
  * Only a COPY that follows such a comment counts: the text of a function may hold anything.
  */
-#include "scan.h"
 
 #include "alloc.h"
 #include "error.h"

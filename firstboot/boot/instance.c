@@ -10,7 +10,6 @@
 #include "node.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -14,7 +14,6 @@
 #include "steps.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PROBE_MS 60000

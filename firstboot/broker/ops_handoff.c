@@ -5,7 +5,6 @@
 #include "crypt.h"
 #include "error.h"
 #include "keep.h"
-#include "node.h"
 #include "schema.h"
 
 #include <errno.h>

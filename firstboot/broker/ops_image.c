@@ -16,7 +16,6 @@
 #include "program.h"
 #include "shape.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
 

@@ -10,7 +10,6 @@
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
-#include "json.h"
 #include "process.h"
 #include "program.h"
 #include "schema.h"

@@ -10,7 +10,6 @@
 #include "fd.h"
 #include "process.h"
 #include "program.h"
-#include "report.h"
 #include "shape.h"
 
 #include <errno.h>

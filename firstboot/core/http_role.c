@@ -11,7 +11,6 @@
 #include "node.h"
 #include "role.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define DEFAULT_MS  60000		       /* as in http.h */

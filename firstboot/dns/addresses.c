@@ -9,7 +9,6 @@
 #include "error.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 #include <sys/socket.h>
 
 /* Networks that do not lead here from the internet. */

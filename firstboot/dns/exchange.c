@@ -10,7 +10,6 @@
 #include "role.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define ASK_MS 60000 /* the role's own bounds, for all addresses of a server, are below this */

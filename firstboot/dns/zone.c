@@ -10,7 +10,6 @@
 #include "clock.h"
 #include "error.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 

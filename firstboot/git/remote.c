@@ -13,12 +13,10 @@
 #include "error.h"
 #include "fd.h"
 #include "http1.h"
-#include "json.h"
 #include "node.h"
 #include "ssh.h"
 #include "wire.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 #include "error.h"
 #include "fd.h"
 #include "ipc.h"
-#include "json.h"
 #include "report.h"
 #include "secretmask.h"
 #include "state.h"
@@ -21,7 +20,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define DIR_NAME  "failures"

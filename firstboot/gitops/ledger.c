@@ -4,7 +4,6 @@
 #include "arena.h"
 #include "buf.h"
 #include "ipc.h"
-#include "json.h"
 #include "node.h"
 #include "state.h"
 

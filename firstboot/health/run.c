@@ -13,7 +13,6 @@
 #include "config.h"
 #include "error.h"
 #include "ipc.h"
-#include "json.h"
 #include "metrics.h"
 #include "node.h"
 #include "report.h"
@@ -22,7 +21,6 @@
 #include "state.h"
 #include "verdict.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 

@@ -13,11 +13,9 @@
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
-#include "ipc.h"
 #include "mark.h"
 #include "node.h"
 #include "report.h"
-#include "retry.h"
 #include "self.h"
 #include "state.h"
 

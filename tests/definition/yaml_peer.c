@@ -11,7 +11,6 @@
 #include "yaml_tree.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void put_frame(const struct buf *b)
 {

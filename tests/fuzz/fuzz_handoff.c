@@ -10,8 +10,6 @@
 #include "operator_secrets.h"
 #include "yaml_tree.h"
 
-#include <string.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_any(struct arena *a, const uint8_t *data, size_t size)

@@ -10,7 +10,6 @@
 #include "consumer_key.h"
 #include "error.h"
 #include "http.h"
-#include "json.h"
 #include "node.h"
 #include "os.h"
 #include "ovh.h"

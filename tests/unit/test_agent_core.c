@@ -13,7 +13,6 @@
 #include "check.h"
 #include "tmpdir.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 

@@ -17,7 +17,6 @@
 #include "node.h"
 #include "tmpdir.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -5,7 +5,6 @@
 #include "build_identity.h"
 #include "check.h"
 #include "error.h"
-#include "login.h"
 #include "record.h"
 #include "tmpdir.h"
 

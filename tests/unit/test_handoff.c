@@ -3,11 +3,9 @@
 
 #include "age.h"
 #include "arena.h"
-#include "base64.h"
 #include "buf.h"
 #include "check.h"
 #include "error.h"
-#include "json.h"
 #include "mark.h"
 #include "node.h"
 #include "operator_secrets.h"

@@ -6,7 +6,6 @@
 #include "check.h"
 #include "clock.h"
 #include "fake_http.h"
-#include "image_manifest.h"
 #include "image_ref.h"
 #include "json.h"
 #include "node.h"

@@ -3,7 +3,6 @@
 
 #include "advert.h"
 #include "arena.h"
-#include "base64.h"
 #include "buf.h"
 #include "error.h"
 #include "http1.h"

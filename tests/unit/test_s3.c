@@ -2,7 +2,6 @@
 #include "arena.h"
 #include "buf.h"
 #include "clock.h"
-#include "digest.h"
 #include "error.h"
 #include "s3.h"
 #include "s3_upload.h"

@@ -6,7 +6,6 @@
 #include "treecache.h"
 #include "work.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -12,12 +12,8 @@
 #include "local_state.h"
 #include "local_volume.h"
 #include "preflight.h"
-#include "progress.h"
 #include "provider.h"
 #include "readiness.h"
-
-#include <inttypes.h>
-#include <string.h>
 
 static enum server_state state_of(
 	const struct local_dir *d, const struct local_record *rec, const struct readiness_watch *w)

@@ -4,13 +4,11 @@
 #include "arena.h"
 #include "error.h"
 #include "local_launch.h"
-#include "local_qemu.h"
 #include "local_state.h"
 #include "local_volume.h"
 #include "plan.h"
 #include "provider.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 

@@ -7,7 +7,6 @@
 #include "error.h"
 #include "node.h"
 #include "os.h"
-#include "reply.h"
 
 #include <string.h>
 

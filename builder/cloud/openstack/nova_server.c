@@ -8,8 +8,6 @@
 #include "node.h"
 #include "reply.h"
 
-#include <string.h>
-
 #define MANY 1000 /* more addresses or volumes than that is no server */
 
 /* What is below it in the reply. */

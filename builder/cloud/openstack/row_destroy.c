@@ -13,7 +13,6 @@
 #include "nova.h"
 #include "os.h"
 #include "plan.h"
-#include "progress.h"
 #include "row_parts.h"
 
 #include <fcntl.h>

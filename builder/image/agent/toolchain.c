@@ -11,10 +11,8 @@
 #include "lock.h"
 #include "mark.h"
 #include "node.h"
-#include "progress.h"
 #include "tree.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 /* The same names in all releases. dpkg-dev computes what the package depends on. */

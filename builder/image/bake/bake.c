@@ -16,7 +16,6 @@
 #include "progress.h"
 #include "rootfd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include "buf.h"
 #include "error.h"
 #include "node.h"
-#include "rootfd.h"
 
 #include <string.h>
 

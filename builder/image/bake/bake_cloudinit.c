@@ -14,7 +14,6 @@
 #include "user_list.h"
 #include "yaml_tree.h"
 
-#include <errno.h>
 #include <string.h>
 
 /*

@@ -13,12 +13,10 @@
 #include "node.h"
 #include "rootfd.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #define CONTENT_MAX  (256 * MIB) /* what one entry may decompress to */
 #define DEFAULT_MODE 0644	 /* cloud-init: DEFAULT_PERMS */

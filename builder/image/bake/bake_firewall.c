@@ -7,7 +7,6 @@
 #include "definition.h"
 #include "error.h"
 #include "firewall.h"
-#include "rootfd.h"
 
 static const struct {
 	const char *file, *name, *value;

@@ -15,7 +15,6 @@
 #include "rootfd.h"
 #include "user_list.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define SUDOERS_DIR   "/etc/sudoers.d"

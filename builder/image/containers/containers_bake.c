@@ -15,7 +15,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ARCHIVE CONTAINERS_DIR "/images.tar"
 #define INDEX	CONTAINERS_DIR "/images.json"

@@ -7,7 +7,6 @@
 #include "buf.h"
 #include "error.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define WORDS_MAX 8

@@ -7,7 +7,6 @@
 #include "buf.h"
 #include "cloudconfig.h"
 #include "definition.h"
-#include "mark.h"
 #include "node.h"
 
 #include <string.h>

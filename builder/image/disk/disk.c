@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 
 #define ROUND_TO     (64 * MIB)
 #define SETTLE_CHUNK (64 * MIB)

@@ -9,7 +9,6 @@
 #include "ids.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <et/com_err.h>
 #include <ext2fs/ext2fs.h>
 #include <stdio.h>

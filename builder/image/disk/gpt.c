@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <libfdisk/libfdisk.h>
-#include <string.h>
 
 static int refuse(struct fdisk_context *cxt _unused_, struct fdisk_ask *ask, void *data _unused_)
 {

@@ -13,7 +13,6 @@
 #include "node.h"
 #include "sources.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

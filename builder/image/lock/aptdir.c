@@ -20,11 +20,9 @@
 #include "sources.h"
 #include "work.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FILE_SIZE_MAX (16 * MIB)
 

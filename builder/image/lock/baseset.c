@@ -6,7 +6,6 @@
 #include "error.h"
 #include "node.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct distribution distributions[] = {

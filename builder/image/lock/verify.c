@@ -17,7 +17,6 @@
 #include "process.h"
 #include "sources.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

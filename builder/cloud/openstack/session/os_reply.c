@@ -11,7 +11,6 @@
 #include "json.h"
 #include "retry.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
