@@ -5,6 +5,7 @@
 #include "config.h"
 #include "dns.h"
 #include "error.h"
+#include "journal.h"
 #include "steps.h"
 
 const char *step_dns_skip(const struct boot *b)
@@ -17,12 +18,29 @@ static void note(void *arg, const char *text)
 	boot_note(arg, "%s", text);
 }
 
+/*
+ * A disk that was copied has the other server's credentials, and the other one may be serving. What a launch hands
+ * over says whose the names are; without it a person does.
+ */
+static bool names_are_anothers(const struct boot *b)
+{
+	return b->clone && !journal_last(b->journal, HANDED_OVER);
+}
+
 int step_dns_run(struct boot *b, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const struct dns_options o = { .note = note, .note_arg = b };
 	struct dns_report report;
-	int r = dns_sync(b->agent, &o, a, &report, e);
+	int r;
+
+	if (names_are_anothers(b)) {
+		boot_degrade(b,
+			"dns: this is a copy of another server, which keeps its names until "
+			"`kbuild-agent dns sync` makes them this one's");
+		return 0;
+	}
+	r = dns_sync(b->agent, &o, a, &report, e);
 
 	return r == DNS_NOT_ASKED ? 0 : r;
 }

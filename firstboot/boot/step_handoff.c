@@ -4,6 +4,7 @@
  */
 #include "boot.h"
 #include "client.h"
+#include "journal.h"
 #include "receive.h"
 #include "steps.h"
 
@@ -14,6 +15,8 @@ int step_handoff_run(struct boot *b, struct error *e)
 
 	if (r == RECEIVE_NOTHING)
 		return 0;
+	if (r == 0)
+		r = journal_add(b->journal, HANDED_OVER, "done", NULL, e);
 	/* The helpers were started with what was kept before: nothing, at a first boot. */
 	return r < 0 ? r : repo_use_credential(b->agent, e);
 }

@@ -1,0 +1,84 @@
+/* Whose the names are: a copy of a server takes them when it was handed over by a launch, or by hand. */
+#include "agent.h"
+#include "arena.h"
+#include "boot.h"
+#include "dns.h"
+#include "error.h"
+#include "journal.h"
+#include "steps.h"
+
+#include "check.h"
+#include "tmpdir.h"
+
+#include <fcntl.h>
+
+static int syncs;
+
+int __wrap_dns_sync(struct agent *a, const struct dns_options *o, struct arena *arena,
+	struct dns_report *ret, struct error *e);
+int __wrap_dns_sync(_unused_ struct agent *a, _unused_ const struct dns_options *o,
+	_unused_ struct arena *arena, struct dns_report *ret, _unused_ struct error *e)
+{
+	syncs++;
+	*ret = (struct dns_report){};
+	return 0;
+}
+
+/* The step at a boot as that instance, on the disk as it is; handed: a launch has given it something. */
+static enum boot_state boot_as(const char *id, bool handed)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent a = { .state_dir = tmp_path, .state_fd = tmp_fd() };
+	struct boot b = { .agent = &a, .arena = arena, .worst = BOOT_READY };
+	struct error e = {};
+
+	syncs = 0;
+	check_int(boot_set_instance(&b, id, &e), 0);
+	if (handed)
+		check_int(journal_add(b.journal, HANDED_OVER, "done", NULL, &e), 0);
+	check_int(step_dns_run(&b, &e), 0);
+	journal_close(b.journal);
+	free(b.reasons);
+	return b.worst;
+}
+
+static void begin(void)
+{
+	check_int(remove_all(tmp_fd(), BOOT_JOURNAL), 0);
+}
+
+static void a_new_server_has_its_names(void)
+{
+	begin();
+	check_int(boot_as("i-1", false), BOOT_READY);
+	check_int(syncs, 1);
+}
+
+static void a_copy_leaves_them_to_the_other_one(void)
+{
+	begin();
+	check_int(boot_as("i-1", true), BOOT_READY);
+	check_int(boot_as("i-2", false), BOOT_DEGRADED);
+	check_int(syncs, 0);
+	check_int(boot_as("i-2", false), BOOT_DEGRADED);
+	check_int(syncs, 0);
+}
+
+static void a_launched_copy_takes_them(void)
+{
+	begin();
+	check_int(boot_as("i-1", false), BOOT_READY);
+	check_int(boot_as("i-2", true), BOOT_READY);
+	check_int(syncs, 1);
+	/* Also at a later boot, when what was handed over is gone. */
+	check_int(boot_as("i-2", false), BOOT_READY);
+	check_int(syncs, 1);
+}
+
+int main(void)
+{
+	run(a_new_server_has_its_names);
+	run(a_copy_leaves_them_to_the_other_one);
+	run(a_launched_copy_takes_them);
+	return done();
+}
