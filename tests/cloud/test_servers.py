@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -366,10 +367,21 @@ TESTS = (planned, launched, shown, again, without_volumes, of_several_regions, p
          unseen, fifty)
 
 
+def all_clouds(program):
+    """Side by side: most of the time is waiting."""
+    children = [subprocess.Popen([sys.executable, __file__, program, cloud], stdout=subprocess.PIPE, text=True)
+                for cloud in ("openstack", "ovh")]
+    for child in children:
+        print(child.communicate()[0], end="", flush=True)
+    return max(abs(child.returncode) for child in children)
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for cloud in sys.argv[2:] or ("openstack", "ovh"):
+    if not sys.argv[2:]:
+        return all_clouds(sys.argv[1])
+    for cloud in sys.argv[2:]:
         double = Double()
         place = Place(sys.argv[1], double, cloud)
         try:
