@@ -7,9 +7,7 @@
 
 #include "agent.h"
 #include "arena.h"
-#include "backup.h"
 #include "buf.h"
-#include "config.h"
 #include "engine.h"
 #include "error.h"
 #include "gate.h"
@@ -251,24 +249,10 @@ static int go_on(struct deploy *d, struct error *e)
 	return failed.transient ? wait_or_give_up(d, &failed, e) : give_up(d, &failed, e);
 }
 
-/* A dump that cannot be made is no fault of the commit but must be there: the commit waits for it. */
-static int dump_before(struct deploy *d, struct error *e)
-{
-	struct attempt *t = &d->ledger.doing;
-	int r;
-
-	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
-		!d->a->config->backup.postgres.container)
-		return 0;
-	deploy_say(d, "dump", "dumping the databases first");
-	r = backup_now(d->a, "deploy", e);
-	return r < 0 ? error_prefix(e, "the backup before it") : 0;
-}
-
 int deploy_attempt(struct deploy *d, struct error *e)
 {
 	struct error failed = { 0 };
-	int r = dump_before(d, &failed);
+	int r = deploy_dump(d, &failed);
 
 	if (r < 0 && failed.code == ERR_INTERRUPTED) {
 		*e = failed;

@@ -35,8 +35,8 @@ struct deploy {
 	}
 
 /*
- * session.c. Takes the lock, loads the ledger; GITOPS_BUSY when another process has it. d->why must
- * have been set. deploy_close() gives all back; for _cleanup_.
+ * session.c. Takes the lock, loads the ledger; GITOPS_BUSY when another process has it, and, for who asked by hand,
+ * does not end for an hour. d->why must have been set. deploy_close() gives all back; for _cleanup_.
  */
 int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e);
 void deploy_close(struct deploy *d);
@@ -55,6 +55,12 @@ const char *short_sha(const char *sha);
 int deploy_prepare(struct deploy *d, const char *sha, struct error *e);
 /* The same with a revision that was good: its images of then, the secrets of now. */
 int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e);
+
+/*
+ * dump.c: the databases, when doing changes data. A dump that cannot be made is no fault of the commit but must be
+ * there: the commit waits for it.
+ */
+int deploy_dump(struct deploy *d, struct error *e);
 
 /* attempt.c. Each returns an enum gitops_result, or < 0: the agent's own state could not be kept. */
 

@@ -48,6 +48,7 @@ struct gate {
 	struct http http;
 	const struct plan *plan;
 	bool first;
+	bool inside;	    /* containers alone, not the health URL */
 	bool calm;	    /* nothing was replaced: one look that is well is enough */
 	struct buf *probes; /* JSON: a list of what was probed, its last 100; NULL: not wanted */
 };

@@ -106,6 +106,26 @@ static int consider(struct deploy *d, const char *tip, struct error *e)
 				: deploy_refuse(d, tip, RESULT_REFUSED, &failed, e);
 }
 
+static int look(struct deploy *d, struct error *e)
+{
+	int r = deploy_drift(d, e);
+
+	if (r == GITOPS_UNCHANGED || r == GITOPS_REPAIRED)
+		note_time(d->a, GITOPS_LOOKED_FILE);
+	return r;
+}
+
+/* A commit waits for something; what runs meanwhile is looked after all the same. */
+static int wait_on(struct deploy *d, struct error *e)
+{
+	int r = d->ledger.needs_human || looked_lately(d) ? GITOPS_UNCHANGED : look(d, e);
+
+	if (r < 0 || r == GITOPS_LATER)
+		return r;
+	buf_printf(d->why, "%s%s", d->why->len ? "; " : "", d->ledger.later.why);
+	return GITOPS_LATER;
+}
+
 /* Nothing to deploy: what runs is looked after. */
 static int look_after(struct deploy *d, struct error *e)
 {
@@ -119,9 +139,7 @@ static int look_after(struct deploy *d, struct error *e)
 	}
 	if (!waited && looked_lately(d))
 		return GITOPS_UNCHANGED;
-	r = deploy_drift(d, e);
-	if (r == GITOPS_UNCHANGED || r == GITOPS_REPAIRED)
-		note_time(d->a, GITOPS_LOOKED_FILE);
+	r = look(d, e);
 	if (r < 0 || r == GITOPS_LATER || !waited)
 		return r;
 	memset(&d->ledger.later, 0, sizeof d->ledger.later);
@@ -197,10 +215,8 @@ int deploy_run(struct deploy *d, struct error *e)
 		return GITOPS_PAUSED;
 	}
 	/* A clock that was set back must not stop us for ever. */
-	if (!d->run->now && now < d->ledger.later.next && d->ledger.later.next < now + 3600) {
-		buf_printf(d->why, "%s", d->ledger.later.why);
-		return GITOPS_LATER;
-	}
+	if (!d->run->now && now < d->ledger.later.next && d->ledger.later.next < now + 3600)
+		return wait_on(d, e);
 	return follow(d, e);
 }
 

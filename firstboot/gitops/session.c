@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "arena.h"
 #include "buf.h"
+#include "clock.h"
 #include "config.h"
 #include "deploy.h"
 #include "error.h"
@@ -16,6 +17,10 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <time.h>
+
+/* The longest that a run takes is a pull's hour (engine.c). */
+#define PATIENCE_MS INT64_C(3600000)
+#define LOOK_MS	    500
 
 int64_t deploy_now(void)
 {
@@ -50,19 +55,30 @@ int deploy_save(struct deploy *d, struct error *e)
 	return ledger_save(&d->ledger, d->a, e);
 }
 
-/* As agent_lock(), but for a part of a process's life: first boot comes here several times. */
-static int lock(const struct agent *a, struct error *e)
+/*
+ * As agent_lock(), but for a part of a process's life: first boot comes here several times. -EWOULDBLOCK: another
+ * one has it, and still has it when a person's patience is over.
+ */
+static int lock(const struct deploy *d, struct error *e)
 {
+	const struct agent *a = d->a;
 	_close_ int fd =
 		openat(a->state_fd, "lock-gitops", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int64_t end_ms = clock_now_ms(a->clock) + (d->run->now ? PATIENCE_MS : 0);
 
 	if (fd < 0)
 		return error_errno(e, errno, "cannot open %s/lock-gitops", a->state_dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return TAKE_FD(fd);
-	if (errno == EWOULDBLOCK)
-		return -EWOULDBLOCK;
-	return error_errno(e, errno, "cannot lock %s/lock-gitops", a->state_dir);
+	for (bool said = false; flock(fd, LOCK_EX | LOCK_NB) < 0; said = true) {
+		if (errno != EWOULDBLOCK)
+			return error_errno(e, errno, "cannot lock %s/lock-gitops", a->state_dir);
+		if (clock_now_ms(a->clock) >= end_ms)
+			return -EWOULDBLOCK;
+		if (!said)
+			deploy_say(d, "wait", "another run is at work: waiting for its end");
+		if (clock_sleep_ms(a->clock, LOOK_MS) < 0)
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+	}
+	return TAKE_FD(fd);
 }
 
 int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e)
@@ -72,7 +88,7 @@ int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run,
 			a->config_path);
 	d->a = a;
 	d->run = run;
-	d->lock = lock(a, e);
+	d->lock = lock(d, e);
 	if (d->lock == -EWOULDBLOCK) {
 		buf_adds(d->why, "another run is at work");
 		return GITOPS_BUSY;

@@ -85,7 +85,8 @@ static inline void begin(void)
 {
 	static const char text[] =
 		"name: demo\napp: {repository: 'https://x/y.git', health: "
-		"'http://demo/', forced_updates: follow, signers: ['me ssh-ed25519 AAAA']}\n";
+		"'http://demo/', forced_updates: follow, signers: ['me ssh-ed25519 AAAA']}\n"
+		"backup: {postgres: {container: db}}\n";
 	struct error e = { 0 };
 
 	tmp_fd();

@@ -15,6 +15,8 @@
 #include "check.h"
 #include "tmpdir.h"
 
+#include <sys/file.h>
+
 #define COMMITS 40
 #define EPOCH	1700000000
 
@@ -69,6 +71,8 @@ static struct world {
 	int rotated;  /* the form that web has with the secrets of now; 0: its commit's */
 	int bad_form; /* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
+	int dumps;
+	int64_t free_at; /* when who holds the lock lets it go, on the clock; 0: never */
 	int ups;
 } * w;
 
@@ -100,9 +104,13 @@ static inline int64_t fake_now(_unused_ void *arg)
 	return w->ms;
 }
 
+static int held = -1; /* the lock of runs, as another process would hold it */
+
 static inline int fake_sleep(_unused_ void *arg, int64_t ms)
 {
 	w->ms += ms;
+	if (w->free_at && w->ms >= w->free_at)
+		flock(held, LOCK_UN);
 	return 0;
 }
 
@@ -152,6 +160,16 @@ int __wrap_secrets_digest(
 	_unused_ const struct agent *a, char ret_hex[65], _unused_ struct error *e)
 {
 	snprintf(ret_hex, 65, "%d", w->rotated);
+	return 0;
+}
+
+/* A dump is of what runs. */
+int __wrap_backup_now(struct agent *a, const char *reason, struct error *e);
+int __wrap_backup_now(_unused_ struct agent *a, _unused_ const char *reason, struct error *e)
+{
+	if (!w->db.there || !w->db.running)
+		return error_set(e, ERR_FAILED, "no such container: db");
+	w->dumps++;
 	return 0;
 }
 

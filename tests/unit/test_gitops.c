@@ -53,6 +53,25 @@ static void a_moved_tag_changes_no_data(void)
 	check_int(w->db.image, 0);
 }
 
+/* Removed by hand, with its data or without: what is dumped is what the new revision finds. */
+static void a_database_that_does_not_run_is_started_to_be_dumped(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->db.there = false;
+	push(SCHEMA);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->dumps, 1);
+	check(is_well(1));
+	check_int(w->db_made, 3);
+	w->db.running = false;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->dumps, 2);
+	check(is_well(2));
+}
+
 static void a_bad_commit_is_taken_back_once(void)
 {
 	static const enum kind kinds[] = { CRASH, UNHEALTHY, ERROR_500 };
@@ -283,6 +302,7 @@ int main(void)
 	run(a_good_commit_goes_live);
 	run(what_changes_nothing_restarts_nothing);
 	run(a_moved_tag_changes_no_data);
+	run(a_database_that_does_not_run_is_started_to_be_dumped);
 	run(a_bad_commit_is_taken_back_once);
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);

@@ -60,6 +60,27 @@ static void what_was_changed_by_hand_is_put_right(void)
 	check_int(once(), GITOPS_UNCHANGED);
 }
 
+static void it_is_put_right_also_while_a_commit_waits(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	w->full = true;
+	for (int i = 0; i < 4; i++) {
+		check_int(once(), GITOPS_LATER);
+		check(is_well(0));
+	}
+	w->web.there = false;
+	for (int i = 0; i < 8; i++)
+		check_int(once(), GITOPS_LATER);
+	check(is_well(0));
+	w->full = false;
+	w->ms += 3600 * 1000;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(1));
+}
+
 static void what_is_too_much_is_taken_away(void)
 {
 	begin();
@@ -188,17 +209,50 @@ static void a_secret_waits_for_the_end_of_a_pause(void)
 
 /* --- any order ---------------------------------------------------------------------------------------------- */
 
+static int run_now(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	const struct gitops_run now = { .now = true };
+
+	(void)run;
+	return gitops_run(a, &now, why, e);
+}
+
+static void who_asks_by_hand_waits_for_the_run_at_work(void)
+{
+	int64_t began;
+
+	begin();
+	push(GOOD);
+	held = openat(tmp_fd(), "lock-gitops", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	check_int(flock(held, LOCK_EX), 0);
+	began = w->ms;
+	check_int(once(), GITOPS_BUSY);
+	check(w->ms - began < 200 * 1000);
+	w->free_at = w->ms + 60 * 1000;
+	check_int(run_agent(run_now), GITOPS_DEPLOYED);
+	check(is_well(0));
+	/* But not for ever. */
+	w->free_at = 0;
+	check_int(flock(held, LOCK_EX), 0);
+	began = w->ms;
+	check_int(run_agent(run_now), GITOPS_BUSY);
+	check(w->ms - began >= 3600 * 1000 && w->ms - began < 4000 * 1000);
+	close(held);
+}
+
 int main(void)
 {
 	gitops_begin();
 	run(a_branch_that_is_held_is_accepted_by_hand);
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
+	run(it_is_put_right_also_while_a_commit_waits);
 	run(what_is_too_much_is_taken_away);
 	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
 	run(rolling_back_by_hand_stays);
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_waits_for_the_end_of_a_pause);
+	run(who_asks_by_hand_waits_for_the_run_at_work);
 	return gitops_done();
 }

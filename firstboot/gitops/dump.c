@@ -1,0 +1,83 @@
+/* The dump before a revision that changes data. */
+#include "deploy.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "backup.h"
+#include "buf.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "gate.h"
+
+#include <string.h>
+
+static bool runs(const struct containers *cs, const char *service)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (strcmp(cs->v[i].service, service) == 0 &&
+			strcmp(cs->v[i].state, "running") == 0)
+			return true;
+	return false;
+}
+
+/* The databases of the good revision that do not run, as a plan of their own; how many in ret->n. */
+static int find_absent(struct deploy *d, struct plan *ret, const char ***ret_names, struct error *e)
+{
+	struct containers cs;
+	struct plan good;
+	int r = plan_parse(d->ledger.good.table, d->arena, &good, e);
+
+	if (r >= 0)
+		r = engine_ps(d->a, d->arena, &cs, e);
+	if (r < 0)
+		return r;
+	*ret = (struct plan){ .services =
+				      arena_alloc(d->arena, (good.n + 1) * sizeof *ret->services) };
+	*ret_names = arena_alloc(d->arena, (good.n + 1) * sizeof **ret_names);
+	for (size_t i = 0; i < good.n; i++) {
+		const struct plan_service *s = &good.services[i];
+
+		if (!s->database || runs(&cs, s->name))
+			continue;
+		(*ret_names)[ret->n] = s->name;
+		ret->services[ret->n++] = *s;
+	}
+	return 0;
+}
+
+/*
+ * A database that somebody stopped or removed cannot be dumped, and the new revision would be the next to touch its
+ * data: it comes up as it was, first.
+ */
+static int bring_up(struct deploy *d, struct error *e)
+{
+	struct plan absent;
+	const struct gate g = { .a = d->a, .plan = &absent, .calm = true, .inside = true };
+	const char **names;
+	_buf_ why = BUF_INIT;
+	int r = find_absent(d, &absent, &names, e);
+
+	if (r < 0 || absent.n == 0)
+		return r;
+	deploy_say(d, "dump", "%s does not run: starting it, to dump it first", names[0]);
+	r = engine_up(d->a, d->ledger.good.plan, names, e);
+	if (r >= 0)
+		r = gate_wait(&g, &why, e);
+	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;
+}
+
+int deploy_dump(struct deploy *d, struct error *e)
+{
+	const struct attempt *t = &d->ledger.doing;
+	int r;
+
+	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
+		!d->a->config->backup.postgres.container)
+		return 0;
+	deploy_say(d, "dump", "dumping the databases first");
+	r = bring_up(d, e);
+	if (r >= 0)
+		r = backup_now(d->a, "deploy", e);
+	return r < 0 ? error_prefix(e, "the backup before it") : 0;
+}
