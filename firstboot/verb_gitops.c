@@ -48,9 +48,11 @@ static void print_result(const struct agent *a, int result, const struct buf *wh
 typedef int (*run_function)(
 	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 
-static int act(struct agent *a, run_function f, bool now, struct error *e)
+/* args NULL: nobody asked, it is the timer's run. */
+static int act(struct agent *a, run_function f, const struct verb_args *args, struct error *e)
 {
-	const struct gitops_run run = { .now = now };
+	const struct gitops_run run = { .now = args != NULL,
+		.no_dump = args && verb_opt(args, "without-dump") };
 	_buf_ why = BUF_INIT;
 	int r = agent_start_roles(a, GITOPS_ROLES, e);
 
@@ -60,7 +62,7 @@ static int act(struct agent *a, run_function f, bool now, struct error *e)
 		return r;
 	print_result(a, r, &why);
 	/* The timer's run has done its work whatever it found: people hear of it by the alert. */
-	return now ? results[r].code : 0;
+	return args ? results[r].code : 0;
 }
 
 /* A rotation that was cut off has changed the database and not yet the application: that comes first. */
@@ -81,22 +83,22 @@ static int follow(struct agent *a, const struct gitops_run *run, struct buf *why
 
 static int run_timer(struct agent *a, struct error *e)
 {
-	return act(a, follow, false, e);
+	return act(a, follow, NULL, e);
 }
 
-static int run_now(struct agent *a, struct error *e)
+static int run_now(struct agent *a, const struct verb_args *args, struct error *e)
 {
-	return act(a, gitops_run, true, e);
+	return act(a, gitops_run, args, e);
 }
 
-static int run_retry(struct agent *a, struct error *e)
+static int run_retry(struct agent *a, const struct verb_args *args, struct error *e)
 {
-	return act(a, gitops_retry, true, e);
+	return act(a, gitops_retry, args, e);
 }
 
-static int run_rollback(struct agent *a, struct error *e)
+static int run_rollback(struct agent *a, const struct verb_args *args, struct error *e)
 {
-	return act(a, gitops_rollback, true, e);
+	return act(a, gitops_rollback, args, e);
 }
 
 static int print(int r, const struct buf *text, bool line)
@@ -106,21 +108,21 @@ static int print(int r, const struct buf *text, bool line)
 	return r;
 }
 
-static int run_pause(struct agent *a, struct error *e)
+static int run_pause(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
 {
 	_buf_ why = BUF_INIT;
 
 	return print(gitops_pause(a, &why, e), &why, true);
 }
 
-static int run_resume(struct agent *a, struct error *e)
+static int run_resume(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
 {
 	_buf_ why = BUF_INIT;
 
 	return print(gitops_resume(a, &why, e), &why, true);
 }
 
-static int run_status(struct agent *a, struct error *e)
+static int run_status(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
 {
 	_buf_ text = BUF_INIT;
 
@@ -129,7 +131,7 @@ static int run_status(struct agent *a, struct error *e)
 	return print(gitops_status_text(a, &text, e), &text, false);
 }
 
-static int run_history(struct agent *a, struct error *e)
+static int run_history(struct agent *a, _unused_ const struct verb_args *args, struct error *e)
 {
 	_buf_ text = BUF_INIT;
 
@@ -138,16 +140,17 @@ static int run_history(struct agent *a, struct error *e)
 
 static const struct {
 	const char *word;
-	bool config; /* it needs the configuration */
-	int (*run)(struct agent *a, struct error *e);
+	bool config;  /* it needs the configuration */
+	bool deploys; /* a commit of the branch */
+	int (*run)(struct agent *a, const struct verb_args *args, struct error *e);
 } actions[] = {
-	{ "now", true, run_now },
-	{ "pause", false, run_pause },
-	{ "resume", false, run_resume },
-	{ "status", false, run_status },
-	{ "retry", true, run_retry },
-	{ "rollback", true, run_rollback },
-	{ "history", false, run_history },
+	{ "now", true, true, run_now },
+	{ "pause", false, false, run_pause },
+	{ "resume", false, false, run_resume },
+	{ "status", false, false, run_status },
+	{ "retry", true, true, run_retry },
+	{ "rollback", true, false, run_rollback },
+	{ "history", false, false, run_history },
 };
 
 static int run(struct ctx *c, const struct verb_args *args, struct error *e)
@@ -160,13 +163,15 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (word && strcmp(actions[i].word, word) != 0)
 			continue;
+		if (verb_opt(args, "without-dump") && (!word || !actions[i].deploys))
+			return error_set(e, ERR_USAGE, "--without-dump is for 'now' and 'retry'");
 		if (a->state_fd < 0)
 			return error_set(e, ERR_FAILED, "there is no directory %s", a->state_dir);
 		r = !word || actions[i].config ? agent_config_load(&config, a->config_path, e) : 0;
 		if (r < 0)
 			return r;
 		a->config = config;
-		r = word ? actions[i].run(a, e) : run_timer(a, e);
+		r = word ? actions[i].run(a, args, e) : run_timer(a, e);
 		a->config = NULL;
 		return r;
 	}
@@ -175,11 +180,18 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 		word);
 }
 
+static const struct verb_option options[] = {
+	{ "without-dump", NULL,
+		"now, retry: dump no database first, for one that cannot be dumped any more", 0 },
+	{},
+};
+
 const struct verb verb_gitops = {
 	.name = "gitops",
 	.args = "[now|pause|resume|status|retry|rollback|history]",
 	.summary = "follow the application's branch, or say how it stands",
 	.max = 1,
+	.options = options,
 	.examples =
 		"  kbuild-agent gitops now        look at the branch at once\n"
 		"  kbuild-agent gitops retry      try a commit again that was bad\n"

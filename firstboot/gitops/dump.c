@@ -75,9 +75,16 @@ int deploy_dump(struct deploy *d, struct error *e)
 	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
 		!d->a->config->backup.postgres.container)
 		return 0;
+	if (d->run->no_dump) {
+		deploy_say(d, "dump", "the databases are not dumped first, as asked for");
+		return 0;
+	}
 	deploy_say(d, "dump", "dumping the databases first");
 	r = bring_up(d, e);
 	if (r >= 0)
 		r = backup_now(d->a, "deploy", e);
-	return r < 0 ? error_prefix(e, "the backup before it") : 0;
+	if (r == 0 || e->code == ERR_INTERRUPTED)
+		return r;
+	error_prefix(e, "the backup before it");
+	return error_append(e, " (without it: kbuild-agent gitops now --without-dump)");
 }

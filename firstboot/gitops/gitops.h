@@ -30,6 +30,7 @@ enum gitops_result {
 
 struct gitops_run {
 	bool now; /* somebody asked: do not wait for the pause after a passing failure to be over */
+	bool no_dump; /* nor is there one to be had: a revision that changes data goes without */
 	/* Called as the run goes on; NULL: nobody wants to know. step is a word, note for people. */
 	void (*progress)(void *arg, const char *step, const char *note);
 	void *arg;

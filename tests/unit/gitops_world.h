@@ -72,6 +72,7 @@ static struct world {
 	int bad_form; /* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int dumps;
+	bool no_dumps;	 /* can be taken */
 	int64_t free_at; /* when who holds the lock lets it go, on the clock; 0: never */
 	int ups;
 } * w;
@@ -167,7 +168,7 @@ int __wrap_secrets_digest(
 int __wrap_backup_now(struct agent *a, const char *reason, struct error *e);
 int __wrap_backup_now(_unused_ struct agent *a, _unused_ const char *reason, struct error *e)
 {
-	if (!w->db.there || !w->db.running)
+	if (!w->db.there || !w->db.running || w->no_dumps)
 		return error_set(e, ERR_FAILED, "no such container: db");
 	w->dumps++;
 	return 0;

@@ -240,6 +240,31 @@ static void who_asks_by_hand_waits_for_the_run_at_work(void)
 	close(held);
 }
 
+static int run_without_dump(
+	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	const struct gitops_run now = { .now = true, .no_dump = true };
+
+	(void)run;
+	return gitops_run(a, &now, why, e);
+}
+
+/* The commit that would mend it must not wait for it for ever. */
+static void a_database_that_cannot_be_dumped_is_gone_without(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->no_dumps = true;
+	push(SCHEMA);
+	check_int(once(), GITOPS_LATER);
+	check_int(run_agent(run_now), GITOPS_LATER);
+	check(is_well(0));
+	check_int(run_agent(run_without_dump), GITOPS_DEPLOYED);
+	check(is_well(1));
+	check_int(w->dumps, 0);
+}
+
 int main(void)
 {
 	gitops_begin();
@@ -254,5 +279,6 @@ int main(void)
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_waits_for_the_end_of_a_pause);
 	run(who_asks_by_hand_waits_for_the_run_at_work);
+	run(a_database_that_cannot_be_dumped_is_gone_without);
 	return gitops_done();
 }
