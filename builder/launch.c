@@ -132,13 +132,13 @@ static int name_one(const struct launch_options *o, const struct launch_request 
 }
 
 /* Nobody waits for it any more, and it is in nobody's hands yet. */
-static int take_back(
-	const struct launch_options *o, const struct server *s, struct arena *a, struct error *e)
+static int take_back(const struct launch_options *o, const struct server *s, bool found,
+	struct arena *a, struct error *e)
 {
 	const struct cloud *cloud = o->cloud;
 	struct error why = {};
 
-	if (o->keep || cloud->provider->keeps_interrupted)
+	if (o->keep || found || cloud->provider->keeps_interrupted)
 		return error_append(e,
 			": the server '%s' goes on starting%s; the same command waits for it again, 'kbuild destroy %s%s' removes it",
 			s->name, server_price(cloud, s, a), s->name, cloud->words);
@@ -203,6 +203,7 @@ static int finish_server(struct ctx *c, const struct launch_options *o, struct a
 enum progress_of {
 	NOT_MADE,
 	MADE,	 /* and is waited for */
+	FOUND,	 /* made by another launch, and is waited for, too */
 	SETTLED, /* made before, and has answered: what it said counts */
 	OVER,	 /* nothing is left to do */
 	FAILED,	 /* it is there */
@@ -232,14 +233,14 @@ static int say_all(const struct launch_options *o, const struct server *v,
 	return missing ? error_append(e, "\nNot made: %u of %u", missing, n) : -e->code;
 }
 
-/* Those that were not ready yet. */
+/* Those that were not ready yet. Another launch's stays: it may be waited for there. */
 static void take_all_back(const struct launch_options *o, const struct server *v,
 	enum progress_of *is, struct arena *a, struct error *e)
 {
 	for (unsigned i = 0; i < launch_count(o) && o->wait; i++) {
-		if (is[i] != MADE)
+		if (is[i] != MADE && is[i] != FOUND)
 			continue;
-		(void)take_back(o, &v[i], a, e);
+		(void)take_back(o, &v[i], is[i] == FOUND, a, e);
 		is[i] = SAID;
 	}
 }
@@ -257,7 +258,10 @@ static int make_each(struct ctx *c, const struct launch_options *o,
 		if (r == 0)
 			r = make_server(c, o, &q, a, &v[i], e);
 		if (r >= 0)
-			is[i] = r != CLOUD_SETTLED ? MADE : o->wait ? SETTLED : OVER;
+			is[i] = r == 0		       ? MADE
+				: r == CLOUD_CONTINUED ? FOUND
+				: o->wait	       ? SETTLED
+						       : OVER;
 	}
 	return MIN(r, 0);
 }
@@ -275,10 +279,10 @@ static int make_all(struct ctx *c, const struct launch_options *o, const struct 
 	for (unsigned i = 0; i < n && !(r < 0 && is_interrupted(e)); i++) {
 		struct error why = {};
 
-		if (is[i] != MADE && is[i] != SETTLED)
+		if (is[i] != MADE && is[i] != FOUND && is[i] != SETTLED)
 			continue;
-		if ((is[i] == MADE ? finish_server(c, o, a, &ret[i], &why)
-				   : server_last_word(c, o->cloud, &ret[i], &why)) == 0) {
+		if ((is[i] != SETTLED ? finish_server(c, o, a, &ret[i], &why)
+				      : server_last_word(c, o->cloud, &ret[i], &why)) == 0) {
 			is[i] = OVER;
 			continue;
 		}

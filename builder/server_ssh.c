@@ -126,10 +126,16 @@ int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patie
 		return r;
 	while (command && command[words])
 		words++;
-	argv = arena_alloc(a, (words + 24) * sizeof *argv);
+	argv = arena_alloc(a, (words + 28) * sizeof *argv);
 	argv[n++] = "ssh";
 	n = add_options(s, path, known, patience_s, a, argv, n);
-	argv[n++] = s->user ? arena_printf(a, "%s@%s", s->user, s->address) : s->address;
+	if (s->user) {
+		argv[n++] = "-l";
+		argv[n++] = s->user;
+	}
+	/* Nothing that a cloud says is an option: not the address, and not a word of the command. */
+	argv[n++] = "--";
+	argv[n++] = s->address;
 	argv[n++] = "--";
 	for (size_t i = 0; i < words; i++)
 		argv[n++] = command[i];

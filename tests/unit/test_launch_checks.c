@@ -372,6 +372,23 @@ static void of_two_at_the_same_instant_one_gives_way(void)
 	fake.second_server = true;
 	check_int(play_launch(&r, &q), -ERR_FAILED);
 	check(strstr(r.e.msg, "another kbuild has just made a server 'web'") != NULL);
+	/* What is left is the other one's: nothing is said of how to remove it. */
+	check(!strstr(r.e.msg, "There is now"));
+	check_int(fake_count(fake.servers), 1);
+	check_int(fake_count(fake.groups), 0);
+}
+
+/* Somebody destroys it just now: what it once answered is nothing to rely on. */
+static void a_server_on_its_way_out_is_none(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	play_well(&r, &q);
+	fake.servers[0].deleting = true;
+	fake.servers[0].polls = 3;
+	play_well(&r, &q);
 	check_int(fake_count(fake.servers), 1);
 }
 
@@ -554,6 +571,7 @@ int main(void)
 	run(a_server_that_is_never_made_is_not_waited_for_for_ever);
 	run(a_server_that_fails_while_it_is_waited_for_again);
 	run(of_two_at_the_same_instant_one_gives_way);
+	run(a_server_on_its_way_out_is_none);
 	run(a_key_of_an_earlier_server_is_replaced);
 	run(without_port_security_there_is_no_group);
 	run(rules_of_before_go);

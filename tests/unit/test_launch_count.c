@@ -21,6 +21,8 @@
 static const char *says[N];
 static bool settled[N], made[N];
 static int64_t now, interrupted; /* ms; 0: never */
+static int outcome;		 /* of each launch */
+static int destroyed;
 
 #define ANSWER(STATE) "kbuild-status: {\"state\":\"" STATE "\",\"reasons\":[\"no disk\"]}\n"
 
@@ -66,7 +68,15 @@ static int fake_launch(const struct cloud *c, const struct launch_request *q, st
 	if (!says[i])
 		return error_set(e, ERR_NETWORK, "no host has room");
 	made[i] = true;
-	return fake_find(c, q->name, a, ret, e);
+	fake_find(c, q->name, a, ret, e);
+	return outcome;
+}
+
+static int fake_destroy(_unused_ const struct cloud *c, _unused_ const char *name,
+	_unused_ bool with_data, _unused_ struct error *e)
+{
+	destroyed++;
+	return 0;
 }
 
 static int fake_console(_unused_ const struct cloud *c, const char *name, uint64_t offset,
@@ -92,8 +102,9 @@ static int fake_cost(_unused_ const struct cloud *c, _unused_ const struct serve
 	return 0;
 }
 
-static const struct provider fake = {
+static struct provider fake = {
 	.name = "fake",
+	.destroy = fake_destroy,
 	.keeps_interrupted = true,
 	.check = fake_check,
 	.launch = fake_launch,
@@ -216,6 +227,24 @@ static void interrupted_each_one_is_said(void)
 	check(settled[0] && !settled[1] && !settled[2]);
 }
 
+/* Another terminal waits for them: they are its to take back, not ours. */
+static void what_another_launch_made_is_not_taken_back(void)
+{
+	struct error e = {};
+
+	fake.keeps_interrupted = false;
+	interrupted = 5000;
+	outcome = CLOUD_CONTINUED;
+	check_int(play("up\n", "up\n", "up\n", &e), -ERR_INTERRUPTED);
+	check_int(destroyed, 0);
+	says_all(&e, "the server 'web-2' goes on starting");
+	outcome = 0;
+	check_int(play("up\n", "up\n", "up\n", &e), -ERR_INTERRUPTED);
+	check_int(destroyed, N);
+	interrupted = 0;
+	fake.keeps_interrupted = true;
+}
+
 int main(void)
 {
 	run(all_that_answer_are_settled);
@@ -223,5 +252,6 @@ int main(void)
 	run(silence_settles_nothing);
 	run(what_was_made_before_a_failure_is_waited_for);
 	run(interrupted_each_one_is_said);
+	run(what_another_launch_made_is_not_taken_back);
 	return done();
 }

@@ -190,6 +190,30 @@ static void a_refused_token_is_made_anew_once(void)
 	fake_http_done(&p.fake);
 }
 
+/* What was refused with yesterday's rights may be allowed with today's; with today's it is not. */
+static void a_kept_token_without_the_right_is_made_anew_once(void)
+{
+	static const struct fake_reply first[] = { SIGN_IN, {} };
+	static const struct fake_reply second[] = {
+		{ "GET " GLANCE "/a", .header = "X-Auth-Token: tok", .status = 403 },
+		{ TOKENS, .status = 201, .body = HOUR, .headers = play_token2 },
+		{ "GET " GLANCE "/a", .header = "X-Auth-Token: tok2", .status = 200 },
+		{ "GET " GLANCE "/b", .header = "X-Auth-Token: tok2", .status = 403, .body = "no" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+	const char *token;
+
+	play_begin(&p, first);
+	check_int(os_token(p.os, 0, &token, &p.e), 0);
+	check(!os_renew(p.os));
+	play_again(&p, second);
+	check_int(play_ask(&p, OS_IMAGE, "GET", "/a"), 0);
+	check_int(play_ask(&p, OS_IMAGE, "GET", "/b"), OS_REFUSED);
+	check(!os_renew(p.os));
+	fake_http_done(&p.fake);
+}
+
 static void keystone_is_asked_sixty_times_a_minute_at_most(void)
 {
 	struct fake_reply script[132] = { SIGN_IN };
@@ -214,6 +238,7 @@ int main(void)
 	run(an_upload_gets_a_token_that_lasts);
 	run(short_lives_are_no_reason_to_sign_in_for_each_call);
 	run(a_refused_token_is_made_anew_once);
+	run(a_kept_token_without_the_right_is_made_anew_once);
 	run(keystone_is_asked_sixty_times_a_minute_at_most);
 	return done();
 }

@@ -1,6 +1,7 @@
 /* Servers of a cloud: listed, found, started and stopped; their console, whose window moves. */
 #include "cloud_play.h"
 
+#include "alloc.h"
 #include "cinder.h"
 #include "image_users.h"
 #include "neutron.h"
@@ -460,6 +461,55 @@ static void who_was_made_from_an_image(void)
 	check(!names);
 }
 
+/* Between the look and the answer of who was asked, a server was made from it. */
+static void an_image_that_came_into_use_is_not_removed(void)
+{
+	const struct cloud_image i = { .id = "img", .region = "ONE" };
+	RUN r = run_begin();
+
+	fresh();
+	add_server("web", "ACTIVE", 1);
+	check_int(row_image_delete(&r.cloud, &i, &r.e), -ERR_FAILED);
+	check(strstr(r.e.msg, "is in use by now (web)") != NULL);
+}
+
+static void put_line(const char *directory, const char *name, const char *text)
+{
+	_free_ char *path = xasprintf("%s/%s", directory, name);
+
+	check_int(mkdir_all(AT_FDCWD, directory, 0700), 0);
+	check_int(file_replace(AT_FDCWD, path, text, strlen(text), 0600), 0);
+}
+
+/* The key and the host keys are those of a server, not of a name. */
+static void files_are_of_the_server_that_was_launched_here(void)
+{
+	struct fake_thing *s;
+	const char *own;
+	RUN r = run_begin();
+
+	fresh();
+	s = add_server("web", "ACTIVE", 1);
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	own = r.server.directory;
+	check(strstr(own, "/clouds/openstack-p/ONE/web") && !r.server.identity);
+	put_line(own, "id_ed25519", "a key");
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check(strstr(r.server.identity, "/web/id_ed25519") != NULL);
+	row_claim(own, s->id, NULL);
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check_str(r.server.directory, own);
+	/* One of this name that another machine has made since. */
+	row_claim(own, "s-old", NULL);
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check(strcmp(r.server.directory, own) != 0 && !r.server.identity);
+	/* A key of the user's own. */
+	put_line(own, "mine", "a key");
+	row_claim(own, s->id, arena_printf(r.arena, "%s/mine", own));
+	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
+	check(strstr(r.server.identity, "/web/mine") != NULL);
+}
+
 static void what_a_server_costs(void)
 {
 	const char *text = NULL;
@@ -492,6 +542,8 @@ int main(void)
 	run(what_is_let_in_is_let_in_over_both);
 	run(an_inventory_names_all);
 	run(who_was_made_from_an_image);
+	run(an_image_that_came_into_use_is_not_removed);
+	run(files_are_of_the_server_that_was_launched_here);
 	run(what_a_server_costs);
 	return done();
 }

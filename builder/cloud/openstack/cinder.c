@@ -8,6 +8,7 @@
 #include "node.h"
 #include "os.h"
 #include "reply.h"
+#include "server.h"
 
 static struct os_query query(const char *region, const char *method, const char *path)
 {
@@ -44,10 +45,14 @@ int cinder_volume_read(
 		return r;
 	}
 	raw.v.server = node_str(node_get(raw.metadata, "kbuild:server"));
+	if (raw.v.server && !server_name_valid(raw.v.server))
+		raw.v.server = NULL; /* none that kbuild has written */
 	for (size_t i = 0; raw.attachments && raw.attachments->kind == NODE_LIST &&
 			   i < raw.attachments->n && !raw.v.attached_to;
 		i++)
 		raw.v.attached_to = node_str(node_get(raw.attachments->items[i], "server_id"));
+	if (raw.v.attached_to)
+		raw.v.attached_to = api_clean(a, raw.v.attached_to);
 	*ret = raw.v;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "error.h"
 #include "glance.h"
+#include "image_users.h"
 #include "nova.h"
 #include "os.h"
 #include "provider.h"
@@ -115,7 +116,15 @@ int images_list(struct os *o, const char *const *regions, bool whole, struct are
 
 int images_delete(struct os *o, const struct cloud_image *i, struct error *e)
 {
-	int r = glance_delete(o, i->region, i->id, e);
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char *users = NULL;
+	int r = image_users(o, i->region, i->id, a, &users, e);
 
+	/* Since it was looked at somebody may have launched one. */
+	if (r == 0 && users)
+		return error_set(e, ERR_FAILED,
+			"the image %s is in use by now (%s): it was not removed", i->id, users);
+	if (r == 0)
+		r = glance_delete(o, i->region, i->id, e);
 	return r == OS_ABSENT ? CLOUD_ABSENT : r;
 }

@@ -11,13 +11,13 @@
 #include <string.h>
 
 /*
- * It will never start. One that has run is nobody's to replace, whatever became of it: somebody may have used it
- * although no launch has seen it answer.
+ * It will never start, or is on its way out. One that has run is nobody's to replace, whatever became of it: somebody
+ * may have used it although no launch has seen it answer.
  */
 static bool is_broken(const struct nova_server *s)
 {
 	if (strcmp(s->status, "ERROR") == 0)
-		return s->never_ran;
+		return s->never_ran && !s->tag_settled;
 	return strcmp(s->status, "DELETED") == 0 || (s->task && strcmp(s->task, "deleting") == 0);
 }
 
@@ -30,7 +30,7 @@ int look_server(struct launching *l, struct error *e)
 	if (r < 0)
 		return r;
 	l->server = row_ours(v, n, l->q->name);
-	l->broken = l->server && !l->server->tag_settled && is_broken(l->server);
+	l->broken = l->server && is_broken(l->server);
 	return 0;
 }
 

@@ -21,7 +21,9 @@ int replace_broken(struct launching *l, struct error *e)
 	int r = nova_delete(l->os, l->region, id, e);
 
 	progress_note(l->row->cloud.progress,
-		"replacing '%s', which an earlier launch left unfinished", l->q->name);
+		l->server->tag_settled ? "waiting until the '%s' of before is gone"
+				       : "replacing '%s', which an earlier launch left unfinished",
+		l->q->name);
 	while (r == 0) {
 		r = nova_get(l->os, l->region, id, l->a, &s, e);
 		if (r == 0 && strcmp(s.status, "DELETED") == 0)
@@ -103,6 +105,8 @@ int make_group(struct launching *l, struct error *e)
 
 	if (r == 0)
 		l->group = g;
+	if (r == 0 || r == OS_UNSURE)
+		l->group_made = true;
 	return r;
 }
 
@@ -215,6 +219,7 @@ int make_server(struct launching *l, struct error *e)
 	s->name = l->q->name;
 	s->status = "BUILD";
 	l->server = s;
+	row_claim(l->directory, s->id, l->q->ssh_keys && l->q->ssh_keys[0] ? l->q->identity : NULL);
 	return 0;
 }
 

@@ -74,7 +74,9 @@ void show_server(struct launching *l)
 	if (l->broken)
 		plan_add(l->plan, l->a, PLAN_NOTE, "server", l->q->name,
 			arena_printf(l->a,
-				"an earlier launch left one that is %s: it will be replaced",
+				s->tag_settled
+					? "the one of before is %s: a new one comes when it is gone"
+					: "an earlier launch left one that is %s: it will be replaced",
 				s->task ? s->task : s->status));
 	else if (s->tag_settled || (strcmp(s->status, "ERROR") != 0 && row_has_long_run(s) &&
 					   !is_of_this_launch(l, s)))

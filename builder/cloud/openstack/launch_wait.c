@@ -8,12 +8,20 @@
 
 #include <string.h>
 
+/* A server that is gone holds its volume for some seconds more. */
+static bool is_usable(const struct launching *l, const struct cinder_volume *v)
+{
+	if (strcmp(v->status, "in-use") == 0)
+		return l->server && v->attached_to && strcmp(v->attached_to, l->server->id) == 0;
+	return strcmp(v->status, "available") == 0;
+}
+
 int wait_volume(struct launching *l, struct error *e)
 {
 	int64_t deadline = row_deadline(l->row, WAIT_VOLUME_MS);
-	struct cinder_volume v = *l->volume;
+	struct cinder_volume *found = arena_alloc(l->a, sizeof *found), v = *l->volume;
 
-	while (strcmp(v.status, "available") != 0 && strcmp(v.status, "in-use") != 0) {
+	while (!is_usable(l, &v)) {
 		int r;
 
 		if (strncmp(v.status, "error", 5) == 0)
@@ -30,6 +38,8 @@ int wait_volume(struct launching *l, struct error *e)
 		if (r < 0)
 			return r;
 	}
+	*found = v;
+	l->volume = found;
 	return 0;
 }
 
@@ -54,12 +64,49 @@ static int say_fault(struct launching *l, const struct nova_server *listed, stru
 	return r;
 }
 
+/* What was made for a server that gives way, and that nobody else uses: it costs, or would be in the way. */
+static void remove_parts(struct launching *l, const char *id)
+{
+	int64_t deadline = row_deadline(l->row, WAIT_GONE_MS);
+	struct error ignored = {};
+	struct cinder_volume *v;
+	struct nova_server s;
+	size_t n;
+	int r;
+
+	while (nova_get(l->os, l->region, id, l->a, &s, &ignored) == 0 &&
+		strcmp(s.status, "DELETED") != 0 &&
+		row_pause(l->row, deadline, WAIT_GONE_MS, "", &ignored) == 0)
+		;
+
+	/* The other launch may have taken the volume: it is the one that counts then. */
+	if (l->volume_made && l->volume &&
+		cinder_volumes(l->os, l->region, false, l->a, &v, &n, &ignored) == 0) {
+		const struct cinder_volume *counts = row_volume_of(v, n, l->q->name);
+
+		if (counts && strcmp(counts->id, l->volume->id) != 0)
+			(void)cinder_delete(l->os, l->region, l->volume->id, &ignored);
+	}
+	/* Its server's port holds it for a moment. One that the other server uses stays. */
+	while (l->group_made && l->group) {
+		r = neutron_group_delete(l->os, l->region, l->group->id, &ignored);
+		if (r <= 0 || r == OS_ABSENT ||
+			row_pause(l->row, deadline, WAIT_GONE_MS, "", &ignored) < 0)
+			return;
+	}
+}
+
 /* Of two that were made at the same instant, ours goes when it is the younger one. */
 static int give_way(struct launching *l, const struct nova_server *mine, struct error *e)
 {
-	struct error ignored = {};
+	struct error why = {};
 
-	(void)nova_delete(l->os, l->region, mine->id, &ignored);
+	l->made.n = 0; /* what there is now is the other one's */
+	if (nova_delete(l->os, l->region, mine->id, &why) < 0)
+		return error_set(e, ERR_FAILED,
+			"another kbuild has just made a server '%s', and the second one (%s) could not be removed: %s",
+			l->q->name, mine->id, why.msg);
+	remove_parts(l, mine->id);
 	return error_set(e, ERR_FAILED,
 		"another kbuild has just made a server '%s': the second one was removed again",
 		l->q->name);
@@ -70,6 +117,12 @@ int wait_server(struct launching *l, struct error *e)
 	int64_t deadline = row_deadline(l->row, WAIT_SERVER_MS);
 	const struct nova_server *mine = l->server;
 
+	if (mine->tag_intent && l->intent && strcmp(mine->tag_intent, l->intent) != 0) {
+		l->made.n = 0;
+		return error_set(e, ERR_FAILED,
+			"another kbuild has just made a server '%s', of another launch than this",
+			l->q->name);
+	}
 	/* All of that name: so two launches at the same time see one another. */
 	while (strcmp(l->server->status, "ACTIVE") != 0) {
 		const struct nova_server *ours;

@@ -16,8 +16,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define TRIES	       3 /* of a POST whose outcome is not known */
-#define LOOKS	       3 /* after each: lists lag behind */
+#define TRIES	       3     /* of a POST whose outcome is not known */
+#define LOOKS	       3     /* after each: lists lag behind */
+#define FRESH_MS       10000 /* what was looked up so lately is believed */
 #define SURVEY_LIFE_MS 60000
 
 /* Whether it is there after all, which lists may be slow to show. 1: yes. */
@@ -81,12 +82,25 @@ static int see_again(struct launching *l, const struct launch_step *s, struct er
 	return seen;
 }
 
+/* While the image was sent somebody else may have made it: another look. 1: it is there. */
+static int look_late(struct launching *l, const struct launch_step *s, struct error *e)
+{
+	int r;
+
+	if (!s->twice || clock_now_ms(l->row->cloud.clock) - l->looked < FRESH_MS)
+		return 0;
+	r = s->again(l, e);
+	return r < 0 ? r : s->there(l);
+}
+
 static int make_once(struct launching *l, const struct launch_step *s, struct error *e)
 {
-	int pending = await_pending(l, s, e);
+	int there = look_late(l, s, e);
 
-	if (pending != 0)
-		return MIN(pending, 0);
+	if (there == 0)
+		there = await_pending(l, s, e);
+	if (there != 0)
+		return MIN(there, 0);
 	for (int i = 0;; i++) {
 		int r = attempt(l, s, e), seen;
 		struct error why = *e;
@@ -165,7 +179,7 @@ static int walk(struct launching *l, struct error *e)
 	return r;
 }
 
-/* What check() has found is good for a minute, but for the server: another kbuild may be at work, too. */
+/* What check() has found is good for a minute; what could be made twice is looked for again: look_late(). */
 static int take_survey(struct row *row, const struct launch_request *q, struct plan *plan,
 	struct launching **ret, struct error *e)
 {

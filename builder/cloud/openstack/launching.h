@@ -37,7 +37,7 @@ struct launching {
 	bool key_there, key_stale; /* stale: of that name, another key */
 	const struct neutron_group *group;
 	const struct cinder_volume *volume; /* NULL: none yet */
-	bool volume_made;		    /* by this launch */
+	bool volume_made, group_made;	    /* by this launch */
 	const char *zone;		    /* where server and volume have to be; NULL: anywhere */
 	bool rules_made;		    /* of the group: they are as wanted */
 

@@ -7,8 +7,14 @@
 #include "error.h"
 #include "node.h"
 #include "reply.h"
+#include "server.h"
 
-#define MANY 1000 /* more addresses or volumes than that is no server */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <string.h>
+
+#define LOGIN_MAX 32   /* of useradd */
+#define MANY	  1000 /* more addresses or volumes than that is no server */
 
 /* What is below it in the reply. */
 struct raw {
@@ -72,6 +78,13 @@ static int wrong(const char *what, struct error *e)
 	return r;
 }
 
+static bool is_address(const char *text)
+{
+	struct in6_addr to;
+
+	return inet_pton(AF_INET, text, &to) == 1 || inet_pton(AF_INET6, text, &to) == 1;
+}
+
 /* {"Ext-Net": [{"addr": …}, …], …} */
 static int read_addresses(
 	const struct node *map, struct arena *a, struct nova_server *s, struct error *e)
@@ -101,6 +114,8 @@ static int read_addresses(
 
 			if (r < 0)
 				return r;
+			if (!is_address(to->text))
+				return wrong("server.addresses.addr' must be an address", e);
 			to->network = map->keys[i]->str;
 		}
 	}
@@ -134,6 +149,25 @@ static int read_part(const struct node *part, const char *what, const struct fie
 	return reply_read(part, what, fields, s, a, e);
 }
 
+/* A word that starts with '-' would be an option of ssh. */
+static bool is_login(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= LOGIN_MAX && (isalpha((unsigned char)*text) || *text == '_') &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       len;
+}
+
+/* Whoever may write a server's metadata writes what he likes; ours becomes paths, and words of commands. */
+static void forget_odd_tags(struct nova_server *s)
+{
+	if (s->tag_name && !server_name_valid(s->tag_name))
+		s->tag_name = NULL;
+	if (s->tag_user && !is_login(s->tag_user))
+		s->tag_user = NULL;
+}
+
 int nova_server_read(
 	const struct node *n, struct arena *a, struct nova_server *ret, struct error *e)
 {
@@ -156,6 +190,8 @@ int nova_server_read(
 		r = read_part(raw.image, "server.image", image_fields, a, s, e);
 	if (r == 0)
 		r = read_part(raw.metadata, "server.metadata", metadata_fields, a, s, e);
+	if (r == 0)
+		forget_odd_tags(s);
 	/* For people, and of any form. */
 	if (r == 0 && node_str(node_get(raw.fault, "message")))
 		s->fault = api_clean(a, node_str(node_get(raw.fault, "message")));

@@ -155,6 +155,14 @@ static int unknown_region(struct row *r, enum os_service service, const char *as
 	return -e->code;
 }
 
+static const char *among(const char *const *regions, const char *asked)
+{
+	for (; asked && *regions; regions++)
+		if (strcmp(*regions, asked) == 0)
+			return *regions;
+	return NULL;
+}
+
 int row_region(struct row *r, enum os_service service, const char *asked, const char **ret,
 	struct error *e)
 {
@@ -166,13 +174,14 @@ int row_region(struct row *r, enum os_service service, const char *asked, const 
 		asked = r->cloud.region ? r->cloud.region : r->access.region;
 	if (f == 0)
 		f = os_regions(o, service, r->arena, &regions, e);
+	/* The catalogue is as old as the token, and a region may have been activated since. */
+	if (f == 0 && asked && !among(regions, asked) && os_renew(o))
+		f = os_regions(o, service, r->arena, &regions, e);
 	if (f != 0)
 		return f;
-	for (size_t i = 0; asked && regions[i]; i++) {
-		if (strcmp(regions[i], asked) == 0) {
-			*ret = regions[i];
-			return 0;
-		}
+	if (among(regions, asked)) {
+		*ret = among(regions, asked);
+		return 0;
 	}
 	if (asked || !regions[0] || regions[1])
 		return unknown_region(r, service, asked, regions, e);

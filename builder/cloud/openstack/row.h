@@ -71,6 +71,7 @@ struct row {
 	struct arena *survey;
 	struct launching *launching; /* lives in it */
 
+	const char *project;	       /* its id, once row_directory() needed it */
 	const char *const *regions[2]; /* what row_regions() found, of servers and of images */
 	bool looks; /* for who makes nothing, not even a user to sign in as: plan, doctor */
 	const char *no_user; /* such a one has found that there is none yet: its name to be */

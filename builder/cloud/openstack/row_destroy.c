@@ -19,6 +19,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define KEPT_MS                                                                                    \
+	INT64_C(60000) /* long enough for all that were seen; what is still in use then is */
+
 /* What stands under one name in one region; NULL: none. */
 struct remains {
 	const char *region;
@@ -192,6 +195,7 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 	for (size_t i = 0; i < m->n_servers; i++) {
 		int64_t deadline = row_deadline(r, WAIT_GONE_MS);
 		const char *id = m->servers[i].id;
+		bool forced = false;
 		struct nova_server s;
 		int f = 0;
 
@@ -199,6 +203,12 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 			f = nova_get(r->os, m->region, id, a, &s, e);
 			if (f == 0 && strcmp(s.status, "DELETED") == 0)
 				f = OS_ABSENT;
+			/* Some clouds would keep it for hours, for who has changed his mind. */
+			if (f == 0 && !forced && strcmp(s.status, "SOFT_DELETED") == 0) {
+				f = nova_act(r->os, m->region, id, "forceDelete", e);
+				f = f == OS_CONFLICT ? 0 : f;
+				forced = true;
+			}
 			if (f == 0)
 				f = row_pause(
 					r, deadline, WAIT_GONE_MS, "the server did not go", e);
@@ -259,6 +269,27 @@ static int remove_volume(
 	}
 }
 
+/* One that stays is let go of some seconds after its server is gone; the next launch would find it in use. */
+static int await_kept(
+	struct row *r, const struct remains *m, const char *id, struct arena *a, struct error *e)
+{
+	int64_t deadline = row_deadline(r, KEPT_MS);
+
+	for (;;) {
+		struct cinder_volume v;
+		int f = cinder_get(r->os, m->region, id, a, &v, e);
+
+		if (f != 0)
+			return MIN(f, 0);
+		if ((strcmp(v.status, "in-use") != 0 && strcmp(v.status, "detaching") != 0) ||
+			clock_now_ms(r->cloud.clock) >= deadline)
+			return 0;
+		f = row_pause(r, INT64_MAX, 0, "", e);
+		if (f < 0)
+			return f;
+	}
+}
+
 static int remove_all_of(struct row *r, const struct remains *m, const char *name, bool with_data,
 	struct arena *a, struct error *e)
 {
@@ -270,8 +301,10 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 		g = nova_key_delete(r->os, m->region, row_tag(a, name), e);
 		f = MIN(g, 0);
 	}
-	for (size_t i = 0; i < m->n_volumes && f == 0 && with_data; i++)
-		f = remove_volume(r, m, m->volumes[i].id, a, e);
+	for (size_t i = 0; i < m->n_volumes && f == 0; i++)
+		f = with_data	   ? remove_volume(r, m, m->volumes[i].id, a, e)
+		    : m->n_servers ? await_kept(r, m, m->volumes[i].id, a, e)
+				   : 0;
 	if (f == 0) {
 		g = remove_all(AT_FDCWD, row_directory(r, m->region, name, a));
 		f = g < 0 ? error_errno(e, g, "removing the files about '%s'", name) : 0;

@@ -45,7 +45,7 @@ static void *longer(struct arena *a, const void *old, size_t n, size_t more, siz
 }
 
 static void add_servers(
-	const struct row *r, const struct region *g, struct arena *a, struct server_list *l)
+	struct row *r, const struct region *g, struct arena *a, struct server_list *l)
 {
 	l->servers = longer(a, l->servers, l->n, g->n_servers, sizeof *l->servers);
 	for (size_t i = 0; i < g->n_servers; i++) {

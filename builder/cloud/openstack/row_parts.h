@@ -40,17 +40,26 @@ const struct nova_server *row_ours(const struct nova_server *v, size_t n, const 
 bool row_has_long_run(const struct nova_server *s);
 
 /* As struct server. volume: its data volume, or NULL. */
-void row_describe(const struct row *r, const struct nova_server *s, const char *region,
+void row_describe(struct row *r, const struct nova_server *s, const char *region,
 	const struct cinder_volume *volume, struct arena *a, struct server *ret);
-/* Where the files about a server are on this machine (key, known hosts); in the arena. */
-const char *row_directory(
-	const struct row *r, const char *region, const char *name, struct arena *a);
+/* Where the files about a server of this project are on this machine (key, known hosts); in the arena. */
+const char *row_directory(struct row *r, const char *region, const char *name, struct arena *a);
 /*
  * All volumes of a region, for who can do without them: none where the catalogue has no such service or it does
  * not answer, which *ret_lacks says (else NULL). Negative only when interrupted, or without a session.
  */
 int row_volumes(struct row *r, const char *region, struct arena *a, struct cinder_volume **ret,
 	size_t *ret_n, const char **ret_lacks, struct error *e);
+/*
+ * Whose directory it is: the server's id, and the private key that it was launched with (NULL: the one in the directory).
+ * Best effort: without it the directory is taken for the server's of that name.
+ */
+void row_claim(const char *directory, const char *id, const char *identity);
+/* The directory of that server, which may be another one than the server of this name that this machine launched. */
+const char *row_directory_of(
+	struct row *r, const char *region, const char *name, const char *id, struct arena *a);
+/* The private key that opens it, as far as this machine has it; NULL. */
+const char *row_identity(const char *directory, struct arena *a);
 /*
  * A request that makes something leaves a mark in the server's directory while it is under way: its client can be
  * killed, or told by a proxy that it took too long, and it is carried out all the same, seconds later. Whoever comes

@@ -34,14 +34,6 @@ const char *row_tag(struct arena *a, const char *name)
 	return arena_printf(a, "kbuild-%s", name);
 }
 
-const char *row_directory(
-	const struct row *r, const char *region, const char *name, struct arena *a)
-{
-	return arena_printf(a, "%s/clouds/%s%s%s/%s/%s", r->cloud.state_dir,
-		r->cloud.provider->name, r->cloud.account ? "-" : "",
-		r->cloud.account ? r->cloud.account : "", region, name);
-}
-
 /* Two launches at the same instant may have made two: the older one counts, whoever looks. */
 static bool is_older(const struct nova_server *x, const struct nova_server *y)
 {
@@ -181,11 +173,9 @@ int row_volumes(struct row *r, const char *region, struct arena *a, struct cinde
 	return 0;
 }
 
-void row_describe(const struct row *r, const struct nova_server *s, const char *region,
+void row_describe(struct row *r, const struct nova_server *s, const char *region,
 	const struct cinder_volume *volume, struct arena *a, struct server *ret)
 {
-	const char *key;
-
 	*ret = (struct server){
 		.name = arena_strdup(a, s->tag_name ? s->tag_name : s->name),
 		.state = state_of(s),
@@ -203,10 +193,8 @@ void row_describe(const struct row *r, const struct nova_server *s, const char *
 		.flavor = copy(a, s->flavor),
 	};
 	take_addresses(s, a, ret);
-	ret->directory = row_directory(r, region, ret->name, a);
-	key = arena_printf(a, "%s/id_ed25519", ret->directory);
-	if (access(key, R_OK) == 0)
-		ret->identity = key;
+	ret->directory = row_directory_of(r, region, ret->name, s->id, a);
+	ret->identity = row_identity(ret->directory, a);
 	if (volume) {
 		ret->volume_size = (uint64_t)MAX(volume->size, 0) * GIB;
 		ret->volume_id = arena_strdup(a, volume->id);

@@ -151,7 +151,7 @@ def launched(w):
     volume, = w.volumes("one")
     TAP.equal((volume["status"], volume["metadata"].get("kbuild:server")), ("in-use", w.name("one")), "the data volume is attached")
     TAP.equal([v["id"] for v in server["os-extended-volumes:volumes_attached"]], [volume["id"]], "to that server")
-    TAP.check((w.kbuild.state / f"clouds/openstack/GRA11/{w.name('one')}/id_ed25519").stat().st_mode & 0o77 == 0,
+    TAP.check((w.kbuild.state / f"clouds/openstack-{w.project}/GRA11/{w.name('one')}/id_ed25519").stat().st_mode & 0o77 == 0,
               "the private key is its owner's alone")
     TAP.note(f"calls of a launch with upload and volume: {calls_of(done)}")
     again = w.launch("one", "--volume", "1G", "--json")

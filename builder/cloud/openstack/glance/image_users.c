@@ -1,6 +1,7 @@
 /* Who uses an image: asked of Nova, before one is removed that somebody may need. */
 #include "image_users.h"
 
+#include "api.h"
 #include "arena.h"
 #include "error.h"
 #include "node.h"
@@ -32,7 +33,7 @@ int image_users(struct os *o, const char *region, const char *id, struct arena *
 
 		if (image && strcmp(image, id) == 0)
 			names = arena_printf(a, "%s%s%s", names ? names : "", names ? ", " : "",
-				name ? name : "?");
+				name ? api_clean(a, name) : "?");
 	}
 	*ret = names;
 	return 0;

@@ -127,6 +127,11 @@ int os_list(struct os *o, const struct os_query *q, const char *key, struct aren
 int os_token(struct os *o, int64_t life_s, const char **ret, struct error *e);
 /* The next os_token() makes a new one: a service has refused this one. */
 void os_token_forget(struct os *o);
+/*
+ * For who does not find what the catalogue should have: a token of an earlier run is given up, so that the next call
+ * brings another catalogue. False: it is of this run.
+ */
+bool os_renew(struct os *o);
 /* The endpoint with its version, without '/' at its end; in the arena. ERR_FAILED names the regions there are. */
 int os_endpoint(struct os *o, enum os_service service, const char *region, struct arena *a,
 	const char **ret, struct error *e);

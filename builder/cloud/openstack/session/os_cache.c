@@ -89,6 +89,7 @@ bool os_cache_load(struct os *o)
 		return false;
 	os_session_take(o, xstrdup(token), TAKE(a), body, life_s, left_s);
 	o->versions = versions;
+	o->cached = true;
 	return true;
 }
 

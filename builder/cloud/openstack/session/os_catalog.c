@@ -91,7 +91,9 @@ static const char **regions_of(
 	for (size_t i = 0; endpoints && i < endpoints->n; i++) {
 		const char *region = region_of(endpoints->items[i]);
 
-		if (region && plain(region, 100) && is_interface(o, endpoints->items[i]))
+		/* It becomes a directory as well. */
+		if (region && plain(region, 100) && *region != '.' && !strchr(region, '/') &&
+			is_interface(o, endpoints->items[i]))
 			v[n++] = arena_strdup(a, region);
 	}
 	qsort(v, n, sizeof *v, by_name);

@@ -48,6 +48,7 @@ struct os {
 	int64_t life_s;	       /* of the token, in all */
 	int64_t end_ms;	       /* monotonic */
 	int64_t behind_s;      /* our clock, when we signed in */
+	bool cached; /* the token is one of an earlier run: rights and regions may have changed since */
 	bool refused; /* a service did not take it: what the cache holds is no use either */
 };
 

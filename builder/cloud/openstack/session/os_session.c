@@ -80,6 +80,15 @@ int os_session(struct os *o, int64_t life_s, struct error *e)
 	return os_sign_in(o, e);
 }
 
+bool os_renew(struct os *o)
+{
+	bool cached = o->cached;
+
+	if (cached)
+		os_token_forget(o);
+	return cached;
+}
+
 void os_token_forget(struct os *o)
 {
 	o->refused = true;
@@ -121,10 +130,13 @@ static enum api_verdict judge_token(
 	void *arg, const struct api_call *c, const struct http_response *res)
 {
 	const struct os_own *own = c->own;
+	const struct os *o = arg;
 
-	(void)arg;
 	if (own->list && res->status == 300)
 		return API_DONE;
+	/* Rights are those of the token's day. */
+	if (res->status == 403 && o->cached)
+		return API_RENEW;
 	return os_judge(res, true);
 }
 

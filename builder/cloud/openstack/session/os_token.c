@@ -14,6 +14,7 @@ void os_session_drop(struct os *o)
 	if (o->arena)
 		arena_free(TAKE(o->arena));
 	o->body = o->versions = NULL;
+	o->cached = false;
 }
 
 void os_session_take(struct os *o, char *token, struct arena *a, struct node *body, int64_t life_s,
