@@ -9,6 +9,7 @@
 #include "json.h"
 #include "node.h"
 #include "report.h"
+#include "self.h"
 #include "verbs.h"
 
 #include <fcntl.h>
@@ -103,6 +104,9 @@ static int run_action(struct agent *a, size_t i, const struct dns_options *o, st
 		return error_set(e, ERR_INVALID, "%s has no 'dns'", a->config_path);
 	if (r == 0)
 		print(a, &found);
+	/* Whoever gives a copy the names means it to take the other one's place, altogether. */
+	if (r == 0 && actions[i].writes)
+		r = self_adopt(a, e);
 	return r;
 }
 

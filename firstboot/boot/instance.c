@@ -8,6 +8,7 @@
 #include "ipc.h"
 #include "journal.h"
 #include "node.h"
+#include "self.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +33,10 @@ static int begin_anew(struct boot *b, const char *id, const char *before, struct
 {
 	const struct agent *a = b->agent;
 	_buf_ line = BUF_INIT;
-	int r;
+	int r = self_mark_copy(a, id, e);
+
+	if (r < 0)
+		return r;
 
 	journal_close(TAKE(b->journal));
 	/* For who wants to know what the other one did; nobody here reads it. */

@@ -5,7 +5,7 @@
 #include "config.h"
 #include "dns.h"
 #include "error.h"
-#include "journal.h"
+#include "self.h"
 #include "steps.h"
 
 const char *step_dns_skip(const struct boot *b)
@@ -18,15 +18,6 @@ static void note(void *arg, const char *text)
 	boot_note(arg, "%s", text);
 }
 
-/*
- * A disk that was copied has the other server's credentials, and the other one may be serving. What a launch hands
- * over says whose the names are; without it a person does.
- */
-static bool names_are_anothers(const struct boot *b)
-{
-	return b->clone && !journal_last(b->journal, HANDED_OVER);
-}
-
 int step_dns_run(struct boot *b, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -34,7 +25,7 @@ int step_dns_run(struct boot *b, struct error *e)
 	struct dns_report report;
 	int r;
 
-	if (names_are_anothers(b)) {
+	if (self_is_copy(b->agent)) {
 		boot_degrade(b,
 			"dns: this is a copy of another server, which keeps its names until "
 			"`kbuild-agent dns sync` makes them this one's");

@@ -4,8 +4,8 @@
  */
 #include "boot.h"
 #include "client.h"
-#include "journal.h"
 #include "receive.h"
+#include "self.h"
 #include "steps.h"
 
 int step_handoff_run(struct boot *b, struct error *e)
@@ -16,7 +16,7 @@ int step_handoff_run(struct boot *b, struct error *e)
 	if (r == RECEIVE_NOTHING)
 		return 0;
 	if (r == 0)
-		r = journal_add(b->journal, HANDED_OVER, "done", NULL, e);
+		r = self_adopt(b->agent, e);
 	/* The helpers were started with what was kept before: nothing, at a first boot. */
 	return r < 0 ? r : repo_use_credential(b->agent, e);
 }

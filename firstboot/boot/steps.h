@@ -12,8 +12,7 @@ int step_cloudinit_run(struct boot *b, struct error *e);
 /* step_clock.c: a clock that is wrong makes every certificate invalid. */
 int step_clock_run(struct boot *b, struct error *e);
 
-/* step_handoff.c: what the operator handed to this server, once; then the journal has an entry of that name. */
-#define HANDED_OVER "handed-over"
+/* step_handoff.c: what the operator handed to this server, once; with it a copy takes the other one's place. */
 int step_handoff_run(struct boot *b, struct error *e);
 
 /* step_identity.c: a clone is somebody else. */

@@ -119,7 +119,8 @@ static void ping(struct agent *a, const struct message *m, size_t faults)
 	struct error e = { 0 };
 
 	q.url = url ? url : a->config->health.alert.ping;
-	if (!q.url)
+	/* A copy's would hide that the other one is gone. */
+	if (!q.url || self_is_copy(a))
 		return;
 	snprintf(body, sizeof body, "%zu faults", faults);
 	q.body_len = strlen(body);

@@ -33,7 +33,8 @@ static int lost_all(const struct agent *a, const char *name, struct error *e)
 {
 	return error_set(e, ERR_INVALID,
 		"the database on this server was made with secrets that are not here (%s): put %s/" SECRETS_FILE
-		" of the server it comes from back, then 'kbuild-agent first-boot --retry'; nothing was made anew",
+		" of the server it comes from back (or, if there never were any, one that says {\"v\":1,\"values\":{}}), "
+		"then 'kbuild-agent first-boot --retry'; nothing was made anew",
 		name, a->state_dir);
 }
 
@@ -44,9 +45,9 @@ static int lost_one(const char *name, struct error *e)
 		name);
 }
 
-/* What a generated secret needs: kept, made, or refused. */
+/* What a generated secret needs: kept, made, or refused. lost: there is no document of values at all. */
 static int make_one(const struct agent *a, struct arena *arena, const char *name,
-	const struct node *how, struct node *values, unsigned flags, struct error *e)
+	const struct node *how, struct node *values, unsigned flags, bool lost, struct error *e)
 {
 	bool database = flags & SECRETS_DATABASE, known = node_get(values, name) != NULL;
 	_buf_ value = BUF_INIT;
@@ -54,7 +55,7 @@ static int make_one(const struct agent *a, struct arena *arena, const char *name
 
 	if (known && (database || !(flags & SECRETS_RENEW)))
 		return 0;
-	if (database && values->n == 0)
+	if (database && lost)
 		return lost_all(a, name, e);
 	/* One that a later image added is no loss, unless the database should already know it. */
 	if (database && node_get(how, "postgres"))
@@ -102,7 +103,7 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e)
 
 		r = 0;
 		if (node_get(how, "generate"))
-			r = make_one(a, arena, name, how, values, flags, e);
+			r = make_one(a, arena, name, how, values, flags, !before, e);
 		if (r < 0)
 			return r;
 	}

@@ -136,6 +136,21 @@ static void nothing_is_made_for_a_database_that_is_there(void)
 	}
 }
 
+/* The application had none, and a later definition wants one: a person says that nothing was lost. */
+static void the_first_secret_of_a_server_with_data_is_made_when_somebody_says_so(void)
+{
+	static const char none[] = "{\"v\":1,\"values\":{}}";
+	struct error e = {};
+
+	start("    JWT: {generate: 256}\n");
+	check(secrets_make(&agent, SECRETS_DATABASE, &e) < 0);
+	check(strstr(e.msg, none) != NULL);
+	check_int(mkdir_all(agent.state_fd, SECRETS_DIR, 0700), 0);
+	check_int(file_replace(agent.state_fd, SECRETS_FILE, none, strlen(none), 0600), 0);
+	check_int(secrets_make(&agent, SECRETS_DATABASE, &e), 0);
+	check(strstr(env(), "JWT="));
+}
+
 static void a_broken_document_is_never_replaced(void)
 {
 	static const char *const texts[] = { "", "{", "[]", "{\"v\":1}",
@@ -279,6 +294,7 @@ int main(void)
 	run(values_are_made_once);
 	run(a_clone_gets_its_own);
 	run(nothing_is_made_for_a_database_that_is_there);
+	run(the_first_secret_of_a_server_with_data_is_made_when_somebody_says_so);
 	run(a_broken_document_is_never_replaced);
 	run(an_operators_secret_is_taken_and_kept);
 	run(compose_reads_back_what_was_meant);

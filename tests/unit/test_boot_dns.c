@@ -2,9 +2,11 @@
 #include "agent.h"
 #include "arena.h"
 #include "boot.h"
+#include "config.h"
 #include "dns.h"
 #include "error.h"
 #include "journal.h"
+#include "self.h"
 #include "steps.h"
 
 #include "check.h"
@@ -35,7 +37,7 @@ static enum boot_state boot_as(const char *id, bool handed)
 	syncs = 0;
 	check_int(boot_set_instance(&b, id, &e), 0);
 	if (handed)
-		check_int(journal_add(b.journal, HANDED_OVER, "done", NULL, &e), 0);
+		check_int(self_adopt(&a, &e), 0);
 	check_int(step_dns_run(&b, &e), 0);
 	journal_close(b.journal);
 	free(b.reasons);
@@ -45,6 +47,7 @@ static enum boot_state boot_as(const char *id, bool handed)
 static void begin(void)
 {
 	check_int(remove_all(tmp_fd(), BOOT_JOURNAL), 0);
+	check_int(remove_all(tmp_fd(), COPY_STATE), 0);
 }
 
 static void a_new_server_has_its_names(void)
@@ -75,10 +78,32 @@ static void a_launched_copy_takes_them(void)
 	check_int(syncs, 1);
 }
 
+/* So that neither takes the other's backups for its own, whatever both are called. */
+static void a_copy_has_a_name_of_its_own(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent_config config = { .name = "shop" };
+	struct agent a = { .config = &config, .state_dir = tmp_path, .state_fd = tmp_fd() };
+	const char *first, *second, *third;
+
+	begin();
+	(void)boot_as("i-1", true);
+	first = self_name(&a, arena);
+	(void)boot_as("i-2", false);
+	second = self_name(&a, arena);
+	(void)boot_as("i-3", false);
+	third = self_name(&a, arena);
+	check(self_name_valid(second) && self_name_valid(third));
+	check(strcmp(first, second) != 0 && strcmp(second, third) != 0);
+	(void)boot_as("i-3", true);
+	check_str(self_name(&a, arena), first);
+}
+
 int main(void)
 {
 	run(a_new_server_has_its_names);
 	run(a_copy_leaves_them_to_the_other_one);
 	run(a_launched_copy_takes_them);
+	run(a_copy_has_a_name_of_its_own);
 	return done();
 }

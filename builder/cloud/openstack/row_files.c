@@ -55,8 +55,8 @@ void row_claim(const char *directory, const char *id, const char *identity)
 	write_line(directory, "identity", identity, a);
 }
 
-const char *row_directory_of(struct row *r, const char *region, const char *name, const char *id,
-	struct arena *a)
+const char *row_directory_of(
+	struct row *r, const char *region, const char *name, const char *id, struct arena *a)
 {
 	const char *directory = row_directory(r, region, name, a);
 	const char *whose = read_line(directory, "server", a);
