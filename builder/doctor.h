@@ -61,10 +61,10 @@ struct doctor_check {
 	/* Negative: it could not be made, which is told as a failure of that name. */
 	int (*run)(struct doctor *d, struct error *e);
 	bool (*applies)(const struct doctor *d); /* NULL: always */
-	const char *mend; /* where it fails as a whole; NULL: nothing is known */
+	const char *mend;			 /* where it fails as a whole */
 };
 
-/* Adds a finding. mend is borrowed for the life of the arena; NULL: nothing. */
+/* Adds a finding. mend is borrowed for the life of the arena; NULL: with DOCTOR_OK only. */
 void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, const char *mend,
 	const char *fmt, ...) _printf_(5, 6);
 /*

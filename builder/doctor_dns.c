@@ -136,7 +136,8 @@ static int check_delegation(struct doctor *d, struct error *e)
 }
 
 const struct doctor_check doctor_dns[] = {
-	{ "zone", check_zone, can_ask, NULL },
-	{ "delegation", check_delegation, has_zone, "is the network there?" },
+	{ "zone", check_zone, can_ask, "kbuild login ovh --zone ZONE" },
+	{ "delegation", check_delegation, has_zone,
+		"mend how this machine finds names (/etc/resolv.conf)" },
 	{},
 };

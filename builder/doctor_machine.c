@@ -172,9 +172,9 @@ static int check_room(struct doctor *d, struct error *e)
 }
 
 const struct doctor_check doctor_machine[] = {
-	{ "programs", check_programs, NULL, NULL },
-	{ "user namespaces", check_namespaces, NULL, NULL },
-	{ "KVM", check_kvm, is_local, NULL },
-	{ "room", check_room, NULL, NULL },
+	{ "programs", check_programs, NULL, "see that /usr/bin and /usr/sbin are in PATH" },
+	{ "user namespaces", check_namespaces, NULL, "sysctl kernel.unprivileged_userns_clone=1" },
+	{ "KVM", check_kvm, is_local, "apt-get install qemu-system-x86" },
+	{ "room", check_room, NULL, "give another directory: --cache DIR, --state DIR" },
 	{},
 };

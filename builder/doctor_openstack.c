@@ -110,8 +110,8 @@ static int check_services(struct doctor *d, struct error *e)
 				"choose another region (--region), or activate this one",
 				"is not in the catalogue for %s: %s", d->region, services[i].use);
 	}
-	doctor_say(d, *all ? DOCTOR_OK : DOCTOR_FAIL, "services", NULL, "%s: %s", d->region,
-		*all ? all : "none");
+	doctor_say(d, *all ? DOCTOR_OK : DOCTOR_FAIL, "services",
+		"choose another region: --region REGION", "%s: %s", d->region, *all ? all : "none");
 	return 0;
 }
 
@@ -210,11 +210,16 @@ static int check_limits(struct doctor *d, struct error *e)
 }
 
 const struct doctor_check doctor_openstack[] = {
-	{ "signing in", check_sign_in, is_open, NULL },
-	{ "clock", check_clock, has_os, "is the way to sign in still right?" },
-	{ "services", check_services, signed_in, NULL },
-	{ "uploads", check_import, signed_in, NULL },
-	{ "security groups", check_groups, signed_in, NULL },
-	{ "quotas", check_limits, has_limits, NULL },
+	{ "signing in", check_sign_in, is_open,
+		"mend user, password and auth_url in clouds.yaml or OS_* (kbuild doctor --help)" },
+	{ "clock", check_clock, has_os,
+		"mend this machine's network, or auth_url in clouds.yaml or OS_*" },
+	{ "services", check_services, signed_in, "choose another region: --region REGION" },
+	{ "uploads", check_import, signed_in,
+		"ask the cloud's operator for the right to make images" },
+	{ "security groups", check_groups, signed_in,
+		"ask the cloud's operator for the right to see networks" },
+	{ "quotas", check_limits, has_limits,
+		"ask the cloud's operator for a role in this project" },
 	{},
 };
