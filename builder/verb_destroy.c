@@ -83,6 +83,33 @@ static int look(struct destroy *d, const char *name, struct arena *a, struct err
 	return r == CLOUD_ABSENT ? servers_gone(s.name, e) : r;
 }
 
+static bool same_ids(const struct plan *x, const struct plan *y)
+{
+	for (size_t i = 0; i < MAX(x->n, y->n); i++) {
+		const char *ix = i < x->n ? x->items[i].id : NULL;
+		const char *iy = i < y->n ? y->items[i].id : NULL;
+
+		if (ix != iy && (!ix || !iy || strcmp(ix, iy) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* The question may have stood for hours, and what was answered is about what it showed. */
+static int look_again(const struct destroy *d, struct arena *a, struct error *e)
+{
+	struct plan now = {};
+	int r = d->cloud->provider->inventory(d->cloud, d->name, a, &now, e);
+
+	if (r == CLOUD_ABSENT)
+		return servers_gone(d->name, e);
+	if (r == 0 && !same_ids(&d->there, &now))
+		return error_set(e, ERR_FAILED,
+			"'%s' is another server by now than the one that was asked about: nothing was removed",
+			d->name);
+	return r;
+}
+
 /* Only a volume that was kept is left, and it stays: then there is nothing to do. */
 static int need_something(const struct destroy *d, struct error *e)
 {
@@ -122,8 +149,11 @@ static int run_destroy(struct ctx *c, const struct verb_args *a, struct error *e
 		r = look(&d, verb_arg(a, 0), arena, e);
 	if (r == 0)
 		r = need_something(&d, e);
-	if (r == 0 && !verb_opt(a, "yes"))
+	if (r == 0 && !verb_opt(a, "yes")) {
 		r = confirm(&d, e);
+		if (r == 0)
+			r = look_again(&d, arena, e);
+	}
 	if (r < 0)
 		return r;
 	progress_begin(c->progress, "removing the server", NULL, 0);

@@ -84,6 +84,7 @@ struct plan_item {
 	enum plan_state state;
 	const char *detail; /* one line, or NULL */
 	int64_t price;	    /* a month, in 1e-8 of the plan's currency; 0: nothing, or not known */
+	const char *id;	    /* of what there is; NULL: its name says it */
 };
 
 /* Items in the order in which a launch makes them. Lives in an arena. */

@@ -9,6 +9,7 @@ Prints TAP.
 """
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -202,9 +203,28 @@ def powered(p, say):
     tap.equal(done.returncode, 2, say("logs of what is no unit"))
 
 
+def asked_too_long(p, say):
+    """While the question stands, somebody else destroys the server and launches another one."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([p.kbuild.program, *p.words("destroy", "web", "--with-data")], env=p.kbuild.env, stdin=theirs,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    asked = ""
+    while "[y/N]" not in asked and child.poll() is None:
+        asked += child.stderr.read(1)
+    p.run("destroy", "web", "--yes")
+    p.launch()
+    os.write(ours, b"y\n")
+    said = child.communicate(timeout=180)[1]
+    tap.check(child.returncode == 1 and "another server by now" in said and p.made() == ONE,
+              say("what was asked about is gone: nothing is removed"), asked + said)
+    os.close(ours)
+    os.close(theirs)
+
+
 def destroyed(p, say):
     done = p.run("destroy", "web")
     tap.check(done.returncode == 7 and "data volume" in done.stderr, say("destroy wants to be told (7)"), done.stderr)
+    asked_too_long(p, say)
     tap.equal(p.made(), ONE, say("nothing was removed"))
     tap.equal(p.json("destroy", "web", "--yes"), {"name": "web", "destroyed": True, "volume_kept": True}, say("destroy --yes"))
     tap.equal(p.made(), dict(NOTHING, volumes=1), say("leaves the data volume alone"))

@@ -114,7 +114,8 @@ static void show(const struct remains *m, const char *name, struct arena *a, str
 
 	for (size_t i = 0; i < m->n_servers; i++) {
 		plan_add(p, a, PLAN_THERE, "server", name,
-			arena_printf(a, "%s, in %s", m->servers[i].status, m->region));
+			arena_printf(a, "%s, in %s", m->servers[i].status, m->region))
+			->id = arena_strdup(a, m->servers[i].id);
 		plan_add(p, a, PLAN_THERE, "root disk", NULL, NULL);
 	}
 	if (m->group)
@@ -123,7 +124,8 @@ static void show(const struct remains *m, const char *name, struct arena *a, str
 		plan_add(p, a, PLAN_THERE, "key pair", tag, NULL);
 	for (size_t i = 0; i < m->n_volumes; i++)
 		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
-			arena_printf(a, "%" PRId64 " GiB, in %s", m->volumes[i].size, m->region));
+			arena_printf(a, "%" PRId64 " GiB, in %s", m->volumes[i].size, m->region))
+			->id = arena_strdup(a, m->volumes[i].id);
 }
 
 /* Something of it; volume: or its data volume. */
