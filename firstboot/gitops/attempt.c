@@ -24,30 +24,13 @@
 #define UP_WAITED_MAX	5
 #define BACK_WAITED_MAX 20
 
-int deploy_remove_strangers(struct deploy *d, const struct plan *plan, struct error *e)
-{
-	struct containers cs;
-	int r = engine_ps(d->a, d->arena, &cs, e);
-
-	for (size_t i = 0; r >= 0 && i < cs.n; i++) {
-		if (plan_find(plan, cs.v[i].service))
-			continue;
-		deploy_say(d, "up", "removing %s: the application has no service %s any more",
-			cs.v[i].name, cs.v[i].service);
-		r = engine_stop(d->a, cs.v[i].id, e);
-		if (r >= 0)
-			r = engine_remove(d->a, cs.v[i].id, e);
-	}
-	return r;
-}
-
 static int up_with_gap(
 	struct deploy *d, const struct revision *to, const char **services, struct error *e)
 {
 	return services[0] ? engine_up(d->a, to->plan, services, e) : 0;
 }
 
-/* Makes services of a revision as it says. Old ones go after; only a conflict makes them go before. */
+/* Makes services of a revision as it says. Old ones without data go after; only a conflict makes them go before. */
 static int make_so(struct deploy *d, const struct revision *to, const struct plan *plan,
 	const char *const *services, struct error *e)
 {
@@ -64,12 +47,15 @@ static int make_so(struct deploy *d, const struct revision *to, const struct pla
 		else if (s && n_over + n_gap < plan->n)
 			gap[n_gap++] = s->name;
 	}
+	r = deploy_remove_strangers(d, plan, STRANGERS_WITH_DATA, e);
+	if (r < 0)
+		return r;
 	r = up_with_gap(d, to, gap, e);
 	if (r < 0 && !e->transient) {
 		/* A port or a name that a service holds which is to go. */
 		struct error first = *e;
 
-		r = deploy_remove_strangers(d, plan, e);
+		r = deploy_remove_strangers(d, plan, STRANGERS_ALL, e);
 		if (r >= 0)
 			r = up_with_gap(d, to, gap, e);
 		if (r < 0)
@@ -78,7 +64,7 @@ static int make_so(struct deploy *d, const struct revision *to, const struct pla
 	}
 	for (size_t i = 0; i < n_over && r >= 0; i++)
 		r = overlap_replace(d, to->plan, over[i], e);
-	return r < 0 ? r : deploy_remove_strangers(d, plan, e);
+	return r < 0 ? r : deploy_remove_strangers(d, plan, STRANGERS_ALL, e);
 }
 
 static int wait_well(struct deploy *d, const struct plan *plan, struct buf *probes, struct error *e)

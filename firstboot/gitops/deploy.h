@@ -73,8 +73,13 @@ int deploy_take_back(struct deploy *d, struct error *e);
 /* Its parts, for first boot: containers up; proven. 0 or < 0 with the reason in e. */
 int deploy_up(struct deploy *d, struct error *e);
 int deploy_gate(struct deploy *d, struct error *e);
-/* Containers of services that a plan does not have (any more) go. */
-int deploy_remove_strangers(struct deploy *d, const struct plan *plan, struct error *e);
+
+/* strangers.c: containers of services that a plan does not have (any more) go. */
+enum strangers { STRANGERS_WITH_DATA, STRANGERS_ALL };
+int deploy_remove_strangers(
+	struct deploy *d, const struct plan *plan, enum strangers which, struct error *e);
+/* Whether a service does, by the revisions that are known; one that is in none of them may. */
+bool deploy_may_keep_data(struct deploy *d, const char *service);
 
 /* overlap.c: whether a service is to be, and can be, replaced without a gap; says why not. */
 bool overlap_possible(struct deploy *d, const struct plan_service *s);

@@ -91,9 +91,11 @@ static int repair(struct deploy *d, const struct plan *plan, const char *const *
 	int r;
 
 	deploy_say(d, "drift", "%s: putting it right", what);
-	r = services[0] ? engine_up(d->a, d->ledger.good.plan, services, &failed) : 0;
+	r = deploy_remove_strangers(d, plan, STRANGERS_WITH_DATA, &failed);
+	if (r >= 0 && services[0])
+		r = engine_up(d->a, d->ledger.good.plan, services, &failed);
 	if (r >= 0)
-		r = deploy_remove_strangers(d, plan, &failed);
+		r = deploy_remove_strangers(d, plan, STRANGERS_ALL, &failed);
 	if (r >= 0)
 		r = gate_wait(&g, &why, &failed);
 	if (r == GATE_FAILED)

@@ -21,7 +21,19 @@ static bool runs(const struct containers *cs, const char *service)
 	return false;
 }
 
-/* The databases of the good revision that do not run, as a plan of their own; how many in ret->n. */
+/* Something else may have the data: a commit that failed and was left as it is, or what was made by hand. */
+static bool is_replaced(struct deploy *d, const struct plan *good, const struct containers *cs)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (!plan_find(good, cs->v[i].service) && deploy_may_keep_data(d, cs->v[i].service))
+			return true;
+	return false;
+}
+
+/*
+ * The databases of the good revision that do not run and can be started, as a plan of their own; how many in
+ * ret->n. None is started beside what may use its data.
+ */
 static int find_absent(struct deploy *d, struct plan *ret, const char ***ret_names, struct error *e)
 {
 	struct containers cs;
@@ -35,6 +47,8 @@ static int find_absent(struct deploy *d, struct plan *ret, const char ***ret_nam
 	*ret = (struct plan){ .services =
 				      arena_alloc(d->arena, (good.n + 1) * sizeof *ret->services) };
 	*ret_names = arena_alloc(d->arena, (good.n + 1) * sizeof **ret_names);
+	if (is_replaced(d, &good, &cs))
+		return 0;
 	for (size_t i = 0; i < good.n; i++) {
 		const struct plan_service *s = &good.services[i];
 

@@ -63,6 +63,22 @@ static bool changes_data(const struct plan_service *s)
 }
 
 /*
+ * A service that goes, or has another name from now on: what keeps data may hand it to another one, and a database
+ * that goes is dumped while it is there.
+ */
+static void compare_gone(struct attempt *t, const struct plan *new, const struct plan *old)
+{
+	for (size_t i = 0; i < old->n; i++) {
+		const struct plan_service *s = &old->services[i];
+
+		if (plan_find(new, s->name))
+			continue;
+		t->unsafe = t->unsafe || s->unsafe;
+		t->dump = t->dump || s->database || s->stateful || s->dump;
+	}
+}
+
+/*
  * Fills doing.services, and keeps in the table the image of those that stay as they are. What runs is
  * asked too: after a failure that was left as it is, or by hand, it may be something else than the good
  * revision.
@@ -83,6 +99,7 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 		return r;
 	t->services = arena_alloc(d->arena, (new.n + 1) * sizeof *t->services);
 	t->unsafe = t->dump = false;
+	compare_gone(t, &new, &old);
 	for (size_t i = 0; i < new.n; i++) {
 		const struct plan_service *s = &new.services[i], *before = plan_find(&old, s->name);
 

@@ -244,6 +244,12 @@ def a_registry_that_nobody_signed_in_to(t, g):
     t.equal(g.version(), "6", "and what it has is deployed")
 
 
+def events_since(g, since):
+    """What became of containers, in order, as "SERVICE ACTION"."""
+    return g.lab.docker("events", "--since", str(since), "--until", str(int(time.time()) + 1), "--filter", "type=container",
+                        "--format", '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}').stdout.split("\n")
+
+
 def a_renamed_service_goes_when_the_new_one_is_there(t, g):
     text = g.compose("7").replace("  job:\n", "  worker:\n")
     g.commit("7", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]'))
@@ -252,12 +258,46 @@ def a_renamed_service_goes_when_the_new_one_is_there(t, g):
     g.commit("8", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]')
              .replace("  worker:\n", "  helper:\n"))
     t.equal(g.now()[0], "deployed", "its name is changed")
-    events = g.lab.docker("events", "--since", str(since), "--until", str(int(time.time()) + 1), "--filter",
-                          "type=container", "--format",
-                          '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}').stdout.split("\n")
+    events = events_since(g, since)
     t.check("helper start" in events and "worker die" in events and
             events.index("helper start") < events.index("worker die"), "the old one ends when the new one runs", events)
     t.check("worker" not in g.containers(), "and is gone", g.containers())
+
+
+def a_renamed_service_with_data_goes_first(t, g):
+    """Two of them on one volume at once would destroy what is in it. No container_name keeps them apart."""
+    def renamed(version, broken=""):
+        return (g.compose(version, broken=broken).replace("  store:\n", "  depot:\n")
+                .replace("    container_name: store\n", ""))
+
+    def check_order(since, old, new, what):
+        events = events_since(g, since)
+        t.check(f"{old} die" in events and f"{new} start" in events and
+                events.index(f"{old} die") < events.index(f"{new} start"), f"{what}: {old} ends before {new} begins", events)
+
+    def mark(service):
+        return g.lab.docker("exec", g.containers()[service][0][0], "cat", "/data/mark").stdout.strip()
+
+    g.commit("8.1")
+    t.equal(g.now()[0], "deployed", "what keeps data has its first name")
+    g.lab.docker("exec", g.containers()["store"][0][0], "sh", "-c", "echo kept > /data/mark")
+    since = int(time.time())
+    g.commit("8.2", text=renamed("8.2", broken="crash"))
+    t.equal(g.now()[0], "rolled-back", "a bad commit with another name is taken back")
+    check_order(since, "store", "depot", "there")
+    events = events_since(g, since)
+    back = events[events.index("depot start"):] if "depot start" in events else []
+    t.check("depot die" in back and "store start" in back and back.index("depot die") < back.index("store start"),
+            "and back: depot ends before store begins", events)
+    t.equal((mark("store"), "depot" in g.containers()), ("kept", False), "with its data, and alone")
+    since = int(time.time())
+    g.commit("8.3", text=renamed("8.3"))
+    t.equal(g.now()[0], "deployed", "a good commit with another name is deployed")
+    check_order(since, "store", "depot", "deployed")
+    t.equal((mark("depot"), "store" in g.containers()), ("kept", False), "the new one has the data, and alone")
+    g.commit("8.4")
+    t.equal(g.now()[0], "deployed", "and the first name comes back")
+    t.equal((mark("store"), "depot" in g.containers()), ("kept", False), "with the data")
 
 
 def a_secret_that_a_check_prints(t, g):
@@ -294,6 +334,7 @@ TESTS = [
     a_dead_registry_is_waited_for,
     a_registry_that_nobody_signed_in_to,
     a_renamed_service_goes_when_the_new_one_is_there,
+    a_renamed_service_with_data_goes_first,
     a_secret_that_a_check_prints,
     no_secret_is_told,
 ]

@@ -29,6 +29,22 @@ static inline bool form_is(int form, enum kind kind)
 	return false;
 }
 
+/* What has the data in this commit, and what has it in others. */
+static inline struct box *data_of(const struct commit *c)
+{
+	return c->renamed ? &w->database : &w->db;
+}
+
+static inline struct box *other_data(const struct commit *c)
+{
+	return c->renamed ? &w->db : &w->database;
+}
+
+static inline const char *data_name(const struct commit *c)
+{
+	return c->renamed ? "database" : "db";
+}
+
 static inline int op_render(const struct node *q, struct buf *out, int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "release");
@@ -40,9 +56,10 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 	buf_printf(&doc,
 		"{\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
 		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
-		"\"db\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
-		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}},\"volumes\":{\"data\":{}}}",
-		web, c->kind == UNSAFE ? "unsafe" : "safe", c->db);
+		"\"%s\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s},\"volumes\":{\"data\":{}}}",
+		web, c->kind == UNSAFE ? "unsafe" : "safe", data_name(c), c->db,
+		c->old ? ",\"old\":{\"image\":\"old\",\"restart\":\"always\"}" : "");
 	*fd = ipc_memfd(doc.data, doc.len);
 	buf_printf(out, "\"plan\":\"%024x%040x\"", web, (int)(c - w->commits) + 1);
 	return 0;
@@ -64,7 +81,7 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 	int image = (int)(c - w->commits);
 
 	for (size_t i = 0; services && i < services->n; i++)
-		if (strcmp(node_str(services->items[i]), "db") == 0)
+		if (strcmp(node_str(services->items[i]), data_name(c)) == 0)
 			image = atoi(
 				node_str(node_get(q, "images")->items[i]) + strlen("db@sha256:"));
 	w->db_image[c - w->commits] = image;
@@ -72,8 +89,8 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 		return error_set(e, ERR_FAILED, "web: no such image");
 	buf_printf(out,
 		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
-		"\"db\":{\"image\":\"db@sha256:%d\"}}",
-		node_str(node_get(q, "plan")), web_of(q), image);
+		"\"%s\":{\"image\":\"db@sha256:%d\"}}",
+		node_str(node_get(q, "plan")), web_of(q), data_name(c), image);
 	return 0;
 }
 
@@ -86,6 +103,22 @@ static inline void make(struct box *b, int form, int image)
 	*b = (struct box){
 		.there = true, .running = true, .form = form, .id = ++w->ids, .image = image
 	};
+}
+
+static inline void up_one(const struct node *q, const struct commit *c, const char *service)
+{
+	struct box *data = data_of(c);
+	int image = w->db_image[c - w->commits];
+
+	if (strcmp(service, "web") == 0) {
+		make(&w->web, web_of(q), w->extra = 0);
+	} else if (strcmp(service, "old") == 0) {
+		w->stranger = true;
+	} else {
+		w->two_on_data = w->two_on_data || other_data(c)->running;
+		w->db_made += !data->there || data->form != c->db || data->image != image;
+		make(data, c->db, image);
+	}
 }
 
 static inline int op_up(
@@ -101,17 +134,8 @@ static inline int op_up(
 		return error_set(e, ERR_NETWORK, "an engine that is busy");
 	if (c->settled)
 		w->ups_bad = true;
-	for (size_t i = 0; i < services->n; i++) {
-		bool db = strcmp(node_str(services->items[i]), "db") == 0;
-
-		if (db && (!w->db.there || w->db.form != c->db ||
-				  w->db.image != w->db_image[c - w->commits]))
-			w->db_made++;
-		if (db)
-			make(&w->db, c->db, w->db_image[c - w->commits]);
-		else
-			make(&w->web, web_of(q), w->extra = 0);
-	}
+	for (size_t i = 0; i < services->n; i++)
+		up_one(q, c, node_str(services->items[i]));
 	return 0;
 }
 
@@ -140,6 +164,7 @@ static inline int op_ps(
 	buf_adds(out, "\"containers\":[");
 	write_box(out, "web", &w->web);
 	write_box(out, "db", &w->db);
+	write_box(out, "database", &w->database);
 	for (int i = 0; i < w->extra; i++)
 		write_box(out, "web", &w->web);
 	if (w->stranger)
@@ -168,11 +193,38 @@ static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf 
 	return 0;
 }
 
+static inline struct box *box_of(const struct node *q)
+{
+	struct box *const all[] = { &w->web, &w->db, &w->database };
+	int id = atoi(node_str(node_get(q, "container")));
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i]->there && all[i]->id == id)
+			return all[i];
+	return NULL;
+}
+
+static inline int op_stop(
+	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	struct box *b = box_of(q);
+
+	if (b)
+		b->running = false;
+	return 0;
+}
+
 static inline int op_remove(
 	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, _unused_ struct error *e)
 {
-	if (strcmp(node_str(node_get(q, "container")), "99") == 0)
+	struct box *b = box_of(q);
+
+	if (b)
+		*b = (struct box){ 0 };
+	if (strcmp(node_str(node_get(q, "container")), "99") == 0) {
 		w->stranger = false;
+		w->stranger_gone = w->ups;
+	}
 	return 0;
 }
 
@@ -186,7 +238,7 @@ static const struct {
 	{ "ps", op_ps },
 	{ "disk", op_disk },
 	{ "logs", op_logs },
-	{ "stop", op_nothing },
+	{ "stop", op_stop },
 	{ "remove", op_remove },
 	{ "prune", op_nothing },
 };

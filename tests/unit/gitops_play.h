@@ -113,11 +113,14 @@ static inline int push_on(int parent, enum kind kind)
 	struct commit c = { .kind = kind, .parent = parent, .visits = 1 };
 
 	c.db = p && kind != SCHEMA ? p->db : ++w->next_form;
+	c.renamed = p && p->renamed;
+	if (kind == RENAMED)
+		c.renamed = !c.renamed;
 	c.web = p && kind == README ? p->web : ++w->next_form;
 	/* What changes nothing of something bad is as bad. */
 	if (p && kind == README)
 		c.kind = p->kind == UNSIGNED || p->kind == PRIVILEGED ? GOOD : p->kind;
-	if (kind == README && c.kind == SCHEMA)
+	if (kind == README && (c.kind == SCHEMA || c.kind == RENAMED))
 		c.kind = GOOD;
 	w->commits[w->n] = c;
 	w->tip = w->n++;
@@ -187,8 +190,11 @@ static inline void check_told_of(const char *words)
 
 static inline bool is_well(int commit)
 {
-	return w->web.there && w->web.running && w->web.form == w->commits[commit].web &&
-	       w->db.there && w->db.running && w->db.form == w->commits[commit].db;
+	const struct commit *c = &w->commits[commit];
+	const struct box *data = data_of(c);
+
+	return w->web.there && w->web.running && w->web.form == c->web && data->there &&
+	       data->running && data->form == c->db && !other_data(c)->there;
 }
 
 /* What main() is, but for the tests. */

@@ -22,8 +22,9 @@
 
 enum kind {
 	GOOD,
-	README, /* good, and nothing that runs differs */
-	SCHEMA, /* good, and the database's definition differs */
+	README,	 /* good, and nothing that runs differs */
+	SCHEMA,	 /* good, and the database's definition differs */
+	RENAMED, /* good, and the database is another service, with the same data */
 	CRASH,
 	UNHEALTHY,
 	ERROR_500,
@@ -41,6 +42,8 @@ struct commit {
 	int settled; /* a run has called it bad: it must not be brought up any more */
 	int visits;  /* how often the branch came to it */
 	int faults, recoveries; /* told of it */
+	bool renamed;		/* what has the data is called "database" */
+	bool old;		/* it has a service "old", without data */
 };
 
 struct box {
@@ -55,7 +58,8 @@ static struct world {
 	int db_image
 		[COMMITS]; /* that its plan was pulled with; each commit finds another one under the tag */
 	int n, tip, next_form;
-	struct box web, db;
+	struct box web, db, database;
+	bool two_on_data; /* two containers had it at once */
 	int ids, db_made;
 	bool ups_bad; /* a commit that was settled as bad was brought up */
 	int64_t ms;
@@ -64,9 +68,10 @@ static struct world {
 	int broken_up; /* up does not work any more, for good */
 	int soft_up; /* up of this commit fails as if it would pass, always; -1: of all; 0: of none */
 	int extra;   /* containers of web beside the one */
-	bool stranger; /* one of a service that no commit has */
-	int kill_at;   /* points until the process ends; 0: never */
-	int points;    /* passed in the last run */
+	bool stranger;	   /* one of the service "old", which a commit has that says so */
+	int stranger_gone; /* how many ups there were when it was removed */
+	int kill_at;	   /* points until the process ends; 0: never */
+	int points;	   /* passed in the last run */
 	bool full;
 	int rotated;  /* the form that web has with the secrets of now; 0: its commit's */
 	int bad_form; /* web crashes in this form, whatever its commit is */
@@ -164,11 +169,11 @@ int __wrap_secrets_digest(
 	return 0;
 }
 
-/* A dump is of what runs. */
+/* A dump is of what runs, by whatever name. */
 int __wrap_backup_now(struct agent *a, const char *reason, struct error *e);
 int __wrap_backup_now(_unused_ struct agent *a, _unused_ const char *reason, struct error *e)
 {
-	if (!w->db.there || !w->db.running || w->no_dumps)
+	if ((!w->db.running && !w->database.running) || w->no_dumps)
 		return error_set(e, ERR_FAILED, "no such container: db");
 	w->dumps++;
 	return 0;

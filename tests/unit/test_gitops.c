@@ -72,6 +72,60 @@ static void a_database_that_does_not_run_is_started_to_be_dumped(void)
 	check(is_well(2));
 }
 
+/* Two of them on the same files would destroy those. */
+static void a_database_with_another_name_comes_when_the_old_one_is_gone(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(RENAMED);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(1));
+	check_int(w->dumps, 1);
+	/* And the way back; and by hand. */
+	push(RENAMED);
+	w->commits[2].kind = CRASH;
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(is_well(1));
+	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+	check(is_well(0));
+	check(!w->two_on_data);
+}
+
+/* What was left running has the data; the good revision's is not started beside it to be dumped. */
+static void a_database_with_another_name_that_was_left_is_what_is_dumped(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(RENAMED);
+	w->commits[1].kind = UNSAFE;
+	check_int(once(), GITOPS_NEEDS_HUMAN);
+	check(w->database.running && !w->db.there);
+	push(RENAMED);
+	w->commits[2].db = ++w->next_form;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(2));
+	check_int(w->dumps, 2);
+	check(!w->two_on_data);
+}
+
+static void what_has_no_data_goes_when_all_is_there(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	w->commits[0].old = true;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(w->stranger);
+	ups = w->ups;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(!w->stranger);
+	check(w->stranger_gone > ups);
+}
+
 static void a_bad_commit_is_taken_back_once(void)
 {
 	static const enum kind kinds[] = { CRASH, UNHEALTHY, ERROR_500 };
@@ -303,6 +357,9 @@ int main(void)
 	run(what_changes_nothing_restarts_nothing);
 	run(a_moved_tag_changes_no_data);
 	run(a_database_that_does_not_run_is_started_to_be_dumped);
+	run(a_database_with_another_name_comes_when_the_old_one_is_gone);
+	run(a_database_with_another_name_that_was_left_is_what_is_dumped);
+	run(what_has_no_data_goes_when_all_is_there);
 	run(a_bad_commit_is_taken_back_once);
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);

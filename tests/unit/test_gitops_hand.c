@@ -96,6 +96,13 @@ static void what_is_too_much_is_taken_away(void)
 	check(is_well(0));
 	w->ms += 600 * 1000;
 	check_int(once(), GITOPS_UNCHANGED);
+	/* What may have the data in its place goes first. */
+	w->database = w->db;
+	w->db = (struct box){ 0 };
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check(is_well(0));
+	check(!w->two_on_data);
 }
 
 static void a_deployment_that_is_unfinished_is_taken_back_by_hand(void)

@@ -6,6 +6,13 @@
 
 static unsigned story; /* which one, for messages */
 
+/* Between two containers that have the same data there is none. */
+static bool data_moves(const struct ledger *l)
+{
+	return l->doing.step != DOING_NOTHING && w->commits[index_of(l->doing.to.sha)].renamed !=
+							 w->commits[index_of(l->good.sha)].renamed;
+}
+
 static void check_all(int result)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -13,12 +20,14 @@ static void check_all(int result)
 
 	if (w->ups_bad)
 		check_fail("a commit that was bad already was brought up again");
+	if (w->two_on_data)
+		check_fail("story %u: two databases on the same data", story);
 	load(&l, arena);
 	if (result == 100)
 		check_fail("a run failed");
 	if (!l.good.sha)
 		return;
-	if (!w->db.there || !w->web.there)
+	if (!w->web.there || (!w->db.there && !w->database.there && !data_moves(&l)))
 		check_fail("a service has no container");
 	if (result != KILLED && l.doing.step == DOING_NOTHING && !l.needs_human &&
 		result != GITOPS_LATER && !is_well(index_of(l.good.sha)))
@@ -123,6 +132,7 @@ static void check_each_point(enum kind kind, int want)
 static void a_good_one_killed_anywhere_goes_live(void)
 {
 	check_each_point(GOOD, 1);
+	check_each_point(RENAMED, 1);
 }
 
 static void a_bad_one_killed_anywhere_is_taken_back(void)
