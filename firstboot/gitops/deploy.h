@@ -92,7 +92,10 @@ int overlap_replace(
 /* The commit is not even begun: remembered, told. */
 int deploy_refuse(struct deploy *d, const char *sha, enum result result, const struct error *cause,
 	struct error *e);
-/* Something passing (in cause): when to try again. The attempt, if one was begun, stays. */
+/*
+ * Something passing (in cause): when to try again. The attempt, if one was begun, stays. sha: the commit that waits;
+ * NULL: it is about none, and does not put off what is waited for already.
+ */
 int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e);
 /* d->ledger.doing is good now. */
 int deploy_good(struct deploy *d, struct error *e);

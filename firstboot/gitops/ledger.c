@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define NAME "gitops.json"
+#define NAME	  "gitops.json"
+#define LATER_MAX 3600 /* no pause after a failure is as long, in seconds */
 
 static const char *const result_words[] = { "none", "good", "refused", "unsigned", "held",
 	"rolled-back", "failed", "later" };
@@ -266,6 +267,12 @@ int ledger_save(const struct ledger *m, const struct agent *a, struct error *e)
 	ipc_end(&json);
 	buf_addc(&json, '\n');
 	return state_write(a, NAME, &json, e);
+}
+
+bool ledger_waits(const struct ledger *m, int64_t now)
+{
+	/* A clock that was set back must not stop us for ever. */
+	return now < m->later.next && m->later.next < now + LATER_MAX;
 }
 
 void ledger_forget_bad(struct ledger *m, const char *sha)

@@ -94,6 +94,9 @@ struct ledger {
 int ledger_load(struct ledger *ret, const struct agent *a, struct arena *arena, struct error *e);
 int ledger_save(const struct ledger *m, const struct agent *a, struct error *e);
 
+/* Whether the pause after a passing failure lasts. */
+bool ledger_waits(const struct ledger *m, int64_t now);
+
 /* The parts that other documents share. */
 void ledger_write_revision(const struct revision *r, struct buf *json);
 const char *result_word(enum result r);

@@ -205,8 +205,6 @@ static int follow(struct deploy *d, struct error *e)
 
 int deploy_run(struct deploy *d, struct error *e)
 {
-	int64_t now = deploy_now();
-
 	/* What was begun is ended, paused or not: half a deployment is no state to stop in. */
 	if (d->ledger.doing.step != DOING_NOTHING)
 		return deploy_resume(d, e);
@@ -214,8 +212,7 @@ int deploy_run(struct deploy *d, struct error *e)
 		buf_adds(d->why, "paused (kbuild-agent gitops resume)");
 		return GITOPS_PAUSED;
 	}
-	/* A clock that was set back must not stop us for ever. */
-	if (!d->run->now && now < d->ledger.later.next && d->ledger.later.next < now + 3600)
+	if (!d->run->now && ledger_waits(&d->ledger, deploy_now()))
 		return wait_on(d, e);
 	return follow(d, e);
 }

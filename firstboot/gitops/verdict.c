@@ -108,10 +108,9 @@ int deploy_refuse(struct deploy *d, const char *sha, enum result result, const s
 	return r < 0 ? r : GITOPS_REFUSED;
 }
 
-int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e)
+static void wait_longer(struct deploy *d, const struct error *cause)
 {
 	int64_t now = deploy_now(), pause = LATER_FIRST;
-	int r;
 
 	for (int64_t i = 0; i < d->ledger.later.count && pause < LATER_CAP; i++)
 		pause *= 2;
@@ -119,6 +118,16 @@ int deploy_later(struct deploy *d, const char *sha, const struct error *cause, s
 		d->ledger.later.since = now;
 	d->ledger.later.next = now + MIN(pause, LATER_CAP);
 	d->ledger.later.why = arena_strdup(d->arena, cause->msg);
+}
+
+int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e)
+{
+	int64_t now = deploy_now();
+	int r;
+
+	/* Else what fails at each run (a container that cannot be put right) would keep the branch from being looked at. */
+	if (sha || !ledger_waits(&d->ledger, now))
+		wait_longer(d, cause);
 	/* It ended in order: only what was cut off counts. */
 	d->ledger.doing.resumed = 0;
 	if (sha)

@@ -81,6 +81,27 @@ static void it_is_put_right_also_while_a_commit_waits(void)
 	check(is_well(1));
 }
 
+/* Trying to does not put off the commit that mends it, nor what a commit waits for. */
+static void what_cannot_be_put_right_keeps_no_commit_out(void)
+{
+	int n = 0, r;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->soft_up = 1; /* that commit's */
+	w->web.there = false;
+	for (int i = 0; i < 20; i++)
+		check_int(once(), GITOPS_LATER);
+	push(GOOD);
+	while ((r = once()) == GITOPS_LATER && n < 12)
+		n++;
+	check_int(r, GITOPS_DEPLOYED);
+	check(is_well(2));
+}
+
 static void what_is_too_much_is_taken_away(void)
 {
 	begin();
@@ -279,6 +300,7 @@ int main(void)
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
 	run(it_is_put_right_also_while_a_commit_waits);
+	run(what_cannot_be_put_right_keeps_no_commit_out);
 	run(what_is_too_much_is_taken_away);
 	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
 	run(rolling_back_by_hand_stays);
