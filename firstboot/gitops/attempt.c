@@ -251,6 +251,22 @@ int deploy_attempt(struct deploy *d, struct error *e)
 	return r < 0 ? r : go_on(d, e);
 }
 
+int deploy_refresh(struct deploy *d, struct error *e)
+{
+	int r = deploy_prepare(d, d->ledger.good.sha, e);
+
+	if (r < 0)
+		return r;
+	if (!d->ledger.doing.services[0])
+		return GITOPS_UNCHANGED;
+	/*
+	 * It is the same revision, whose migrations are done. A dump would be of no use, and waiting for one would keep
+	 * from the application the only password that its database takes by now.
+	 */
+	d->ledger.doing.dump = false;
+	return deploy_attempt(d, e);
+}
+
 int deploy_take_back(struct deploy *d, struct error *e)
 {
 	struct error cause = { 0 };

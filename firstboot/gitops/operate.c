@@ -133,12 +133,7 @@ int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *wh
 	r = refresh_obstacle(&d, e);
 	if (r != 0)
 		return r;
-	r = deploy_prepare(&d, d.ledger.good.sha, e);
-	if (r < 0)
-		return r;
-	if (!d.ledger.doing.services[0])
-		return GITOPS_UNCHANGED;
-	return deploy_attempt(&d, e);
+	return deploy_refresh(&d, e);
 }
 
 bool gitops_has_good(struct agent *a)

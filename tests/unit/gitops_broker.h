@@ -48,7 +48,7 @@ static inline const char *data_name(const struct commit *c)
 static inline int op_render(const struct node *q, struct buf *out, int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "release");
-	int web = w->rotated ? w->rotated : c->web;
+	int web = w->rotated ? w->rotated : c->web, db = w->rotated_db ? w->rotated_db : c->db;
 	_buf_ doc = BUF_INIT;
 
 	if (c->kind == PRIVILEGED)
@@ -58,20 +58,30 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
 		"\"%s\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
 		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s},\"volumes\":{\"data\":{}}}",
-		web, c->kind == UNSAFE ? "unsafe" : "safe", data_name(c), c->db,
+		web, c->kind == UNSAFE ? "unsafe" : "safe", data_name(c), db,
 		c->old ? ",\"old\":{\"image\":\"old\",\"restart\":\"always\"}" : "");
 	*fd = ipc_memfd(doc.data, doc.len);
-	buf_printf(out, "\"plan\":\"%024x%040x\"", web, (int)(c - w->commits) + 1);
+	buf_printf(out, "\"plan\":\"%012x%012x%040x\"", web, db, (int)(c - w->commits) + 1);
 	return 0;
 }
 
-/* The form of web that a plan was rendered with. */
+/* The forms that a plan was rendered with. */
+static inline int form_of(const struct node *q, int at)
+{
+	char text[13];
+
+	snprintf(text, sizeof text, "%.12s", node_str(node_get(q, "plan")) + at);
+	return (int)strtol(text, NULL, 16);
+}
+
 static inline int web_of(const struct node *q)
 {
-	char text[25];
+	return form_of(q, 0);
+}
 
-	snprintf(text, sizeof text, "%.24s", node_str(node_get(q, "plan")));
-	return (int)strtol(text, NULL, 16);
+static inline int db_of(const struct node *q)
+{
+	return form_of(q, 12);
 }
 
 static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
@@ -116,8 +126,8 @@ static inline void up_one(const struct node *q, const struct commit *c, const ch
 		w->stranger = true;
 	} else {
 		w->two_on_data = w->two_on_data || other_data(c)->running;
-		w->db_made += !data->there || data->form != c->db || data->image != image;
-		make(data, c->db, image);
+		w->db_made += !data->there || data->form != db_of(q) || data->image != image;
+		make(data, db_of(q), image);
 	}
 }
 

@@ -73,8 +73,9 @@ static struct world {
 	int kill_at;	   /* points until the process ends; 0: never */
 	int points;	   /* passed in the last run */
 	bool full;
-	int rotated;  /* the form that web has with the secrets of now; 0: its commit's */
-	int bad_form; /* web crashes in this form, whatever its commit is */
+	int rotated;	/* the form that web has with the secrets of now; 0: its commit's */
+	int rotated_db; /* and the database */
+	int bad_form;	/* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int dumps;
 	bool no_dumps;	 /* can be taken */
@@ -165,7 +166,7 @@ int __wrap_secrets_digest(const struct agent *a, char ret_hex[65], struct error 
 int __wrap_secrets_digest(
 	_unused_ const struct agent *a, char ret_hex[65], _unused_ struct error *e)
 {
-	snprintf(ret_hex, 65, "%d", w->rotated);
+	snprintf(ret_hex, 65, "%d.%d", w->rotated, w->rotated_db);
 	return 0;
 }
 

@@ -217,6 +217,22 @@ static void a_secret_that_is_rejected_is_tried_once(void)
 	check_int(w->commits[0].recoveries, 1);
 }
 
+/* The database has the new password: the application must get it, dump or no dump. */
+static void a_secret_does_not_wait_for_a_dump(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->no_dumps = true;
+	w->rotated = ++w->next_form;
+	w->rotated_db = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+	check_int(w->db.form, w->rotated_db);
+	push(README);
+	check_int(once(), GITOPS_DEPLOYED);
+}
+
 static void a_secret_waits_for_the_end_of_a_pause(void)
 {
 	struct agent a = { 0 };
@@ -306,6 +322,7 @@ int main(void)
 	run(rolling_back_by_hand_stays);
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
+	run(a_secret_does_not_wait_for_a_dump);
 	run(a_secret_waits_for_the_end_of_a_pause);
 	run(who_asks_by_hand_waits_for_the_run_at_work);
 	run(a_database_that_cannot_be_dumped_is_gone_without);
