@@ -144,6 +144,16 @@ static int to_bring_back(
 	return r;
 }
 
+static int make_good(
+	struct deploy *d, const struct plan *good, const char *const *services, struct error *e)
+{
+	int r = make_so(d, &d->ledger.good, good, services, e);
+
+	if (r >= 0 || deploy_pull_again(d, &d->ledger.good, e) < 0)
+		return r < 0 ? -e->code : r;
+	return make_so(d, &d->ledger.good, good, services, e);
+}
+
 /* The last good revision again. */
 static int go_back(struct deploy *d, struct error *e)
 {
@@ -157,7 +167,7 @@ static int go_back(struct deploy *d, struct error *e)
 	if (r >= 0)
 		r = to_bring_back(d, &good, &services, &failed);
 	if (r >= 0)
-		r = make_so(d, &d->ledger.good, &good, services, &failed);
+		r = make_good(d, &good, services, &failed);
 	if (r >= 0)
 		r = wait_well(d, &good, NULL, &failed);
 	if (r >= 0)

@@ -56,6 +56,17 @@ int deploy_prepare(struct deploy *d, const char *sha, struct error *e);
 /* The same with a revision that was good: its images of then, the secrets of now. */
 int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e);
 
+/* images.c: pulls a plan's images as engine_pull() does, signed in where that is needed. */
+int deploy_pull(struct deploy *d, const char **plan, const struct plan *as,
+	const struct node **services, struct error *e);
+/*
+ * Bringing up a revision that was good has failed, as e says: perhaps images of it are gone. 0: they are here, and e is
+ * empty: it may be tried once more. Else the error is in e.
+ */
+int deploy_pull_again(struct deploy *d, const struct revision *of, struct error *e);
+/* Services of the good revision as it says, images that are gone included. */
+int deploy_up_good(struct deploy *d, const char *const *services, struct error *e);
+
 /*
  * dump.c: the databases, when doing changes data. A dump that cannot be made is no fault of the commit but must be
  * there: the commit waits for it.

@@ -93,7 +93,7 @@ static int repair(struct deploy *d, const struct plan *plan, const char *const *
 	deploy_say(d, "drift", "%s: putting it right", what);
 	r = deploy_remove_strangers(d, plan, STRANGERS_WITH_DATA, &failed);
 	if (r >= 0 && services[0])
-		r = engine_up(d->a, d->ledger.good.plan, services, &failed);
+		r = deploy_up_good(d, services, &failed);
 	if (r >= 0)
 		r = deploy_remove_strangers(d, plan, STRANGERS_ALL, &failed);
 	if (r >= 0)

@@ -75,7 +75,7 @@ static int bring_up(struct deploy *d, struct error *e)
 	if (r < 0 || absent.n == 0)
 		return r;
 	deploy_say(d, "dump", "%s does not run: starting it, to dump it first", names[0]);
-	r = engine_up(d->a, d->ledger.good.plan, names, e);
+	r = deploy_up_good(d, names, e);
 	if (r >= 0)
 		r = gate_wait(&g, &why, e);
 	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;

@@ -130,33 +130,13 @@ static int render(struct deploy *d, const char *sha, const char **ret_plan, stru
 	return plan_table(d->a, doc, d->arena, ret_table, e);
 }
 
-/*
- * Refused: perhaps nobody has signed in yet, because the registry was down at first boot, or the engine has
- * forgotten it. A registry that cannot be asked now is waited for; it is not the commit's fault.
- */
-static int pull_signed_in(struct deploy *d, const char **plan, const struct plan *as,
-	const struct node **services, struct error *e)
-{
-	struct error failed = { 0 }, again = { 0 };
-	int r = gitops_sign_in(d->a, &failed);
-
-	if (r == GITOPS_NO_REGISTRIES)
-		return -e->code;
-	r = engine_pull(d->a, *plan, as, d->arena, plan, services, &again);
-	if (r < 0)
-		*e = failed.transient ? failed : again;
-	return r < 0 ? -e->code : r;
-}
-
 /* as: the images to take, by service, instead of those that the commit names. */
 static int pull(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
 	struct error *e)
 {
 	const struct node *services = NULL;
-	int r = engine_pull(d->a, *plan, as, d->arena, plan, &services, e);
+	int r = deploy_pull(d, plan, as, &services, e);
 
-	if (r < 0 && !e->transient && e->code == ERR_FAILED)
-		r = pull_signed_in(d, plan, as, &services, e);
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
 		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
 

@@ -97,6 +97,10 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 	w->db_image[c - w->commits] = image;
 	if (c->kind == MISSING_IMAGE)
 		return error_set(e, ERR_FAILED, "web: no such image");
+	if (w->no_registry)
+		return error_set(e, ERR_NETWORK, "connection refused");
+	if (w->gone && c == &w->commits[w->gone - 1])
+		w->gone = 0;
 	buf_printf(out,
 		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
 		"\"%s\":{\"image\":\"db@sha256:%d\"}}",
@@ -142,6 +146,8 @@ static inline int op_up(
 		return error_set(e, ERR_FAILED, "up is broken");
 	if (w->soft_up < 0 || (w->soft_up > 0 && c == &w->commits[w->soft_up]))
 		return error_set(e, ERR_NETWORK, "an engine that is busy");
+	if (w->gone && c == &w->commits[w->gone - 1])
+		return error_set(e, ERR_FAILED, "no such image: web");
 	if (c->settled)
 		w->ups_bad = true;
 	for (size_t i = 0; i < services->n; i++)

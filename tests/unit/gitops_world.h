@@ -67,7 +67,9 @@ static struct world {
 	int flaky;     /* in a hundred calls: failures that pass */
 	int broken_up; /* up does not work any more, for good */
 	int soft_up; /* up of this commit fails as if it would pass, always; -1: of all; 0: of none */
-	int extra;   /* containers of web beside the one */
+	int gone;    /* images of this commit are not in the engine, counted from 1; 0: all are */
+	bool no_registry;  /* can be asked */
+	int extra;	   /* containers of web beside the one */
 	bool stranger;	   /* one of the service "old", which a commit has that says so */
 	int stranger_gone; /* how many ups there were when it was removed */
 	int kill_at;	   /* points until the process ends; 0: never */

@@ -81,6 +81,41 @@ static void it_is_put_right_also_while_a_commit_waits(void)
 	check(is_well(1));
 }
 
+static void an_image_that_was_removed_is_pulled_again(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->web.there = false;
+	w->gone = 1;
+	check_int(once(), GITOPS_REPAIRED);
+	check(is_well(0));
+	/* On the way back. */
+	push(CRASH);
+	w->gone = 1;
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+	/* And what is to be dumped. */
+	w->db.there = false;
+	w->gone = 1;
+	push(SCHEMA);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(2));
+	check_int(w->dumps, 1);
+	/* A registry that cannot be asked is waited for; what is no image's fault stays what it was. */
+	w->web.there = false;
+	w->gone = 3;
+	w->no_registry = true;
+	w->ms += 3600 * 1000;
+	check_int(once(), GITOPS_LATER);
+	w->no_registry = false;
+	check_int(once(), GITOPS_REPAIRED);
+	w->web.there = false;
+	w->broken_up = 1;
+	w->ms += 3600 * 1000;
+	check_int(once(), GITOPS_LATER);
+}
+
 /* Trying to does not put off the commit that mends it, nor what a commit waits for. */
 static void what_cannot_be_put_right_keeps_no_commit_out(void)
 {
@@ -316,6 +351,7 @@ int main(void)
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
 	run(it_is_put_right_also_while_a_commit_waits);
+	run(an_image_that_was_removed_is_pulled_again);
 	run(what_cannot_be_put_right_keeps_no_commit_out);
 	run(what_is_too_much_is_taken_away);
 	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
