@@ -43,6 +43,7 @@ void deploy_close(struct deploy *d);
 
 /* Says what is being done, to who is listening and to the journal. */
 void deploy_say(const struct deploy *d, const char *step, const char *fmt, ...) _printf_(3, 4);
+void deploy_warn(const struct deploy *d, const char *fmt, ...) _printf_(2, 3);
 int64_t deploy_now(void); /* seconds since 1970 */
 int deploy_save(struct deploy *d, struct error *e);
 /* Seven digits of a commit, as git shows them; static buffers, four of them in turn. */

@@ -62,6 +62,22 @@ static bool changes_data(const struct plan_service *s)
 	return s->database || s->dump || s->oneshot || (!s->restarts && !s->retries);
 }
 
+/* A name with a mistake in it would leave out dumps without a word. */
+static void check_database(struct deploy *d, const struct plan *plan)
+{
+	const char *container = d->a->config->backup.postgres.container;
+
+	if (!d->a->config->has_backup || !container)
+		return;
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->services[i].database)
+			return;
+	deploy_warn(d,
+		"no service of the application is %s (kbuild.backup.postgres.container): what changes "
+		"its data is not seen, and it is not dumped before",
+		container);
+}
+
 /*
  * A service that goes, or has another name from now on: what keeps data may hand it to another one, and a database
  * that goes is dumped while it is there.
@@ -99,6 +115,7 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 		return r;
 	t->services = arena_alloc(d->arena, (new.n + 1) * sizeof *t->services);
 	t->unsafe = t->dump = false;
+	check_database(d, &new);
 	compare_gone(t, &new, &old);
 	for (size_t i = 0; i < new.n; i++) {
 		const struct plan_service *s = &new.services[i], *before = plan_find(&old, s->name);

@@ -37,17 +37,33 @@ const char *short_sha(const char *sha)
 	return p;
 }
 
-void deploy_say(const struct deploy *d, const char *step, const char *fmt, ...)
+static void say(const struct deploy *d, enum report_level level, const char *step, const char *fmt,
+	va_list ap)
 {
 	char text[512];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	report(level, "gitops: %s", text);
+	if (d->run && d->run->progress)
+		d->run->progress(d->run->arg, step, text);
+}
+
+void deploy_say(const struct deploy *d, const char *step, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	say(d, REPORT_INFO, step, fmt, ap);
 	va_end(ap);
-	report(REPORT_INFO, "gitops: %s", text);
-	if (d->run && d->run->progress)
-		d->run->progress(d->run->arg, step, text);
+}
+
+void deploy_warn(const struct deploy *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(d, REPORT_WARNING, "warning", fmt, ap);
+	va_end(ap);
 }
 
 int deploy_save(struct deploy *d, struct error *e)

@@ -117,19 +117,33 @@ static bool has_named_volume(const struct node *service)
 	return false;
 }
 
-static bool is_database(const char *name, const struct node *service, const char *database)
+/* Compose's own name of a service's first container, now and before version 2. */
+static bool is_default_name(const struct node *root, const char *name, const char *container)
+{
+	const char *project = node_str(node_get(root, "name"));
+	_free_ char *now = project ? xasprintf("%s-%s-1", project, name) : NULL;
+	_free_ char *before = project ? xasprintf("%s_%s_1", project, name) : NULL;
+
+	return project && (strcmp(now, container) == 0 || strcmp(before, container) == 0);
+}
+
+/* The definition names a container, as docker does. */
+static bool is_database(
+	const struct node *root, const char *name, const struct node *service, const char *database)
 {
 	const char *container = node_str(node_get(service, "container_name"));
 
-	return *database &&
-	       (strcmp(name, database) == 0 || (container && strcmp(container, database) == 0));
+	if (!*database)
+		return false;
+	return strcmp(name, database) == 0 || (container && strcmp(container, database) == 0) ||
+	       is_default_name(root, name, database);
 }
 
-static bool is_stateful(const char *name, const struct node *service, const char *database)
+static bool is_stateful(const struct node *service, bool database)
 {
 	if (*label(service, "kbuild.stateful"))
 		return label_is(service, "kbuild.stateful", "true");
-	return is_database(name, service, database) || has_named_volume(service);
+	return database || has_named_volume(service);
 }
 
 static bool policy_is(const struct node *service, const char *word)
@@ -166,9 +180,10 @@ static size_t count(const struct node *service, const char *key)
 }
 
 static void write_service(const struct node *root, const char *name, const struct node *service,
-	const char *database, struct buf *out)
+	const char *container, struct buf *out)
 {
 	const char *image = node_str(node_get(service, "image"));
+	bool database = is_database(root, name, service, container);
 	char hash[SHA256_HEX];
 
 	hash_service(root, service, hash);
@@ -178,8 +193,8 @@ static void write_service(const struct node *root, const char *name, const struc
 	if (image)
 		ipc_add_str(out, "image", image);
 	ipc_add_int(out, "replicas", replicas(service));
-	ipc_add_bool(out, "stateful", is_stateful(name, service, database));
-	ipc_add_bool(out, "database", is_database(name, service, database));
+	ipc_add_bool(out, "stateful", is_stateful(service, database));
+	ipc_add_bool(out, "database", database);
 	ipc_add_bool(out, "restarts",
 		policy_is(service, "always") || policy_is(service, "unless-stopped"));
 	ipc_add_bool(out, "retries", policy_is(service, "on-failure"));

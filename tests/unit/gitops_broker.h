@@ -54,7 +54,7 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 	if (c->kind == PRIVILEGED)
 		return error_set(e, ERR_INVALID, "services.web: privileged is not allowed");
 	buf_printf(&doc,
-		"{\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
+		"{\"name\":\"x\",\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
 		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
 		"\"%s\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
 		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s},\"volumes\":{\"data\":{}}}",

@@ -31,9 +31,14 @@ static inline struct agent agent_here(void)
 	};
 }
 
+static inline void note_progress(_unused_ void *arg, const char *step, _unused_ const char *note)
+{
+	w->warned += strcmp(step, "warning") == 0;
+}
+
 static inline int in_child(act f)
 {
-	const struct gitops_run run = { 0 };
+	const struct gitops_run run = { .progress = note_progress };
 	struct agent a = agent_here();
 	struct error e = { 0 };
 	_buf_ why = BUF_INIT;
@@ -60,7 +65,7 @@ static inline int run_agent(act f)
 	int status;
 	pid_t pid;
 
-	w->points = 0;
+	w->points = w->warned = 0;
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -92,6 +97,7 @@ static inline void begin(void)
 	tmp_fd();
 	if (!config)
 		check_int(agent_config_parse(&config, "agent.yaml", text, sizeof text - 1, &e), 0);
+	config->backup.postgres.container = "db";
 	if (!w)
 		w = mmap(
 			NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -80,6 +80,7 @@ static struct world {
 	int bad_form;	/* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int dumps;
+	int warned;	 /* of something in the last run */
 	bool no_dumps;	 /* can be taken */
 	int64_t free_at; /* when who holds the lock lets it go, on the clock; 0: never */
 	int ups;

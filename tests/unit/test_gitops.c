@@ -72,6 +72,28 @@ static void a_database_that_does_not_run_is_started_to_be_dumped(void)
 	check(is_well(2));
 }
 
+/* As it is told to the backups: as docker calls its container. */
+static void a_database_is_known_by_its_containers_name(void)
+{
+	static const char *const names[] = { "db", "x-db-1", "x_db_1", "y-db-1", "x-db-2" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		bool known = i < 3;
+
+		begin();
+		config->backup.postgres.container = names[i];
+		push(GOOD);
+		check_int(once(), GITOPS_DEPLOYED);
+		check_int(w->warned, !known);
+		push(SCHEMA);
+		check_int(once(), GITOPS_DEPLOYED);
+		check_int(w->dumps, known);
+		check_int(w->warned, !known);
+		check_int(once(), GITOPS_UNCHANGED);
+		check_int(w->warned, 0);
+	}
+}
+
 /* Two of them on the same files would destroy those. */
 static void a_database_with_another_name_comes_when_the_old_one_is_gone(void)
 {
@@ -357,6 +379,7 @@ int main(void)
 	run(what_changes_nothing_restarts_nothing);
 	run(a_moved_tag_changes_no_data);
 	run(a_database_that_does_not_run_is_started_to_be_dumped);
+	run(a_database_is_known_by_its_containers_name);
 	run(a_database_with_another_name_comes_when_the_old_one_is_gone);
 	run(a_database_with_another_name_that_was_left_is_what_is_dumped);
 	run(what_has_no_data_goes_when_all_is_there);
