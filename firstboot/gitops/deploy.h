@@ -111,6 +111,8 @@ int deploy_refuse(struct deploy *d, const char *sha, enum result result, const s
  * NULL: it is about none, and does not put off what is waited for already.
  */
 int deploy_later(struct deploy *d, const char *sha, const struct error *cause, struct error *e);
+/* Compose's own hashes of what runs, by which a container that was changed by hand is seen later. */
+int deploy_keep_hashes(struct deploy *d, struct revision *to, struct error *e);
 /* d->ledger.doing is good now. */
 int deploy_good(struct deploy *d, struct error *e);
 /* The last good revision is back (for the reason in doing.why). */

@@ -153,8 +153,7 @@ void deploy_over(struct deploy *d)
 	(void)alert_resolve_kind(d->a, "gitops", subject, text, &ignored);
 }
 
-/* Compose's own hashes, by which a container that was changed by hand is seen later. */
-static int keep_hashes(struct deploy *d, struct revision *to, struct error *e)
+int deploy_keep_hashes(struct deploy *d, struct revision *to, struct error *e)
 {
 	struct node *table = node_copy(d->arena, to->table);
 	struct containers cs;
@@ -183,7 +182,7 @@ int deploy_good(struct deploy *d, struct error *e)
 	struct revision to = l->doing.to;
 	bool same = l->good.sha && strcmp(l->good.sha, to.sha) == 0;
 	struct error failed = { 0 };
-	int r = keep_hashes(d, &to, &failed);
+	int r = deploy_keep_hashes(d, &to, &failed);
 
 	if (r < 0)
 		return deploy_later(d, to.sha, &failed, e);

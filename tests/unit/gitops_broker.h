@@ -112,11 +112,14 @@ static inline void make(struct box *b, int form, int image)
 {
 	if (b->there && b->image != image)
 		b->there = false;
-	if (b->there && b->form == form && b->running)
+	if (b->there && b->form == form && b->running && b->compose == w->compose)
 		return;
-	*b = (struct box){
-		.there = true, .running = true, .form = form, .id = ++w->ids, .image = image
-	};
+	*b = (struct box){ .there = true,
+		.running = true,
+		.form = form,
+		.id = ++w->ids,
+		.image = image,
+		.compose = w->compose };
 }
 
 static inline void up_one(const struct node *q, const struct commit *c, const char *service)
@@ -166,12 +169,12 @@ static inline void write_box(struct buf *out, const char *name, struct box *b)
 	b->restarts += crash;
 	buf_printf(out,
 		"%s{\"id\":\"%d\",\"name\":\"x-%s-1\",\"service\":\"%s\",\"state\":\"%s\","
-		"\"health\":\"%s\",\"hash\":\"%s%d\",\"exit_code\":%d,\"restarts\":%d,"
+		"\"health\":\"%s\",\"hash\":\"%s%d.%d\",\"exit_code\":%d,\"restarts\":%d,"
 		"\"restart_policy\":\"always\"}",
 		out->len > strlen("{\"containers\":[") ? "," : "", b->id, name, name,
 		b->running ? "running" : "exited",
-		web && form_is(b->form, UNHEALTHY) ? "unhealthy" : "none", name, b->form, crash,
-		(int)b->restarts);
+		web && form_is(b->form, UNHEALTHY) ? "unhealthy" : "none", name, b->form,
+		b->compose, crash, (int)b->restarts);
 }
 
 static inline int op_ps(
@@ -184,7 +187,8 @@ static inline int op_ps(
 	for (int i = 0; i < w->extra; i++)
 		write_box(out, "web", &w->web);
 	if (w->stranger)
-		write_box(out, "old", &(struct box){ true, true, 1, 99, 0, 0 });
+		write_box(out, "old",
+			&(struct box){ .there = true, .running = true, .form = 1, .id = 99 });
 	buf_addc(out, ']');
 	return 0;
 }

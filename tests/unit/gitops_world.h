@@ -49,6 +49,7 @@ struct commit {
 struct box {
 	bool there, running;
 	int form, id, image;
+	int compose; /* the version that made it */
 	int64_t restarts;
 };
 
@@ -61,6 +62,7 @@ static struct world {
 	struct box web, db, database;
 	bool two_on_data; /* two containers had it at once */
 	int ids, db_made;
+	int compose;  /* its version: each hashes a definition in its own way */
 	bool ups_bad; /* a commit that was settled as bad was brought up */
 	int64_t ms;
 	unsigned random;

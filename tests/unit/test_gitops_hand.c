@@ -60,6 +60,21 @@ static void what_was_changed_by_hand_is_put_right(void)
 	check_int(once(), GITOPS_UNCHANGED);
 }
 
+/* It hashes the same definition in another way; what it makes is no change by hand. */
+static void another_version_of_compose_is_no_change(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->compose++;
+	w->web.running = false;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->db_made, 1);
+}
+
 static void it_is_put_right_also_while_a_commit_waits(void)
 {
 	begin();
@@ -350,6 +365,7 @@ int main(void)
 	run(a_branch_that_is_held_is_accepted_by_hand);
 	run(a_pause_is_a_pause);
 	run(what_was_changed_by_hand_is_put_right);
+	run(another_version_of_compose_is_no_change);
 	run(it_is_put_right_also_while_a_commit_waits);
 	run(an_image_that_was_removed_is_pulled_again);
 	run(what_cannot_be_put_right_keeps_no_commit_out);
