@@ -134,6 +134,12 @@ int deploy_run(struct deploy *d, struct error *e);
 
 /* drift.c: how a service's containers are not as it says, for people; NULL: they are. */
 const char *drift_of(const struct plan_service *s, const struct containers *cs);
+/*
+ * Raises an alert of services that keep data, of the revision that was, whose containers are gone and will be made
+ * again: with the volume they would be well, and empty.
+ */
+void deploy_tell_of_data(struct deploy *d, const struct plan *was, const struct plan *to,
+	const struct containers *cs);
 /* GITOPS_UNCHANGED, GITOPS_REPAIRED, GITOPS_LATER; NEEDS_HUMAN when repairing failed. */
 int deploy_drift(struct deploy *d, struct error *e);
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define DRIFT_KEY "gitops:drift"
+#define DATA_KEY  "gitops:drift:data"
 
 /* What is wrong with a container that should be this service; NULL: nothing. */
 static const char *problem(const struct plan_service *s, const struct container *c)
@@ -82,6 +83,42 @@ static const char **find(
 	return names;
 }
 
+static bool is_gone(const struct plan_service *s, const struct containers *cs)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (strcmp(cs->v[i].service, s->name) == 0)
+			return false;
+	return s->replicas > 0;
+}
+
+void deploy_tell_of_data(struct deploy *d, const struct plan *was, const struct plan *to,
+	const struct containers *cs)
+{
+	struct error ignored = { 0 };
+	_buf_ names = BUF_INIT;
+
+	for (size_t i = 0; i < was->n; i++) {
+		const struct plan_service *s = &was->services[i];
+
+		if ((s->stateful || s->database) && plan_find(to, s->name) && is_gone(s, cs))
+			buf_printf(&names, "%s%s", names.len ? ", " : "", s->name);
+	}
+	if (names.len == 0)
+		return;
+	report(REPORT_WARNING, "gitops: %s: a container that keeps data was gone and is made again",
+		buf_str(&names));
+	(void)alert_raise(d->a,
+		&(struct alert){ DATA_KEY, "drift",
+			arena_printf(d->arena, "%s: a container that keeps data is made again",
+				d->a->config->name),
+			arena_printf(d->arena,
+				"The container of this service was gone: %s.\n\nIf its volume went with "
+				"it (docker compose down -v), it begins empty, and looks well all the "
+				"same. Look at its data; a backup is put back by: kbuild-agent restore\n",
+				buf_str(&names)) },
+		&ignored);
+}
+
 static int repair(struct deploy *d, const struct plan *plan, const char *const *services,
 	const char *what, struct error *e)
 {
@@ -128,6 +165,20 @@ static void tell(struct deploy *d, const char *what)
 	(void)alert_raise(d->a, &alert, &ignored);
 }
 
+static void nothing_wrong(struct deploy *d)
+{
+	struct error ignored = { 0 };
+
+	(void)alert_resolve(d->a, DRIFT_KEY,
+		arena_printf(
+			d->arena, "%s: the application is as it was deployed", d->a->config->name),
+		NULL, &ignored);
+	(void)alert_resolve(d->a, DATA_KEY,
+		arena_printf(d->arena, "%s: each container that keeps data is there again",
+			d->a->config->name),
+		"Whether its data is, only you can tell.", &ignored);
+}
+
 int deploy_drift(struct deploy *d, struct error *e)
 {
 	struct error failed = { 0 };
@@ -146,12 +197,12 @@ int deploy_drift(struct deploy *d, struct error *e)
 		return deploy_later(d, NULL, &failed, e);
 	services = find(d, &plan, &cs, &text);
 	if (text.len == 0) {
-		(void)alert_resolve(d->a, DRIFT_KEY,
-			arena_printf(d->arena, "%s: the application is as it was deployed",
-				d->a->config->name),
-			NULL, &failed);
+		nothing_wrong(d);
 		return GITOPS_UNCHANGED;
 	}
+	/* Told before it is done: after a kill in between nobody would see what was missing. */
+	if (d->a->config->app.repair_drift)
+		deploy_tell_of_data(d, &plan, &plan, &cs);
 	if (d->a->config->app.repair_drift)
 		return repair(d, &plan, services, buf_str(&text), e);
 	tell(d, buf_str(&text));

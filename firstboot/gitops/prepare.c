@@ -116,6 +116,7 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 	t->services = arena_alloc(d->arena, (new.n + 1) * sizeof *t->services);
 	t->unsafe = t->dump = false;
 	check_database(d, &new);
+	deploy_tell_of_data(d, &old, &new, &cs);
 	compare_gone(t, &new, &old);
 	for (size_t i = 0; i < new.n; i++) {
 		const struct plan_service *s = &new.services[i], *before = plan_find(&old, s->name);

@@ -129,6 +129,7 @@ def a_moved_tag_changes_no_data(t, g):
     g.lab.docker("rm", "-f", "store")
     t.equal(g.now()[0], "repaired", "and when it is gone it is made again")
     t.equal(image(), had, "with the image it had")
+    t.check(any(a["key"] == "gitops:drift:data" and "store" in a["text"] for a in g.alerts()), "which is told", g.alerts())
     g.commit("3")
     t.equal((g.now()[0], image()), ("deployed", had), "which the next commit keeps, too")
 

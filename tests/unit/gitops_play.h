@@ -155,6 +155,11 @@ static inline int good_index(void)
 	return l.good.sha ? index_of(l.good.sha) : -1;
 }
 
+static inline void count_told(struct commit *c, bool over)
+{
+	*(over ? &c->recoveries : &c->faults) += 1;
+}
+
 /* What waits is told; counted by commit. */
 static inline void send_alerts(void)
 {
@@ -167,13 +172,14 @@ static inline void send_alerts(void)
 	check_int(alert_waiting(&a, arena, &list, &n, &e), 0);
 	for (size_t i = 0; i < n; i++) {
 		const char *key = list[i].alert.key;
-		bool human = strncmp(key, "gitops:needs-human", 18) == 0;
-		struct commit *c = human ? NULL : &w->commits[index_of(key + strlen("gitops:"))];
+		bool over = list[i].over;
 
-		if (list[i].over)
-			human ? w->human_recoveries++ : c->recoveries++;
+		if (strncmp(key, "gitops:needs-human", 18) == 0)
+			*(over ? &w->human_recoveries : &w->human_faults) += 1;
+		else if (strcmp(key, "gitops:drift:data") == 0)
+			*(over ? &w->data_recoveries : &w->data_faults) += 1;
 		else
-			human ? w->human_faults++ : c->faults++;
+			count_told(&w->commits[index_of(key + strlen("gitops:"))], over);
 		check_int(alert_sent(&a, &list[i], &e), 0);
 	}
 }

@@ -81,6 +81,7 @@ static struct world {
 	int rotated_db; /* and the database */
 	int bad_form;	/* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
+	int data_faults, data_recoveries; /* told of containers that keep data and were gone */
 	int dumps;
 	int warned;	 /* of something in the last run */
 	bool no_dumps;	 /* can be taken */

@@ -96,6 +96,43 @@ static void it_is_put_right_also_while_a_commit_waits(void)
 	check(is_well(1));
 }
 
+/* Its volume may be gone, too: then it begins empty, and is well. */
+static void what_keeps_data_is_not_made_again_in_silence(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->web.there = false;
+	check_int(once(), GITOPS_REPAIRED);
+	w->db.running = false;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	send_alerts();
+	check_int(w->data_faults, 0);
+	w->db.there = false;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check_told_of("kbuild-agent restore");
+	send_alerts();
+	check_int(w->data_faults, 1);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+	send_alerts();
+	check_int(w->data_recoveries, 1);
+	/* Nor by a new commit; one that does not have it any more makes nothing again. */
+	w->db.there = false;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	send_alerts();
+	check_int(w->data_faults, 2);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+	push(RENAMED);
+	check_int(once(), GITOPS_DEPLOYED);
+	send_alerts();
+	check_int(w->data_faults, 2);
+}
+
 static void an_image_that_was_removed_is_pulled_again(void)
 {
 	begin();
@@ -367,6 +404,7 @@ int main(void)
 	run(what_was_changed_by_hand_is_put_right);
 	run(another_version_of_compose_is_no_change);
 	run(it_is_put_right_also_while_a_commit_waits);
+	run(what_keeps_data_is_not_made_again_in_silence);
 	run(an_image_that_was_removed_is_pulled_again);
 	run(what_cannot_be_put_right_keeps_no_commit_out);
 	run(what_is_too_much_is_taken_away);
