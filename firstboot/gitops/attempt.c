@@ -261,14 +261,13 @@ int deploy_attempt(struct deploy *d, struct error *e)
 	return r < 0 ? r : go_on(d, e);
 }
 
-int deploy_refresh(struct deploy *d, struct error *e)
+int deploy_renew(struct deploy *d, struct error *e)
 {
-	int r = deploy_prepare(d, d->ledger.good.sha, e);
-
-	if (r < 0)
-		return r;
-	if (!d->ledger.doing.services[0])
-		return GITOPS_UNCHANGED;
+	if (!d->ledger.doing.services[0]) {
+		d->ledger.good.env = d->ledger.doing.env;
+		memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+		return deploy_save(d, e) < 0 ? -e->code : GITOPS_UNCHANGED;
+	}
 	/*
 	 * It is the same revision, whose migrations are done. A dump would be of no use, and waiting for one would keep
 	 * from the application the only password that its database takes by now.

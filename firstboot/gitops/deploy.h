@@ -78,8 +78,8 @@ int deploy_dump(struct deploy *d, struct error *e);
 
 /* Replaces what differs, proves it, records it; or goes back. From doing as prepare left it. */
 int deploy_attempt(struct deploy *d, struct error *e);
-/* The good revision with the environment of now. < 0 also when it cannot be prepared. */
-int deploy_refresh(struct deploy *d, struct error *e);
+/* The same where that is the good revision with the environment of now. UNCHANGED: nothing that runs differs by it. */
+int deploy_renew(struct deploy *d, struct error *e);
 /* What a run finds unfinished: goes on, or goes back. */
 int deploy_resume(struct deploy *d, struct error *e);
 /* What was begun is given up by hand, whatever its services say of going back. Needs a good revision. */

@@ -63,6 +63,7 @@ static struct revision read_revision(const struct node *n)
 		.plan = text(n, "plan"),
 		.subject = text(n, "subject"),
 		.at = number(n, "at"),
+		.env = text(n, "env"),
 		.table = node_get(n, "table"),
 	};
 }
@@ -162,6 +163,7 @@ void ledger_write_revision(const struct revision *r, struct buf *json)
 	ipc_add_str(json, "plan", r->plan);
 	ipc_add_str(json, "subject", r->subject);
 	ipc_add_int(json, "at", r->at);
+	ipc_add_str(json, "env", r->env);
 	ipc_add(json, "table", r->table ? buf_str(&table) : "null");
 	ipc_end(json);
 }

@@ -23,6 +23,8 @@ struct revision {
 	const char *sha; /* NULL: there is none */
 	const char *plan, *subject;
 	int64_t at;
+	const char
+		*env; /* digest of the environment file it became good with, or NULL: not known */
 	const struct node *table; /* what plan_parse() reads: its services, images by digest */
 };
 

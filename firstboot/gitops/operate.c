@@ -133,7 +133,8 @@ int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *wh
 	r = refresh_obstacle(&d, e);
 	if (r != 0)
 		return r;
-	return deploy_refresh(&d, e);
+	r = deploy_prepare(&d, d.ledger.good.sha, e);
+	return r < 0 ? r : deploy_renew(&d, e);
 }
 
 bool gitops_has_good(struct agent *a)

@@ -84,20 +84,27 @@ static int check_signature(struct deploy *d, const char *tip, struct error *e)
 	return RESULT_UNSIGNED;
 }
 
-/* A revision that was not looked at yet. */
-static int consider(struct deploy *d, const char *tip, struct error *e)
+/*
+ * How the branch's commit stands. The good one may have failed since, with other secrets, or not have those of now; and
+ * while a human is needed something else runs: a branch that was put back to it wants it brought up.
+ */
+enum standing { STANDS_OPEN, STANDS_BAD, STANDS_WELL, STANDS_STALE };
+
+/* A revision that was not looked at yet, or the good one to be made anew. */
+static int consider(struct deploy *d, const char *tip, enum standing standing, struct error *e)
 {
 	struct error failed = { 0 };
-	int r = check_relation(d, tip, &failed);
+	bool renew = standing == STANDS_STALE;
+	int r = renew ? 0 : check_relation(d, tip, &failed);
 
-	if (r == 0)
+	if (!renew && r == 0)
 		r = check_signature(d, tip, &failed);
 	if (r > 0)
 		return deploy_refuse(d, tip, (enum result)r, &failed, e);
 	if (r >= 0)
 		r = deploy_prepare(d, tip, &failed);
 	if (r >= 0)
-		return deploy_attempt(d, e);
+		return renew ? deploy_renew(d, e) : deploy_attempt(d, e);
 	if (failed.code == ERR_INTERRUPTED) {
 		*e = failed;
 		return r;
@@ -146,28 +153,23 @@ static int look_after(struct deploy *d, struct error *e)
 	return deploy_save(d, e) < 0 ? -e->code : r;
 }
 
-static bool is_good(const struct deploy *d, const char *sha)
+static enum standing stand_of_good(const struct ledger *l, const char *env)
 {
-	return d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0;
+	if (l->needs_human)
+		return l->left_by_hand ? STANDS_BAD : STANDS_OPEN;
+	return !l->good.env || strcmp(l->good.env, env) == 0 ? STANDS_WELL : STANDS_STALE;
 }
-
-/*
- * How the branch's commit stands. The good one may have failed since, with other secrets; and while a human is
- * needed something else runs: a branch that was put back to it wants it brought up.
- */
-enum standing { STANDS_OPEN, STANDS_BAD, STANDS_WELL };
 
 static int stand(struct deploy *d, const char *tip, enum standing *ret, struct error *e)
 {
+	const struct ledger *l = &d->ledger;
 	const char *env = NULL;
 	int r = deploy_env_digest(d, &env, e);
 
-	if (r >= 0 && ledger_bad(&d->ledger, tip, env))
+	if (r >= 0 && ledger_bad(l, tip, env))
 		*ret = STANDS_BAD;
-	else if (r >= 0 && is_good(d, tip) && !d->anew)
-		*ret = !d->ledger.needs_human	? STANDS_WELL
-		       : d->ledger.left_by_hand ? STANDS_BAD
-						: STANDS_OPEN;
+	else if (r >= 0 && l->good.sha && strcmp(l->good.sha, tip) == 0 && !d->anew)
+		*ret = stand_of_good(l, env);
 	return r;
 }
 
@@ -196,8 +198,8 @@ static int follow(struct deploy *d, struct error *e)
 		return r < 0 || r == GITOPS_LATER ? r : deploy_later(d, NULL, &failed, e);
 	}
 	note_time(d->a, GITOPS_CHECKED_FILE);
-	if (standing == STANDS_OPEN)
-		return consider(d, tip, e);
+	if (standing == STANDS_OPEN || standing == STANDS_STALE)
+		return consider(d, tip, standing, e);
 	if (standing == STANDS_WELL)
 		deploy_over(d);
 	return look_after(d, e);

@@ -187,6 +187,7 @@ int deploy_good(struct deploy *d, struct error *e)
 	if (r < 0)
 		return deploy_later(d, to.sha, &failed, e);
 	to.at = deploy_now();
+	to.env = l->doing.env;
 	if (l->doing.asked)
 		remember_bad(d, l->good.sha, NULL, RESULT_ROLLED_BACK, "taken back by hand");
 	if (!same)

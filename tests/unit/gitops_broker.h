@@ -51,6 +51,7 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 	int web = w->rotated ? w->rotated : c->web, db = w->rotated_db ? w->rotated_db : c->db;
 	_buf_ doc = BUF_INIT;
 
+	w->rendered = true;
 	if (c->kind == PRIVILEGED)
 		return error_set(e, ERR_INVALID, "services.web: privileged is not allowed");
 	buf_printf(&doc,

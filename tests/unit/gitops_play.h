@@ -66,6 +66,7 @@ static inline int run_agent(act f)
 	pid_t pid;
 
 	w->points = w->warned = 0;
+	w->rendered = false;
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {

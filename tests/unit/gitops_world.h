@@ -79,6 +79,8 @@ static struct world {
 	bool full;
 	int rotated;	/* the form that web has with the secrets of now; 0: its commit's */
 	int rotated_db; /* and the database */
+	int unused;	/* a secret that nothing uses */
+	bool rendered;	/* something, in the last run */
 	int bad_form;	/* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int data_faults, data_recoveries; /* told of containers that keep data and were gone */
@@ -172,7 +174,7 @@ int __wrap_secrets_digest(const struct agent *a, char ret_hex[65], struct error 
 int __wrap_secrets_digest(
 	_unused_ const struct agent *a, char ret_hex[65], _unused_ struct error *e)
 {
-	snprintf(ret_hex, 65, "%d.%d", w->rotated, w->rotated_db);
+	snprintf(ret_hex, 65, "%d.%d.%d", w->rotated, w->rotated_db, w->unused);
 	return 0;
 }
 

@@ -320,6 +320,59 @@ static void a_secret_does_not_wait_for_a_dump(void)
 	check_int(once(), GITOPS_DEPLOYED);
 }
 
+/* Not by a rotation: the definition says another value, the store was restored. */
+static void a_secret_that_became_another_one_is_given(void)
+{
+	int ups;
+
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	w->no_dumps = true;
+	w->rotated = ++w->next_form;
+	w->rotated_db = ++w->next_form;
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+	check_int(w->db.form, w->rotated_db);
+	check_int(once(), GITOPS_UNCHANGED);
+	/* One that is rejected is tried once. */
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(once(), GITOPS_ROLLED_BACK);
+	ups = w->ups;
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->ups, ups);
+	/* What nothing uses makes nothing anew. */
+	w->rotated = w->web.form;
+	w->unused++;
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->ups, ups);
+	check(w->rendered);
+	check_int(once(), GITOPS_UNCHANGED);
+	check(!w->rendered);
+}
+
+/* By an agent that did not note them: what it has is taken for what it should have. */
+static void secrets_that_are_not_known_are_those_of_now(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct agent a;
+	struct error e = { 0 };
+	struct ledger l;
+	int web;
+
+	begin();
+	a = agent_here();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	load(&l, arena);
+	l.good.env = NULL;
+	check_int(ledger_save(&l, &a, &e), 0);
+	web = w->web.id;
+	w->rotated = ++w->next_form;
+	check_int(once(), GITOPS_UNCHANGED);
+	check_int(w->web.id, web);
+}
+
 static void a_secret_waits_for_the_end_of_a_pause(void)
 {
 	struct agent a = { 0 };
@@ -333,6 +386,7 @@ static void a_secret_waits_for_the_end_of_a_pause(void)
 	check_int(gitops_pause(&a, &why, &e), 0);
 	w->rotated = ++w->next_form;
 	check_int(run_agent(gitops_refresh), GITOPS_PAUSED);
+	check_int(once(), GITOPS_PAUSED);
 	check(is_well(0));
 	check_int(run_agent(refresh_by_hand), GITOPS_DEPLOYED);
 	check_int(w->web.form, w->rotated);
@@ -413,6 +467,8 @@ int main(void)
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_does_not_wait_for_a_dump);
+	run(a_secret_that_became_another_one_is_given);
+	run(secrets_that_are_not_known_are_those_of_now);
 	run(a_secret_waits_for_the_end_of_a_pause);
 	run(who_asks_by_hand_waits_for_the_run_at_work);
 	run(a_database_that_cannot_be_dumped_is_gone_without);
