@@ -71,6 +71,11 @@ class Service:
             return status, text.decode()
 
 
+# What is seen only for a while is seen for some seconds, so that a busy machine does not miss it, or until the test
+# says that it is over.
+A_WHILE = 5
+
+
 def fresh(d, **delays):
     d.control("/reset", None, post=True)
     d.control("/limits", {"on": False})
@@ -84,7 +89,7 @@ def fresh(d, **delays):
 
 def limits(d):
     fresh(d)
-    d.control("/limits", {"on": True, "keystone": [5, 60], "others": [4, 8], "native": [6, 60]})
+    d.control("/limits", {"on": True, "keystone": [5, 60], "others": [4, 20], "native": [6, 60]})
     s, seen = None, []
     for _ in range(7):
         try:
@@ -95,7 +100,7 @@ def limits(d):
     tap.equal(seen, [201] * 5 + [429] * 2, "Keystone gives so many tokens a minute and user")
     answers = [s("compute", "GET", "/servers")[0] for _ in range(6)]
     wait = int(s.headers.get("retry-after", 0))
-    tap.equal((answers, 1 <= wait <= 8), ([200] * 4 + [429] * 2, True),
+    tap.equal((answers, 1 <= wait <= 20), ([200] * 4 + [429] * 2, True),
               "a service answers so many calls in a time, then 429 with Retry-After")
     tap.equal(s("image", "GET", "/images")[0], 200, "each service counts for itself")
     time.sleep(wait + 0.6)
@@ -195,17 +200,18 @@ def new_image(s, **more):
 
 
 def images(d):
-    fresh(d, image=0.3, list=0.5)
+    fresh(d, image=A_WHILE, list=3600)
     s, n = Service(d), Native(d)
     id = new_image(s)
     tap.equal(s("image", "PUT", f"/images/{id}/file", b"x" * 1000, Content_Type="application/octet-stream")[0], 204,
               "an upload is taken")
     states = [s("image", "GET", f"/images/{id}")[1]["status"]]
-    wait_until(lambda: s("image", "GET", f"/images/{id}")[1]["status"] == "active", 3)
+    wait_until(lambda: s("image", "GET", f"/images/{id}")[1]["status"] == "active")
     states.append(s("image", "GET", f"/images/{id}")[1]["status"])
     tap.equal(states, ["saving", "active"], "and active later, when told so")
     tap.equal(n("GET", "P/snapshot"), (200, []), "OVH's own list does not know it yet")
-    tap.check(wait_until(lambda: [i["id"] for i in n("GET", "P/snapshot?region=GRA11")[1]] == [id], 3), "but soon")
+    d.control("/delays", {"list": 0.5})
+    tap.check(wait_until(lambda: [i["id"] for i in n("GET", "P/snapshot?region=GRA11")[1]] == [id]), "but soon")
     tap.check(id not in [i["id"] for i in n("GET", "P/image")[1]], "and never among OVH's own images")
 
 
@@ -221,12 +227,12 @@ def ask_server(s, **more):
 
 
 def server_states(d):
-    fresh(d, server=2.0, delete=0.4, list=1.0)
+    fresh(d, server=4 * A_WHILE, delete=A_WHILE, list=2 * A_WHILE)
     s, n = Service(d), Native(d)
     id = ask_server(s)[1]["server"]["id"]
     late = n("GET", "P/instance")[1]
     states = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while time.monotonic() < end and "ACTIVE" not in [x[0] for x in states]:
         shown = s("compute", "GET", f"/servers/{id}")[1]["server"]
         state = (shown["status"], shown["OS-EXT-STS:task_state"])
@@ -235,18 +241,18 @@ def server_states(d):
         time.sleep(0.02)
     tap.equal(states, [("BUILD", t) for t in ("scheduling", "networking", "block_device_mapping", "spawning")] +
               [("ACTIVE", None)], "a server goes through its states")
-    wait_until(lambda: n("GET", "P/instance")[1], 3)
+    wait_until(lambda: n("GET", "P/instance")[1])
     there = n("GET", "P/instance?region=GRA11")[1]
     tap.equal((late, [i["id"] for i in there], [a["version"] for a in there[0]["ipAddresses"]]), ([], [id], [6, 4]),
               "OVH's own list has it later; IPv6 may come first")
     s("compute", "DELETE", f"/servers/{id}")
     shown = s("compute", "GET", f"/servers/{id}")[1]["server"]
     tap.equal((shown["status"], shown["OS-EXT-STS:task_state"]), ("ACTIVE", "deleting"), "deleting takes time")
-    tap.check(wait_until(lambda: s("compute", "GET", f"/servers/{id}")[0] == 404, 3), "then it is gone")
+    tap.check(wait_until(lambda: s("compute", "GET", f"/servers/{id}")[0] == 404), "then it is gone")
 
 
 def server_addresses(d):
-    fresh(d, server=0.0, ipv6=0.8)
+    fresh(d, server=0.0, ipv6=3600)
     s = Service(d)
     id = ask_server(s)[1]["server"]["id"]
 
@@ -254,7 +260,8 @@ def server_addresses(d):
         shown = s("compute", "GET", f"/servers/{id}")[1]["server"]
         return shown["status"], [a["version"] for a in shown["addresses"].get("Ext-Net", [])]
     first = versions()
-    tap.check(wait_until(lambda: versions() == ("ACTIVE", [4, 6]), 5) and first == ("ACTIVE", [4]),
+    d.control("/delays", {"ipv6": 0.5})
+    tap.check(wait_until(lambda: versions() == ("ACTIVE", [4, 6])) and first == ("ACTIVE", [4]),
               "a server is ACTIVE before its IPv6 address is shown", first)
 
 
@@ -263,7 +270,7 @@ def server_failures(d):
     s = Service(d)
     d.control("/outcomes", [{"message": "No valid host was found. There are not enough hosts available.", "code": 500}])
     id = ask_server(s)[1]["server"]["id"]
-    wait_until(lambda: s("compute", "GET", f"/servers/{id}")[1]["server"]["status"] == "ERROR", 3)
+    wait_until(lambda: s("compute", "GET", f"/servers/{id}")[1]["server"]["status"] == "ERROR")
     shown = s("compute", "GET", f"/servers/{id}")[1]["server"]
     tap.equal((shown["status"], shown.get("fault", {}).get("message", "")[:27]), ("ERROR", "No valid host was found. Th"),
               "a server ends in ERROR with its fault")
@@ -275,17 +282,17 @@ def server_failures(d):
 
 
 def server_volume(d):
-    fresh(d, server=0.0, detach=0.5)
+    fresh(d, server=0.0, detach=A_WHILE)
     s = Service(d)
     id = ask_server(s)[1]["server"]["id"]
     volume = s("volume", "POST", "/volumes", {"volume": {"size": 1}})[1]["volume"]["id"]
-    wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "available", 3)
+    wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "available")
     s("compute", "POST", f"/servers/{id}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
-    wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "in-use", 3)
+    wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "in-use")
     s("compute", "DELETE", f"/servers/{id}")
-    wait_until(lambda: s("compute", "GET", f"/servers/{id}")[0] == 404, 3)
+    wait_until(lambda: s("compute", "GET", f"/servers/{id}")[0] == 404)
     tap.equal(s("volume", "DELETE", f"/volumes/{volume}")[0], 400, "a volume outlives its server busy for a while")
-    tap.check(wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "available", 3),
+    tap.check(wait_until(lambda: s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"] == "available"),
               "then it is free")
 
 
@@ -304,7 +311,7 @@ def faults(d):
         d.fault("/auth/time", "kill", way=way, pid=child.pid)
         child.stdin.write("go\n")
         child.stdin.flush()
-        child.wait(20)
+        child.wait(60)
         tap.equal((child.returncode, [e["status"] for e in d.log()]), (-9, [200 * made]), f"a client is killed: {way}")
     d.fault("/servers", "reset", after=True)
     try:
@@ -332,8 +339,9 @@ def faults(d):
     n("GET", "P/region")
     s("network", "GET", "/networks")
     counts = d.control("/counts")
-    tap.equal((counts["by_service"], counts["most_in_a_second"]), ({"native": 1, "network": 1}, 2),
-              "calls are counted by service")
+    # 1: a busy machine let a second pass between the two.
+    tap.check((counts["by_service"], counts["calls"]) == ({"native": 1, "network": 1}, 2) and
+              counts["most_in_a_second"] in (1, 2), "calls are counted by service", counts)
 
 
 def many_at_once(d):
