@@ -26,7 +26,9 @@ from kbtest import kill  # noqa: E402
 
 READY = 'kbuild-status: {"version":1,"state":"ready"}\r\n'
 OBEY, SWITCH_OFF = 1, 2
-LIMIT = 90  # seconds for one kbuild: a hang is a failure
+LIMIT = 180  # seconds for one kbuild: a hang is a failure
+# Pauses of the guest, about a second each: what a test does meanwhile is done then, on a busy machine, too.
+LONG = "\2" * 15
 CASES = []
 
 
@@ -35,7 +37,7 @@ def case(function):
     return function
 
 
-def until(what, condition, seconds=20):
+def until(what, condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
@@ -432,7 +434,7 @@ def a_full_disk_pauses_the_server_and_start_goes_on(p):
     try:
         p.state = small
         p.env["KBUILD_STATE"] = str(small)
-        k = p.start("launch", "--image", p.disk("up\r\n\2\2\3after\r\n" + READY), "--name", "web", "--memory", "64M")
+        k = p.start("launch", "--image", p.disk(f"up\r\n{LONG}\3after\r\n" + READY), "--name", "web", "--memory", "64M")
         until("the guest speaks", lambda: "up" in p.console())
         fill = small / "fill"
         with open(fill, "wb") as f:
@@ -534,8 +536,8 @@ def a_failed_server_is_an_error(p):
 
 @case
 def silence_runs_into_the_time_limit_and_can_be_waited_for_again(p):
-    disk = p.disk("starting\r\n" + "\2" * 4 + READY)
-    has(p.launch("--timeout", "1s", disk=disk, status=6).err, "no answer within 1 s", "It still runs", "  | starting")
+    disk = p.disk(f"starting\r\n{LONG}{LONG}" + READY)
+    has(p.launch("--timeout", "10s", disk=disk, status=6).err, "no answer within 10 s", "It still runs", "  | starting")
     assert p.show()["state"] == "booting"
     uuid = p.record()["uuid"]
     p.launch(disk=disk)
@@ -559,9 +561,8 @@ def interrupting_a_launch_removes_the_server(p):
         until_it_waits(k)
         until("the guest speaks", lambda: "up" in p.console())
         k.send_signal(sig)
-        before = time.monotonic()
         r = p.finish(k)
-        assert r.status == 130 and time.monotonic() - before < 10, (r.status, r.err)
+        assert r.status == 130, (r.status, r.err)
         has(r.err, "interrupted", "the server 'web' was removed again")
         p.nothing_left()
 
@@ -580,7 +581,7 @@ def interrupting_at_any_moment_leaves_nothing(p):
 
 @case
 def an_interrupted_launch_can_be_kept(p):
-    disk = p.disk("up\r\n\2\2" + READY)
+    disk = p.disk(f"up\r\n{LONG}" + READY)
     k = p.start("launch", "--keep", "--image", disk, "--name", "web", "--memory", "64M")
     until_it_waits(k)
     until("the guest speaks", lambda: "up" in p.console())
@@ -594,7 +595,7 @@ def an_interrupted_launch_can_be_kept(p):
 
 @case
 def a_killed_launch_is_found_and_continued(p):
-    disk = p.disk("up\r\n\2\2" + READY)
+    disk = p.disk(f"up\r\n{LONG}" + READY)
     k = p.start("launch", "--image", disk, "--name", "web", "--memory", "64M")
     until("the guest speaks", lambda: "up" in p.console())
     k.kill()
@@ -654,7 +655,7 @@ def four_launches_at_once_make_four_servers(p):
 @case
 def a_server_that_ignores_the_power_button_needs_force(p):
     p.launch(disk=p.disk(flags=0))
-    has(p.run("stop", "--timeout", "1s", status=1).err, "did not shut down within 1 s", "kbuild stop --force web")
+    has(p.run("stop", "--timeout", "8s", status=1).err, "did not shut down within 8 s", "kbuild stop --force web")
     assert p.show()["state"] == "running"
     p.run("stop", "--force")
     s = p.show()
@@ -664,17 +665,16 @@ def a_server_that_ignores_the_power_button_needs_force(p):
 @case
 def an_interrupted_stop_ends_at_once(p):
     p.launch(disk=p.disk(flags=0))
-    k = p.start("stop")
-    time.sleep(0.5)
+    k = p.start("stop", "--timeout", "1h")
+    assert "shutting down" in k.stderr.readline()
     k.send_signal(signal.SIGINT)
-    before = time.monotonic()
-    assert p.finish(k).status == 130 and time.monotonic() - before < 5
+    assert p.finish(k).status == 130
     assert p.show()["state"] == "running"
 
 
 @case
 def starting_waits_for_the_answer_of_this_boot(p):
-    p.launch(disk=p.disk("boot \1\r\n\2" + READY))
+    p.launch(disk=p.disk(f"boot \1\r\n{LONG}" + READY))
     p.run("stop")
     k = p.start("start")
     until("it boots again", lambda: "boot 2" in p.console())
