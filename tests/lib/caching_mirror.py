@@ -3,9 +3,11 @@
 
 Passes requests on to the mirror that this machine's own apt uses, keeps each file below DIRECTORY and
 serves it from there ever after, so that downloads are out of timings and a mirror that moves on does
-not change a test half-way. As a module: a faulty_mirror.Mirror whose missing files come from there.
+not change a test half-way. Only the indexes are loaded anew each time that it is started: they are valid for
+some days. As a module: a faulty_mirror.Mirror whose missing files come from there.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,8 @@ class CachingMirror(faulty_mirror.Mirror):
 
     def __init__(self, directory, *args, upstream=None, **more):
         Path(directory).mkdir(parents=True, exist_ok=True)
+        for indexes in Path(directory).glob("*/dists"):
+            shutil.rmtree(indexes)
         super().__init__(str(directory), *args, **more)
         self.upstream = upstream or host_mirror()
         self.fetch_lock = threading.Lock()
