@@ -149,7 +149,7 @@ def what_a_program_leaves_behind_ends_with_it(w):
     p = inside(w, 'mkfifo /tmp/up; setsid sh -c ": %s; echo it lives >/tmp/up; sleep 1000; :" >/dev/null 2>&1 </dev/null & '
                   'cat /tmp/up; exit 5' % marker)
     check((p.returncode, p.stdout) == (5, 'it lives\n'), 'status %d: %s%s' % (p.returncode, p.stdout, p.stderr))
-    wait_for(lambda: not processes(marker), 5, 'a daemon')
+    wait_for(lambda: not processes(marker), 60, 'a daemon')
 
 
 def no_service_is_started(w):
@@ -263,7 +263,7 @@ def kill_9_leaves_no_process_and_no_mount(w):
     trees = w.trees()
     proc.kill()
     proc.communicate(timeout=60)
-    wait_for(lambda: not processes(marker) and not processes('sleep\x00' + ASLEEP), 10, 'processes')
+    wait_for(lambda: not processes(marker) and not processes('sleep\x00' + ASLEEP), 60, 'processes')
     check(not mounts_of(w), 'mounts are left: %s' % mounts_of(w))
     check(w.trees() == trees, 'a half tree is kept')
     check(w.scratch(), 'this test needs the scratch of a killed run')
