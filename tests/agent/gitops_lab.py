@@ -2,6 +2,8 @@
 their own, a git server behind ssh, and an application of a proxy, an API and something that keeps data."""
 import json
 import os
+import select
+import socket
 import subprocess
 import sys
 import threading
@@ -99,7 +101,7 @@ class Load:
     def __init__(self, lab, name):
         self.lab, self.path = lab, lab.scratch / name
         self.child = lab.start_in_net([sys.executable, "-c", LOAD, self.path], stdin=subprocess.DEVNULL)
-        wait_for(Path(f"{self.path}.up").exists, 20)
+        wait_for(Path(f"{self.path}.up").exists, 120)
 
     def end(self):
         Path(f"{self.path}.stop").touch()
@@ -113,6 +115,7 @@ class Gitops:
         self.lab = DockerLab()
         self.dir = self.lab.scratch / "gitops"
         self.secret = "s3cret-value-of-the-application"
+        self.broker, self.over = None, False
 
     def __enter__(self):
         self.lab.start()
@@ -124,10 +127,10 @@ class Gitops:
         return self
 
     def __exit__(self, *_):
-        for child in (getattr(self, "broker", None),):
-            if child:
-                child.terminate()
-                child.wait()
+        self.over = True
+        if self.broker:
+            self.broker.terminate()
+            self.broker.wait()
         if hasattr(self, "ssh"):
             self.ssh.close()
         self.lab.stop()
@@ -152,11 +155,15 @@ class Gitops:
             "repository": self.ssh.url(str(self.dir / "app.git")),
             "health": "http://api.example.test/health",
             "known_hosts": [self.ssh.known_host()],
-            "timeout": "60s",
+            # For what is slow: a bad version is known as one by what it does.
+            "timeout": "300s",
         }
         self.socket = self.dir / "broker.sock"
         self.log = open(self.dir / "broker.log", "wb")
-        self.start_broker()
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(str(self.socket))
+        self.listener.listen(64)
+        threading.Thread(target=self.brokers, daemon=True).start()
 
     def make_secrets(self):
         """As first boot makes them."""
@@ -165,11 +172,17 @@ class Gitops:
         (where / "values.json").touch(mode=0o600)
         (where / "values.json").write_text(json.dumps({"v": 1, "values": {"SECRET": self.secret}}))
 
-    def start_broker(self):
-        self.broker = subprocess.Popen(
-            [self.program, "run", "--listen", self.socket, "--root", self.dir / "root", "--broker-state",
-             self.dir / "broker", "--programs", self.dir / "programs", "--state", self.dir / "state"],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+    def brokers(self):
+        """As systemd does it: who connects finds a broker, and the next one when that has ended, being idle."""
+        fd = self.listener.fileno()
+        script = f'exec 3<&{fd}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@"'
+        while not self.over:
+            if select.select([fd], [], [], 0.2)[0]:
+                self.broker = subprocess.Popen(
+                    ["bash", "-c", script, self.program, "run", "--root", self.dir / "root", "--broker-state",
+                     self.dir / "broker", "--programs", self.dir / "programs", "--state", self.dir / "state"],
+                    stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=[fd])
+                self.broker.wait()
 
     def make_images(self):
         api = self.dir / "api"
@@ -204,14 +217,11 @@ class Gitops:
                 str(self.dir / "state"), "--broker", str(self.socket), *map(str, args)]
 
     def start(self, *args):
-        if self.broker.poll() is not None:  # it ends itself when it is idle, as its socket would start it
-            self.start_broker()
-            wait_for(self.socket.exists, 10)
         env = dict(os.environ, LC_ALL="C.UTF-8", CREDENTIALS_DIRECTORY=str(self.dir / "credentials"))
         return subprocess.Popen(self.arguments(*args), env=env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, *args, timeout=400):
+    def run(self, *args, timeout=900):
         child = self.start(*args)
         out, err = child.communicate(timeout=timeout)
         return subprocess.CompletedProcess(args, child.returncode, out, err)

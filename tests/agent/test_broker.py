@@ -86,7 +86,7 @@ class Broker:
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def connect(self):
@@ -480,7 +480,7 @@ def together(w):
     """A long request holds no other up; a client that goes does no harm; idle, the broker ends."""
     b = w.b
     secret = app(w)["plan"]
-    slow = w.plan("services: {slow: {image: 'hello:1', command: [sleep, '100'], stop_grace_period: 4s}}")
+    slow = w.plan("services: {slow: {image: 'hello:1', command: [sleep, '1000'], stop_grace_period: 15s}}")
     b.get("up", plan=slow["plan"])
     sock = b.connect()
     stopping = time.monotonic()
@@ -498,7 +498,7 @@ def together(w):
     sock.setblocking(True)
     sock.recv(100)
     took = time.monotonic() - stopping
-    TAP.check(4 <= took < 25, "which is as long as its stop_grace_period says", f"{took:.1f} s")
+    TAP.check(took >= 15, "which is as long as its stop_grace_period says", f"{took:.1f} s")
     sock.close()
     sock = b.connect()
     sock.send(json.dumps({"op": "up", "plan": slow["plan"]}).encode())
@@ -511,7 +511,7 @@ def together(w):
     TAP.check(all("synchronized" in (b.receive(one)[0] or {}) for one in many), "forty at once are all answered")
     for one in many:
         one.close()
-    TAP.check(w.wait(lambda: b.process.poll() is not None, 30), "idle, it ends by itself")
+    TAP.check(w.wait(lambda: b.process.poll() is not None), "idle, it ends by itself")
     TAP.equal(b.process.returncode, 0, "and well")
     log = (b.dir / "log").read_text()
     TAP.check("s3cr3t" in (b.own / f"plans/{secret}.json").read_text() and "s3cr3t" not in log, "secrets stand in plans, and in no log")
@@ -567,7 +567,7 @@ def databases(w):
         return w.lab.docker("exec", at["container"], "psql", "-U", "app", "-d", database, "-XAtqc", text).stdout.strip()
 
     TAP.check(w.wait(lambda: "shop" in query("databases").get("rows", []) and w.lab.docker(
-        "exec", at["container"], "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0), "a database comes up")
+        "exec", at["container"], "pg_isready", "-h", "127.0.0.1", check=False).returncode == 0, 300), "a database comes up")
     sql('create table t(a int, "B x" text); insert into t select g, g::text from generate_series(1,5000) g; '
         'create table "Odd$Name"(a int)')
     counts = query("row-counts", database="shop")["data"]
