@@ -368,14 +368,18 @@ def kill_somewhere(agent, rng, seconds, *args):
 
 
 def took(agent, *args):
-    start = time.monotonic()
-    done = agent.run(*args)
-    return time.monotonic() - start if done.returncode == 0 else 3
+    """The shortest of three. With half as much more, some kills come after the end, and most before it."""
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        done = agent.run(*args)
+        times.append(time.monotonic() - start if done.returncode == 0 else 3)
+    return min(times)
 
 
 def test_killed_backups(world):
     agent, rng = world.agent, random.Random(1)
-    seconds = took(agent, "backup", "now") * 1.2
+    seconds = took(agent, "backup", "now") * 1.5
     killed = 0
     for _ in range(25):
         killed += kill_somewhere(agent, rng, seconds, "backup", "now") == -9
@@ -393,7 +397,7 @@ def test_killed_restores(world):
     agent, pg, rng = world.agent, world.pg, random.Random(2)
     backup = one(agent.run("backup", "now", "--json"))
     before = pg.rows("app")
-    seconds = took(agent, "restore", backup["id"]) * 1.1
+    seconds = took(agent, "restore", backup["id"]) * 1.5
     killed = gone = 0
     for _ in range(20):
         killed += kill_somewhere(agent, rng, seconds, "restore", backup["id"]) == -9

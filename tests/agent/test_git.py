@@ -261,16 +261,19 @@ def killed(tap, lab, agent, kind="https"):
     """SIGKILL to all processes after some time: the next run comes to the same end."""
     lab.configure(kind)
     rng, tip = random.Random(3), lab.tip()
-    agent.fresh()
-    start = time.monotonic()
-    agent.run("fetch", "--", "write", tip)
-    whole, wrong, cut = time.monotonic() - start, [], 0
+    times = []  # the shortest counts, and half as much more: some kills come after the end, and most before it
+    for _ in range(3):
+        agent.fresh()
+        start = time.monotonic()
+        agent.run("fetch", "--", "write", tip)
+        times.append(time.monotonic() - start)
+    whole, wrong, cut = min(times), [], 0
     want = listing(agent.release(tip))
     for i in range(40):
         agent.fresh()
         child = subprocess.Popen(agent.argv("fetch", "--", "write", tip), env=lab.env, stdout=subprocess.PIPE,
                                  start_new_session=True)
-        time.sleep(rng.random() * whole * 1.1)
+        time.sleep(rng.random() * whole * 1.5)
         cut += child.poll() is None
         try:
             os.killpg(child.pid, 9)
