@@ -10,24 +10,13 @@ import re
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from kbtest import SOURCE, free_port
+from kbtest import free_port, listening
+from npm import npm_package
 
-NPM = SOURCE / "build-ci/npm"
 ACCESS, SECRET, REGION = "S3RVER", "S3RVER", "gra"
-
-
-def install():
-    """The directory of s3rver, or None."""
-    where = NPM / "node_modules/s3rver"
-    if not where.exists():
-        NPM.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--prefix", NPM, "--no-audit", "--no-fund", "--loglevel=error",
-                        "s3rver@3.7.1"], check=False, capture_output=True)
-    return where if where.exists() else None
 
 
 def signature(method, raw_path, headers, payload_hash):
@@ -65,16 +54,13 @@ class Storage:
         self.directory = Path(directory)
         self.port = free_port()
         node = subprocess.run(["node", "-p", "process.execPath"], capture_output=True, text=True, check=True)
+        log = Path(f"{directory}.log")
         self.child = subprocess.Popen(
-            [node.stdout.strip(), install() / "bin/s3rver.js", "-d", self.directory, "-a", "127.0.0.1", "-p",
+            [node.stdout.strip(), npm_package("s3rver", "3.7.1") / "bin/s3rver.js", "-d", self.directory, "-a", "127.0.0.1", "-p",
              str(self.port), "-s", "--no-vhost-buckets", "--configure-bucket", "backups"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
+            stdout=open(log, "wb"), stderr=subprocess.STDOUT)
+        if not listening(self.child, self.port):
+            raise RuntimeError("s3rver does not listen: " + log.read_text())
         self.complaints = []     # of signatures and digests
         self.requests = []       # (method, path with query)
         self.faults = []         # functions (method, path, number) -> word or None

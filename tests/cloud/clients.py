@@ -1,24 +1,12 @@
 """
-What the tests with clients that we did not write share: npm's packages, and namespaces where OVH's names lead to
-loopback.
+What the tests with clients that we did not write share: namespaces where OVH's names lead to loopback.
 """
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from kbtest import SOURCE
-
 INSIDE = "KBUILD_TEST_INSIDE"
-NPM = SOURCE / "build-ci/npm"
-
-
-def npm_package(name, version):
-    """Kept beside the build; needs npm's registry once."""
-    if not (NPM / "node_modules" / name).is_dir():
-        NPM.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--prefix", NPM, "--no-audit", "--no-fund", "--loglevel=error",
-                        f"{name}@{version}"], check=True, stdout=sys.stderr)
 
 
 def inside():

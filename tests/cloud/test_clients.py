@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 from lab import HERE, Double, authority, die_with_parent
-from clients import NPM, enter, go_inside, inside, npm_package, run
+from clients import enter, go_inside, inside, run
 from kbtest import Tap
+from npm import NPM, npm_package
 
 NAMES = ["eu.api.ovh.com", "www.ovh.com", "localhost", "127.0.0.1"]
 tap = Tap()

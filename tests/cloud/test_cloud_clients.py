@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from lab import Double, authority, die_with_parent, wait_until
-from clients import NPM, enter, go_inside, inside, npm_package, run
+from clients import enter, go_inside, inside, run
 from kbtest import Tap, wait_for
+from npm import NPM, npm_package
 
 # Names that libcloud knows are needed: it has a list of its own.
 REGIONS = ["GRA1", "SGP1"]

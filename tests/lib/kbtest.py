@@ -100,6 +100,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def listening(child, port, seconds=120):
+    """Whether this child listens there, as soon as it does; false when it has ended."""
+    def there():
+        with socket.socket() as s:
+            return child.poll() is not None or s.connect_ex(("127.0.0.1", port)) == 0
+    return wait_for(there, seconds, every=0.05) and child.poll() is None
+
+
 def wait_for(what, seconds, every=0.2):
     """The first true value of what(), or its last value after so many seconds."""
     end = time.monotonic() + seconds
