@@ -11,8 +11,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
-import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from kbtest import listening  # noqa: E402
 
 
 def run(*argv, **kw):
@@ -182,12 +186,8 @@ class SshServer:
         self.log = open(os.path.join(where, "log"), "wb")
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", conf], stderr=self.log,
                                         stdin=subprocess.DEVNULL)
-        for _ in range(200):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise RuntimeError("sshd does not listen")
+        if not listening(self.process, self.port):
+            raise RuntimeError("sshd does not listen")
 
     def url(self, path):
         return "ssh://root@localhost:%d%s" % (self.port, path)

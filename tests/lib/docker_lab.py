@@ -363,7 +363,8 @@ class DockerLab:
             stdin=subprocess.DEVNULL, stdout=open(where / "log", "wb"), stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent)
         self.others.append(child)
-        for _ in range(200):
+        end = time.monotonic() + 120
+        while child.poll() is None and time.monotonic() < end:
             try:
                 self.http(f"http://127.0.0.1:{port}/v2/")
                 return f"127.0.0.1:{port}", child

@@ -16,7 +16,7 @@ start() {
 
 # Starts what start() once started; where it runs already, nothing.
 launch() {
-	local name=$1 i
+	local name=$1 i child
 	! alive "$name" || return 0
 	rm -f "$state/pid/$name"
 	# The pid file is there before the daemon is: whoever reads it reads no half of it.
@@ -25,9 +25,11 @@ launch() {
 		printf "%s %s\n" $$ "$(cut -d" " -f22 /proc/$$/stat)" >"$2/pid/.$1"
 		mv "$2/pid/.$1" "$2/pid/$1"
 		eval "exec $(cat "$2/run/$1")"' - "$name" "$state" >>"$state/log/$name.out" 2>&1 </dev/null 9>&- &
+	child=$!
 	disown
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		[ ! -s "$state/pid/$name" ] || return 0
+		kill -0 "$child" 2>/dev/null || break
 		sleep 0.05
 	done
 	fail "$name did not start"
