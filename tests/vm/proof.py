@@ -136,7 +136,7 @@ ip -n proof address add 198.51.100.2/30 dev proof1 && ip -n proof link set proof
 
 LOGINS = """
 for i in %s; do
-    timeout 30 ip netns exec proof ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=10 \
+    timeout 120 ip netns exec proof ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=60 \
         -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no nobody-$i@198.51.100.1 true
     sleep 6
 done
@@ -237,7 +237,7 @@ def check_uefi(tap, kbuild, disk):
             return console.read_text(errors="replace") if console.exists() else ""
         tap.check(wait_for(lambda: "Linux version" in text(), 300, every=1),
                   "under UEFI the boot loader starts the kernel", text()[-3000:])
-        tap.check("EFI v2" in text() or "efi:" in text(), "that kernel sees UEFI", text()[:3000])
+        tap.check(wait_for(lambda: "EFI v2" in text() or "efi:" in text(), 60), "that kernel sees UEFI", text()[:3000])
         tap.check(wait_for(lambda: " login:" in text() or "kbuild-status:" in text(), BOOT, every=1),
                   "under UEFI the system comes up", text()[-3000:])
     finally:
