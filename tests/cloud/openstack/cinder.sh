@@ -53,7 +53,7 @@ cinder_start() {
 	start cinder-scheduler cinder-scheduler --config-file "$state/etc/cinder/cinder.conf"
 	start cinder-volume cinder-volume --config-file "$state/etc/cinder/cinder.conf"
 }
-cinder_ready() { await cinder 120 answers cinder; }
+cinder_ready() { await cinder 900 answers cinder; }
 
 cinder_catalogue() {
 	local name

@@ -98,7 +98,7 @@ mariadb_start() {
 		--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-flush-method=nosync \
 		--innodb-buffer-pool-size=128M --innodb-log-file-size=48M --max-connections=1000 --skip-log-bin \
 		--character-set-server=utf8
-	await mariadb 60 sql -e 'select 1'
+	await mariadb 900 sql -e 'select 1'
 }
 
 keystone_sync() {
@@ -125,9 +125,9 @@ core_start() {
 	start glance2 glance-api --config-dir "$state/etc/glance2"
 }
 core_ready() {
-	await keystone 90 answers keystone /v3
-	await glance 90 answers glance
-	await glance2 90 answers glance2
+	await keystone 900 answers keystone /v3
+	await glance 900 answers glance
+	await glance2 900 answers glance2
 }
 
 # NAME TYPE REGION PUBLIC INTERNAL: what this component adds to the catalogue, a line each.

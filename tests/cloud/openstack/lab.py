@@ -45,7 +45,7 @@ class Lab:
                              OPENSTACK_IMAGE_CAP=str(image_cap or ""), OPENSTACK_SHARE=":".join(map(str, share)))
         self.started = 0.0
 
-    def script(self, name, *args, timeout=900):
+    def script(self, name, *args, timeout=2400):
         done = subprocess.run([HERE / name, *map(str, args)], env=self.settings, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
         if done.returncode:
@@ -108,7 +108,7 @@ class Lab:
         if what in ("start", "restart") and name in PORTS:
             self.answers(name)
 
-    def answers(self, name, seconds=90):
+    def answers(self, name, seconds=900):
         def ask():
             try:
                 with urllib.request.urlopen(self.url(name), timeout=20):

@@ -42,7 +42,7 @@ libvirt_start() {
 	# shellcheck disable=SC2016
 	start libvirtd unshare -m sh -c 'mount --bind "$1/qemu.conf" /etc/libvirt/qemu.conf &&
 		exec libvirtd --config "$1/libvirtd.conf" --pid-file "$1/libvirtd.pid"' sh "$dir"
-	await libvirtd 60 libvirt_answers
+	await libvirtd 900 libvirt_answers
 	start nova-compute-libvirt nova-compute --config-file "$state/etc/nova-libvirt/nova.conf"
 }
 libvirt_ready() { :; }

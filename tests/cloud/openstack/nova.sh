@@ -194,17 +194,17 @@ nova_start() {
 	start placement uwsgi --ini "$state/etc/uwsgi-placement.ini"
 	start neutron env PYTHONPATH=/lab/shim neutron-server --config-file "$state/etc/neutron/neutron.conf" \
 		--config-file "$state/etc/neutron/ml2.ini"
-	await rabbit 120 rabbit_answers
+	await rabbit 900 rabbit_answers
 	start nova-conductor nova-conductor --config-file "$conf"
 	start nova uwsgi --ini "$state/etc/uwsgi-nova.ini"
 	start nova-scheduler nova-scheduler --config-file "$conf"
-	await placement 90 answers placement
+	await placement 900 answers placement
 	start nova-compute nova-compute --config-file "$conf"
 	start metadata uwsgi --ini "$state/etc/uwsgi-metadata.ini"
 }
 nova_ready() {
-	await neutron 120 answers neutron
-	await nova 120 answers nova
+	await neutron 900 answers neutron
+	await nova 900 answers nova
 }
 
 nova_catalogue() {
@@ -216,7 +216,7 @@ nova_catalogue() {
 hosts_known() { [ "$(sql -N -e 'select count(*) from nova.compute_nodes where deleted = 0')" -ge "$1" ]; }
 # discover HOSTS: a new host has to be in the cell before servers get there, or an aggregate takes it.
 discover() {
-	await nova-compute 180 hosts_known "$1" &&
+	await nova-compute 900 hosts_known "$1" &&
 		nova-manage --config-file "$state/etc/nova/nova.conf" cell_v2 discover_hosts
 }
 nova_provision() {

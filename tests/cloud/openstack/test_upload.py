@@ -405,7 +405,7 @@ def main():
         run(sys.argv[1], lab, tests)
     if state and not only:
         # Services that close kept connections without saying so, as Debian configures them.
-        with Lab("core", harsh=True, base=15300) as lab:
+        with Lab("core", harsh=True) as lab:
             TAP.note("connections are closed without notice")
             run(sys.argv[1], lab, [calls, killed_at_half, pages_of_html, at_the_same_time])
     return TAP.done()

@@ -46,6 +46,6 @@ tls_configure() {
 tls_prepare() { :; }
 tls_start() { start haproxy haproxy -db -f "$state/etc/haproxy.cfg"; }
 tls_answers() { curl -s --noproxy '*' -o /dev/null -m 20 --cacert "$state/etc/ca.pem" "https://localhost:$(tls_port keystone)/v3"; }
-tls_ready() { await haproxy 30 tls_answers; }
+tls_ready() { await haproxy 900 tls_answers; }
 tls_catalogue() { :; }
 tls_provision() { :; }
