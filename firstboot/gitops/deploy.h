@@ -73,6 +73,11 @@ int deploy_up_good(struct deploy *d, const char *const *services, struct error *
  * there: the commit waits for it.
  */
 int deploy_dump(struct deploy *d, struct error *e);
+/*
+ * The same before a first deployment, of a database that an earlier server has left on the data volume: the branch's
+ * commit may be one that it took back. Best effort, and told: with nothing that runs there is nothing to wait for.
+ */
+void deploy_dump_found(struct deploy *d);
 
 /* attempt.c. Each returns an enum gitops_result, or < 0: the agent's own state could not be kept. */
 

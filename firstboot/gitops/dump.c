@@ -4,13 +4,19 @@
 #include "agent.h"
 #include "arena.h"
 #include "backup.h"
+#include "broker.h"
 #include "buf.h"
 #include "config.h"
 #include "engine.h"
 #include "error.h"
 #include "gate.h"
+#include "ipc.h"
+#include "node.h"
+#include "report.h"
 
 #include <string.h>
+
+#define PROBE_MS 60000
 
 static bool runs(const struct containers *cs, const char *service)
 {
@@ -31,14 +37,15 @@ static bool is_replaced(struct deploy *d, const struct plan *good, const struct 
 }
 
 /*
- * The databases of the good revision that do not run and can be started, as a plan of their own; how many in
+ * The databases of a revision that do not run and can be started, as a plan of their own; how many in
  * ret->n. None is started beside what may use its data.
  */
-static int find_absent(struct deploy *d, struct plan *ret, const char ***ret_names, struct error *e)
+static int find_absent(struct deploy *d, const struct revision *of, struct plan *ret,
+	const char ***ret_names, struct error *e)
 {
 	struct containers cs;
 	struct plan good;
-	int r = plan_parse(d->ledger.good.table, d->arena, &good, e);
+	int r = plan_parse(of->table, d->arena, &good, e);
 
 	if (r >= 0)
 		r = engine_ps(d->a, d->arena, &cs, e);
@@ -70,7 +77,7 @@ static int bring_up(struct deploy *d, struct error *e)
 	const struct gate g = { .a = d->a, .plan = &absent, .calm = true, .inside = true };
 	const char **names;
 	_buf_ why = BUF_INIT;
-	int r = find_absent(d, &absent, &names, e);
+	int r = find_absent(d, &d->ledger.good, &absent, &names, e);
 
 	if (r < 0 || absent.n == 0)
 		return r;
@@ -81,11 +88,59 @@ static int bring_up(struct deploy *d, struct error *e)
 	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;
 }
 
+/* Whether what keeps data finds some here: of the server that this one takes the place of. */
+static int finds_data(const struct deploy *d, bool *ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	int r = broker_simple(d->a, "volume-probe", PROBE_MS, &m, e);
+
+	*ret = false;
+	if (r >= 0)
+		(void)node_is_bool(node_get(m.doc, "used"), ret);
+	return r;
+}
+
+void deploy_dump_found(struct deploy *d)
+{
+	const struct revision *to = &d->ledger.doing.to;
+	struct plan absent;
+	const struct gate g = {
+		.a = d->a, .plan = &absent, .first = true, .calm = true, .inside = true
+	};
+	const char **names;
+	struct error e = { 0 };
+	_buf_ why = BUF_INIT;
+	bool found = false;
+	int r;
+
+	if (!d->a->config->has_backup || !d->a->config->backup.postgres.container)
+		return;
+	r = finds_data(d, &found, &e);
+	if (r < 0 || !found)
+		return;
+	r = find_absent(d, to, &absent, &names, &e);
+	if (r < 0 || absent.n == 0)
+		return;
+	deploy_say(d, "dump", "there are data of an earlier server: dumping the databases first");
+	r = engine_up(d->a, to->plan, names, &e);
+	if (r >= 0)
+		r = gate_wait(&g, &why, &e);
+	if (r == GATE_FAILED)
+		r = error_set(&e, ERR_TEST, "%s", buf_str(&why));
+	if (r >= 0)
+		r = backup_now(d->a, "deploy", &e);
+	if (r < 0)
+		report(REPORT_WARNING, "gitops: the databases could not be dumped first: %s",
+			e.msg);
+}
+
 int deploy_dump(struct deploy *d, struct error *e)
 {
 	const struct attempt *t = &d->ledger.doing;
 	int r;
 
+	if (!d->ledger.good.sha)
+		deploy_dump_found(d);
 	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
 		!d->a->config->backup.postgres.container)
 		return 0;

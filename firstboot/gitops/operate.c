@@ -182,6 +182,7 @@ int gitops_first(
 		r = first_checkout(&d, e);
 		if (r < 0 || step == GITOPS_CHECKOUT)
 			return r;
+		deploy_dump_found(&d);
 		d.ledger.doing.step = DOING_UP;
 		r = deploy_save(&d, e);
 	}

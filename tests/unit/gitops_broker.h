@@ -201,6 +201,13 @@ static inline int op_disk(
 	return 0;
 }
 
+static inline int op_volume(
+	_unused_ const struct node *q, struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	buf_adds(out, w->used ? "\"used\":true" : "\"used\":false");
+	return 0;
+}
+
 static inline int op_logs(
 	_unused_ const struct node *q, _unused_ struct buf *out, int *fd, _unused_ struct error *e)
 {
@@ -258,6 +265,7 @@ static const struct {
 	{ "up", op_up },
 	{ "ps", op_ps },
 	{ "disk", op_disk },
+	{ "volume-probe", op_volume },
 	{ "logs", op_logs },
 	{ "stop", op_stop },
 	{ "remove", op_remove },

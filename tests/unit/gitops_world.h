@@ -86,6 +86,7 @@ static struct world {
 	int data_faults, data_recoveries; /* told of containers that keep data and were gone */
 	int dumps;
 	int warned;	 /* of something in the last run */
+	bool used;	 /* the data volume is an earlier server's */
 	bool no_dumps;	 /* can be taken */
 	int64_t free_at; /* when who holds the lock lets it go, on the clock; 0: never */
 	int ups;

@@ -148,6 +148,28 @@ static void what_has_no_data_goes_when_all_is_there(void)
 	check(w->stranger_gone > ups);
 }
 
+/* This server takes the place of another one, whose data it has; which commit those were left by it cannot know. */
+static void what_an_earlier_server_left_is_dumped_first(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->dumps, 0);
+	begin();
+	w->used = true;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->dumps, 1);
+	check_int(w->db_made, 1);
+	check(is_well(0));
+	/* What cannot be dumped does not keep the server from coming up. */
+	begin();
+	w->used = w->no_dumps = true;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(0));
+}
+
 static void a_bad_commit_is_taken_back_once(void)
 {
 	static const enum kind kinds[] = { CRASH, UNHEALTHY, ERROR_500 };
@@ -383,6 +405,7 @@ int main(void)
 	run(a_database_with_another_name_comes_when_the_old_one_is_gone);
 	run(a_database_with_another_name_that_was_left_is_what_is_dumped);
 	run(what_has_no_data_goes_when_all_is_there);
+	run(what_an_earlier_server_left_is_dumped_first);
 	run(a_bad_commit_is_taken_back_once);
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);
