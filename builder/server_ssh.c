@@ -133,14 +133,11 @@ int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patie
 		argv[n++] = "-l";
 		argv[n++] = s->user;
 	}
-	/* Nothing that a cloud says is an option: not the address, and not a word of the command. */
+	/* Nothing behind it is an option: not the address, which a cloud says, and not a word of the command. */
 	argv[n++] = "--";
 	argv[n++] = s->address;
-	argv[n++] = "--";
 	for (size_t i = 0; i < words; i++)
 		argv[n++] = command[i];
-	if (!words)
-		argv[n - 1] = NULL;
 	*ret = argv;
 	return 0;
 }

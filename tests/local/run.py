@@ -712,7 +712,7 @@ def ssh_knows_the_host_keys_from_the_console(p):
     port = str(p.show()["ssh_port"])
     # What a cloud says, be it the address or the user, is never an option.
     assert command[:3] == ["ssh", "-p", port], command
-    assert command[-7:] == ["-l", "admin", "--", "127.0.0.1", "--", "echo", "a b"], command
+    assert command[-6:] == ["-l", "admin", "--", "127.0.0.1", "echo", "a b"], command
     assert "StrictHostKeyChecking=yes" in command and str(p.dir() / "id_ed25519") in command
     assert (p.dir() / "known_hosts").read_text() == f"kbuild-web {key}\n"
     assert (p.dir() / "id_ed25519").stat().st_mode & 0o777 == 0o600
