@@ -10,6 +10,7 @@
 #include "node.h"
 #include "ops.h"
 #include "program.h"
+#include "settle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,8 @@ static int load_one(const struct broker *b, const char *path, struct error *e)
 
 	args_set(a, "docker", "image", "load", "--quiet", "--input", path, NULL);
 	r = docker_run(b, a, what, LOAD_SECONDS, NULL, e);
+	if (r >= 0)
+		r = settle_end(b, e);
 	if (r < 0)
 		return r;
 	if (unlink(path) < 0)

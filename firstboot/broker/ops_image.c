@@ -14,6 +14,7 @@
 #include "plan.h"
 #include "process.h"
 #include "program.h"
+#include "settle.h"
 #include "shape.h"
 
 #include <string.h>
@@ -109,11 +110,26 @@ static int check_disk(struct call *c, struct error *e)
 	return error_transient(e);
 }
 
+static int pull_durably(struct call *c, const char *reference, struct error *e)
+{
+	_free_ char *what = xasprintf("cannot pull %s", reference);
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	struct error late = { 0 };
+	int r = settle_begin(c->b, reference, e), s;
+
+	if (r < 0)
+		return r;
+	args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
+	r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
+	s = settle_end(c->b, &late);
+	if (r >= 0 && s < 0)
+		*e = late;
+	return r < 0 ? r : s;
+}
+
 static int pull_one(struct call *c, const char *reference, const char **ret, struct error *e)
 {
 	const struct image_args *args = c->args;
-	_free_ char *what = xasprintf("cannot pull %s", reference);
-	_free_ struct args *a = xcalloc(1, sizeof *a);
 	const struct node *image = NULL;
 	bool here = compose_pinned(reference);
 	const char *id = NULL;
@@ -130,8 +146,7 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 		r = inspect(c, id, &image, e);
 	by_id = id && r == 0;
 	if (r > 0 && strncmp(reference, "sha256:", 7) != 0) {
-		args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
-		r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
+		r = pull_durably(c, reference, e);
 		if (r >= 0)
 			r = inspect(c, reference, &image, e);
 	}
@@ -180,6 +195,8 @@ static int run_pull(struct call *c, struct error *e)
 	/* To go back, with every image named, must be possible on a full disk. */
 	if (services && length(args->services) < services->n)
 		r = check_disk(c, e);
+	if (r >= 0)
+		r = settle_again(c->b, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; services && i < services->n; i++) {

@@ -421,6 +421,14 @@ def images(w):
     lab.docker("import", "--change", 'CMD ["/bin/sleep","9"]', "-", f"{name}:1", stdin=subprocess.DEVNULL,
                check=False)
     TAP.equal(b.get("pull", plan=pulled["plan"])["plan"], pulled["plan"], "a pinned plan stays as it is")
+    TAP.check(not (b.own / "unsynced").exists(), "and what was pulled is on the disk")
+    # As a power cut would leave it: an image that nobody has synced.
+    lab.docker("tag", f"{name}:1", "junk:1")
+    (b.own / "unsynced").write_text(f"junk:1\n{name}:1\nno/such:1\n")
+    settled = b.get("pull", plan=rendered)
+    TAP.check("plan" in settled and not (b.own / "unsynced").exists() and
+              lab.docker("image", "inspect", "junk:1", check=False).returncode != 0,
+              "after a power cut in a pull the image is pulled anew", settled)
     again = w.render(one % "no-such-tag")["plan"]
     reply = b.get("pull", plan=again)
     TAP.check("cannot pull" in said(reply) and not transient(reply), "a missing tag is for good", reply)

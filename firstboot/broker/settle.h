@@ -1,0 +1,18 @@
+/*
+ * The engine does not sync what it unpacks: after a power cut the files of an image pulled seconds before are empty,
+ * and the engine takes them for whole ("exec format error", for ever). So what is being pulled is written down first,
+ * synced before anything is made of it, and taken out of the engine again where a cut came in between.
+ */
+#pragma once
+
+#include "base.h"
+
+struct broker;
+struct error;
+
+/* Before a pull: STATE/unsynced names it. */
+int settle_begin(const struct broker *b, const char *reference, struct error *e);
+/* After it, whatever came of it: all that the engine has is on the disk. */
+int settle_end(const struct broker *b, struct error *e);
+/* What an earlier process has begun and not ended is removed from the engine, as far as nothing uses it. */
+int settle_again(const struct broker *b, struct error *e);
