@@ -6,7 +6,7 @@ then a server's life is lived: first boot, a good commit, bad ones, a lost datab
 
     proof.py KBUILD [--long] [--keep] [SECTION...]
 
-Sections: boot good bad backup faults clock cuts secrets. --long: twenty power cuts, not five. Needs root; the
+Sections: boot good bad backup faults clock secrets cuts firstcuts. --long: twenty power cuts, not five. Needs root; the
 build needs the network, all after it is on loopback. Prints TAP.
 """
 import argparse
@@ -567,10 +567,12 @@ class Proof:
         self.settle()
         for what in ("gitops", "backup"):
             self.cuts_of(what, 7 if self.long else 1)
+        t.note("cuts of GitOps and backup: 7 of each" if self.long else "one of each")
+
+    def firstcuts(self):
         self.forget()
         steps = self.STEPS if self.volume else self.STEPS[1:]
         self.first_boot_cuts(steps if self.long else steps[1::2])
-        t.note(f"cuts of first boot, GitOps, backup: {len(steps)}, 7, 7" if self.long else "one or two of each")
 
     def measure(self, what):
         """Seconds of a whole run."""
@@ -648,7 +650,8 @@ class Proof:
         """Compose gives the application its values as its environment; that is the application's."""
         return place.startswith("tmp/runc-process") or place.startswith("the environment of ") and "kbuild" not in place
 
-    def everything(self, only, sections=("boot", "good", "bad", "backup", "faults", "clock", "secrets", "cuts")):
+    def everything(self, only, sections=("boot", "good", "bad", "backup", "faults", "clock", "secrets", "cuts",
+                                   "firstcuts")):
         for name in sections:
             if only and name not in only:
                 continue
