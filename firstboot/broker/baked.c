@@ -51,7 +51,7 @@ static int load_one(const struct broker *b, const char *path, struct error *e)
 	args_set(a, "docker", "image", "load", "--quiet", "--input", path, NULL);
 	r = docker_run(b, a, what, LOAD_SECONDS, NULL, e);
 	if (r >= 0)
-		r = settle_end(b, e);
+		r = settle_sync(b, e);
 	if (r < 0)
 		return r;
 	if (unlink(path) < 0)

@@ -89,18 +89,14 @@ static int inspect(struct call *c, const char *reference, const struct node **re
 
 static int check_disk(struct call *c, struct error *e)
 {
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_buf_ out = BUF_INIT;
+	_free_ char *root = NULL;
 	struct statvfs s;
 	uint64_t left;
-	int r;
+	int r = docker_root(c->b, &root, e);
 
-	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
-	r = docker_run(c->b, a, "cannot ask docker", 60, &out, e);
 	if (r < 0)
 		return r;
-	out.data[strcspn(out.data, "\n")] = '\0';
-	if (statvfs(out.data, &s) < 0)
+	if (statvfs(root, &s) < 0)
 		return 0;
 	left = (uint64_t)s.f_bavail * s.f_frsize;
 	if (left >= FREE_MIN)
@@ -110,26 +106,11 @@ static int check_disk(struct call *c, struct error *e)
 	return error_transient(e);
 }
 
-static int pull_durably(struct call *c, const char *reference, struct error *e)
-{
-	_free_ char *what = xasprintf("cannot pull %s", reference);
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	struct error late = { 0 };
-	int r = settle_begin(c->b, reference, e), s;
-
-	if (r < 0)
-		return r;
-	args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
-	r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
-	s = settle_end(c->b, &late);
-	if (r >= 0 && s < 0)
-		*e = late;
-	return r < 0 ? r : s;
-}
-
 static int pull_one(struct call *c, const char *reference, const char **ret, struct error *e)
 {
 	const struct image_args *args = c->args;
+	_free_ char *what = xasprintf("cannot pull %s", reference);
+	_free_ struct args *a = xcalloc(1, sizeof *a);
 	const struct node *image = NULL;
 	bool here = compose_pinned(reference);
 	const char *id = NULL;
@@ -146,7 +127,10 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 		r = inspect(c, id, &image, e);
 	by_id = id && r == 0;
 	if (r > 0 && strncmp(reference, "sha256:", 7) != 0) {
-		r = pull_durably(c, reference, e);
+		r = settle_begin(c->b, reference, e);
+		args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
+		if (r >= 0)
+			r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
 		if (r >= 0)
 			r = inspect(c, reference, &image, e);
 	}
@@ -178,30 +162,16 @@ static size_t length(const char *const *words)
 	return n;
 }
 
-static int run_pull(struct call *c, struct error *e)
+/* Each service's image is here, and named in the document by its digest. */
+static int pull_all(struct call *c, const struct node *services, struct error *e)
 {
 	const struct image_args *args = c->args;
 	struct arena *arena = c->q->arena;
-	char id[SHA256_HEX];
-	struct node *doc, *services;
-	int r;
 
-	if (length(args->services) != length(args->images))
-		return error_set(e, ERR_USAGE, "pull: as many images as services");
-	r = plan_load(c->b, args->plan, arena, &doc, e);
-	if (r < 0)
-		return r;
-	services = node_get(doc, "services");
-	/* To go back, with every image named, must be possible on a full disk. */
-	if (services && length(args->services) < services->n)
-		r = check_disk(c, e);
-	if (r >= 0)
-		r = settle_again(c->b, e);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; services && i < services->n; i++) {
 		struct node *service = services->items[i];
 		const char *image = wanted_image(args, services->keys[i]->str, service), *pinned;
+		int r;
 
 		if (!image || *image == '-')
 			return error_set(e, ERR_INVALID, "the service %s has no image",
@@ -214,7 +184,38 @@ static int run_pull(struct call *c, struct error *e)
 		/* Nothing is pulled again by up. */
 		node_remove(service, "pull_policy");
 	}
-	r = plan_keep(c->b, doc, id, e);
+	return 0;
+}
+
+static int run_pull(struct call *c, struct error *e)
+{
+	const struct image_args *args = c->args;
+	struct error late = { 0 };
+	char id[SHA256_HEX];
+	struct node *doc, *services;
+	int r, settled;
+
+	if (length(args->services) != length(args->images))
+		return error_set(e, ERR_USAGE, "pull: as many images as services");
+	r = plan_load(c->b, args->plan, c->q->arena, &doc, e);
+	if (r < 0)
+		return r;
+	services = node_get(doc, "services");
+	/* To go back, with every image named, must be possible on a full disk. */
+	if (services && length(args->services) < services->n)
+		r = check_disk(c, e);
+	if (r >= 0)
+		r = settle_again(c->b, e);
+	if (r < 0)
+		return r;
+	r = pull_all(c, services, e);
+	settled = settle_end(c->b, &late);
+	if (r >= 0 && settled < 0) {
+		*e = late;
+		r = settled;
+	}
+	if (r >= 0)
+		r = plan_keep(c->b, doc, id, e);
 	return r < 0 ? r : compose_describe(c, id, doc, e);
 }
 

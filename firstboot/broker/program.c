@@ -237,6 +237,19 @@ int docker_run(const struct broker *b, const struct args *a, const char *what, u
 	return r > 0 ? docker_failed(what, buf_str(&err), e) : 0;
 }
 
+int docker_root(const struct broker *b, char **ret, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	_buf_ out = BUF_INIT;
+	int r;
+
+	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
+	r = docker_run(b, a, "cannot ask docker", 60, &out, e);
+	if (r >= 0)
+		*ret = xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
+	return r;
+}
+
 int docker_json(const struct broker *b, const struct args *a, const char *what, struct arena *arena,
 	struct node **ret, struct error *e)
 {

@@ -48,6 +48,8 @@ int docker_run(const struct broker *b, const struct args *a, const char *what, u
 /* The same, its output read as JSON. */
 int docker_json(const struct broker *b, const struct args *a, const char *what, struct arena *arena,
 	struct node **ret, struct error *e);
+/* The directory in which the engine keeps what it has. *ret: caller frees. */
+int docker_root(const struct broker *b, char **ret, struct error *e);
 
 /* Whether a container is the application's, or one of ours: whatever else there is stays untouched. */
 int docker_ours(struct call *c, const char *container, struct error *e);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define UNSYNCED_MAX (64 * KIB)
-#define ASK_SECONDS  60
 #define RM_SECONDS   120
 
 static char *path_of(const struct broker *b)
@@ -45,21 +44,24 @@ static int sync_below(const char *path, struct error *e)
 	return 0;
 }
 
+int settle_sync(const struct broker *b, struct error *e)
+{
+	_free_ char *other = xasprintf("%s/var/lib/containerd", b->root), *root = NULL;
+	int r = docker_root(b, &root, e);
+
+	if (r >= 0)
+		r = sync_below(root, e);
+	return r < 0 ? r : sync_below(other, e);
+}
+
 int settle_end(const struct broker *b, struct error *e)
 {
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *path = path_of(b), *other = xasprintf("%s/var/lib/containerd", b->root);
-	_buf_ root = BUF_INIT;
+	_free_ char *path = path_of(b);
 	int r;
 
-	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
-	r = docker_run(b, a, "cannot ask docker", ASK_SECONDS, &root, e);
-	if (r < 0)
-		return r;
-	root.data[strcspn(root.data, "\n")] = '\0';
-	r = sync_below(root.data, e);
-	if (r == 0)
-		r = sync_below(other, e);
+	if (access(path, F_OK) < 0)
+		return 0;
+	r = settle_sync(b, e);
 	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
 		r = error_errno(e, errno, "cannot remove %s", path);
 	return r;

@@ -12,7 +12,9 @@ struct error;
 
 /* Before a pull: STATE/unsynced names it. */
 int settle_begin(const struct broker *b, const char *reference, struct error *e);
-/* After it, whatever came of it: all that the engine has is on the disk. */
+/* After the last one, whatever came of them: they are on the disk. Nothing when none was begun. */
 int settle_end(const struct broker *b, struct error *e);
 /* What an earlier process has begun and not ended is removed from the engine, as far as nothing uses it. */
 int settle_again(const struct broker *b, struct error *e);
+/* All that the engine has is on the disk. */
+int settle_sync(const struct broker *b, struct error *e);

@@ -12,7 +12,6 @@
 #include "gate.h"
 #include "ipc.h"
 #include "node.h"
-#include "report.h"
 
 #include <string.h>
 
@@ -67,6 +66,24 @@ static int find_absent(struct deploy *d, const struct revision *of, struct plan 
 	return 0;
 }
 
+static bool can_dump(const struct deploy *d)
+{
+	return d->a->config->has_backup && d->a->config->backup.postgres.container;
+}
+
+/* Until they take connections. first: nothing served here before. */
+static int await_databases(
+	struct deploy *d, const struct plan *databases, bool first, struct error *e)
+{
+	const struct gate g = {
+		.a = d->a, .plan = databases, .first = first, .calm = true, .inside = true
+	};
+	_buf_ why = BUF_INIT;
+	int r = gate_wait(&g, &why, e);
+
+	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;
+}
+
 /*
  * A database that somebody stopped or removed cannot be dumped, and the new revision would be the next to touch its
  * data: it comes up as it was, first.
@@ -74,18 +91,14 @@ static int find_absent(struct deploy *d, const struct revision *of, struct plan 
 static int bring_up(struct deploy *d, struct error *e)
 {
 	struct plan absent;
-	const struct gate g = { .a = d->a, .plan = &absent, .calm = true, .inside = true };
 	const char **names;
-	_buf_ why = BUF_INIT;
 	int r = find_absent(d, &d->ledger.good, &absent, &names, e);
 
 	if (r < 0 || absent.n == 0)
 		return r;
 	deploy_say(d, "dump", "%s does not run: starting it, to dump it first", names[0]);
 	r = deploy_up_good(d, names, e);
-	if (r >= 0)
-		r = gate_wait(&g, &why, e);
-	return r == GATE_FAILED ? error_set(e, ERR_TEST, "%s", buf_str(&why)) : r;
+	return r < 0 ? r : await_databases(d, &absent, false, e);
 }
 
 /* Whether what keeps data finds some here: of the server that this one takes the place of. */
@@ -103,35 +116,18 @@ static int finds_data(const struct deploy *d, bool *ret, struct error *e)
 void deploy_dump_found(struct deploy *d)
 {
 	const struct revision *to = &d->ledger.doing.to;
-	struct plan absent;
-	const struct gate g = {
-		.a = d->a, .plan = &absent, .first = true, .calm = true, .inside = true
-	};
-	const char **names;
 	struct error e = { 0 };
-	_buf_ why = BUF_INIT;
+	struct plan absent;
+	const char **names;
 	bool found = false;
-	int r;
 
-	if (!d->a->config->has_backup || !d->a->config->backup.postgres.container)
-		return;
-	r = finds_data(d, &found, &e);
-	if (r < 0 || !found)
-		return;
-	r = find_absent(d, to, &absent, &names, &e);
-	if (r < 0 || absent.n == 0)
+	if (!can_dump(d) || finds_data(d, &found, &e) < 0 || !found ||
+		find_absent(d, to, &absent, &names, &e) < 0 || absent.n == 0)
 		return;
 	deploy_say(d, "dump", "there are data of an earlier server: dumping the databases first");
-	r = engine_up(d->a, to->plan, names, &e);
-	if (r >= 0)
-		r = gate_wait(&g, &why, &e);
-	if (r == GATE_FAILED)
-		r = error_set(&e, ERR_TEST, "%s", buf_str(&why));
-	if (r >= 0)
-		r = backup_now(d->a, "deploy", &e);
-	if (r < 0)
-		report(REPORT_WARNING, "gitops: the databases could not be dumped first: %s",
-			e.msg);
+	if (engine_up(d->a, to->plan, names, &e) < 0 || await_databases(d, &absent, true, &e) < 0 ||
+		backup_now(d->a, "deploy", &e) < 0)
+		deploy_warn(d, "the databases could not be dumped first: %s", e.msg);
 }
 
 int deploy_dump(struct deploy *d, struct error *e)
@@ -141,8 +137,7 @@ int deploy_dump(struct deploy *d, struct error *e)
 
 	if (!d->ledger.good.sha)
 		deploy_dump_found(d);
-	if (!t->dump || t->asked || !d->ledger.good.sha || !d->a->config->has_backup ||
-		!d->a->config->backup.postgres.container)
+	if (!t->dump || t->asked || !d->ledger.good.sha || !can_dump(d))
 		return 0;
 	if (d->run->no_dump) {
 		deploy_say(d, "dump", "the databases are not dumped first, as asked for");

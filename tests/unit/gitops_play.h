@@ -139,6 +139,14 @@ static inline int push(enum kind kind)
 	return push_on(w->tip, kind);
 }
 
+/* A world in which the application's first commit is live. */
+static inline void begin_with_a_good_one(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+}
+
 static inline void load(struct ledger *l, struct arena *arena)
 {
 	struct agent a = agent_here();

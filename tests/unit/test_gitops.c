@@ -3,9 +3,7 @@
 
 static void a_good_commit_goes_live(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	check_int(good_index(), 0);
 	check(is_well(0));
 	check_int(once(), GITOPS_UNCHANGED);
@@ -21,9 +19,7 @@ static void what_changes_nothing_restarts_nothing(void)
 {
 	int web;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	web = w->web.id;
 	push(README);
 	check_int(once(), GITOPS_DEPLOYED);
@@ -34,9 +30,7 @@ static void what_changes_nothing_restarts_nothing(void)
 /* Its tag means another image with each commit; what keeps data is made anew with the one it had. */
 static void a_moved_tag_changes_no_data(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	check_int(w->db_made, 1);
@@ -56,9 +50,7 @@ static void a_moved_tag_changes_no_data(void)
 /* Removed by hand, with its data or without: what is dumped is what the new revision finds. */
 static void a_database_that_does_not_run_is_started_to_be_dumped(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->db.there = false;
 	push(SCHEMA);
 	check_int(once(), GITOPS_DEPLOYED);
@@ -97,9 +89,7 @@ static void a_database_is_known_by_its_containers_name(void)
 /* Two of them on the same files would destroy those. */
 static void a_database_with_another_name_comes_when_the_old_one_is_gone(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(RENAMED);
 	check_int(once(), GITOPS_DEPLOYED);
 	check(is_well(1));
@@ -117,9 +107,7 @@ static void a_database_with_another_name_comes_when_the_old_one_is_gone(void)
 /* What was left running has the data; the good revision's is not started beside it to be dumped. */
 static void a_database_with_another_name_that_was_left_is_what_is_dumped(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(RENAMED);
 	w->commits[1].kind = UNSAFE;
 	check_int(once(), GITOPS_NEEDS_HUMAN);
@@ -151,9 +139,7 @@ static void what_has_no_data_goes_when_all_is_there(void)
 /* This server takes the place of another one, whose data it has; which commit those were left by it cannot know. */
 static void what_an_earlier_server_left_is_dumped_first(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	check_int(w->dumps, 0);
 	begin();
 	w->used = true;
@@ -175,9 +161,7 @@ static void a_bad_commit_is_taken_back_once(void)
 	static const enum kind kinds[] = { CRASH, UNHEALTHY, ERROR_500 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		begin();
-		push(GOOD);
-		check_int(once(), GITOPS_DEPLOYED);
+		begin_with_a_good_one();
 		push(kinds[i]);
 		check_int(once(), GITOPS_ROLLED_BACK);
 		check(is_well(0));
@@ -204,9 +188,7 @@ static void what_cannot_be_begun_changes_nothing(void)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		int ups;
 
-		begin();
-		push(GOOD);
-		check_int(once(), GITOPS_DEPLOYED);
+		begin_with_a_good_one();
 		ups = w->ups;
 		push(kinds[i]);
 		check_int(once(), GITOPS_REFUSED);
@@ -220,9 +202,7 @@ static void what_cannot_be_begun_changes_nothing(void)
 
 static void a_branch_that_goes_back_is_held(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	w->tip = 0;
@@ -242,9 +222,7 @@ static void a_branch_that_goes_back_is_held(void)
 
 static void what_may_not_be_taken_back_needs_a_human(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(UNSAFE);
 	check_int(once(), GITOPS_NEEDS_HUMAN);
 	check_int(w->web.form, w->commits[1].web);
@@ -264,9 +242,7 @@ static void a_branch_that_is_put_back_ends_that_a_human_is_needed(void)
 {
 	int ups;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(UNSAFE);
 	check_int(once(), GITOPS_NEEDS_HUMAN);
 	send_alerts();
@@ -296,9 +272,7 @@ static void a_branch_that_is_put_back_ends_that_a_human_is_needed(void)
 
 static void each_commit_that_needs_a_human_is_told(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(UNSAFE);
 	check_int(once(), GITOPS_NEEDS_HUMAN);
 	send_alerts();
@@ -320,9 +294,7 @@ static void each_commit_that_needs_a_human_is_told(void)
 
 static void going_back_that_fails_needs_a_human(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	w->broken_up = 1;
 	check_int(once(), GITOPS_NEEDS_HUMAN);
@@ -337,9 +309,7 @@ static void going_back_that_fails_needs_a_human(void)
 
 static void a_full_disk_is_waited_for(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	w->full = true;
 	check_int(once(), GITOPS_LATER);
@@ -355,9 +325,7 @@ static void a_full_disk_is_waited_for(void)
 /* What looks as if it would pass, and does not. */
 static void a_deployment_is_not_waited_for_for_ever(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->soft_up = push(GOOD);
 	for (int i = 0; i < 4; i++)
 		check_int(once(), GITOPS_LATER);

@@ -3,9 +3,7 @@
 
 static void what_was_changed_by_hand_is_put_right(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->web.there = false;
 	check_int(once(), GITOPS_REPAIRED);
 	check(is_well(0));
@@ -25,9 +23,7 @@ static void what_was_changed_by_hand_is_put_right(void)
 /* It hashes the same definition in another way; what it makes is no change by hand. */
 static void another_version_of_compose_is_no_change(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->compose++;
 	w->web.running = false;
 	w->ms += 600 * 1000;
@@ -39,9 +35,7 @@ static void another_version_of_compose_is_no_change(void)
 
 static void it_is_put_right_also_while_a_commit_waits(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	w->full = true;
 	for (int i = 0; i < 4; i++) {
@@ -61,9 +55,7 @@ static void it_is_put_right_also_while_a_commit_waits(void)
 /* Its volume may be gone, too: then it begins empty, and is well. */
 static void what_keeps_data_is_not_made_again_in_silence(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->web.there = false;
 	check_int(once(), GITOPS_REPAIRED);
 	w->db.running = false;
@@ -97,9 +89,7 @@ static void what_keeps_data_is_not_made_again_in_silence(void)
 
 static void an_image_that_was_removed_is_pulled_again(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->web.there = false;
 	w->gone = 1;
 	check_int(once(), GITOPS_REPAIRED);
@@ -135,9 +125,7 @@ static void what_cannot_be_put_right_keeps_no_commit_out(void)
 {
 	int n = 0, r;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	w->soft_up = 1; /* that commit's */
@@ -153,9 +141,7 @@ static void what_cannot_be_put_right_keeps_no_commit_out(void)
 
 static void what_is_too_much_is_taken_away(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->extra = 2;
 	check_int(once(), GITOPS_REPAIRED);
 	check_int(w->extra, 0);

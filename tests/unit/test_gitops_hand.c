@@ -3,9 +3,7 @@
 
 static void a_branch_that_is_held_is_accepted_by_hand(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	w->tip = 0;
@@ -41,9 +39,7 @@ static void a_pause_is_a_pause(void)
 
 static void a_deployment_that_is_unfinished_is_taken_back_by_hand(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(UNSAFE);
 	w->soft_up = w->tip;
 	check_int(once(), GITOPS_LATER);
@@ -55,9 +51,7 @@ static void a_deployment_that_is_unfinished_is_taken_back_by_hand(void)
 
 static void rolling_back_by_hand_stays(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
@@ -73,9 +67,7 @@ static void a_rollback_that_fails_is_left_to_who_asked_for_it(void)
 {
 	int ups;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	push(GOOD);
 	check_int(once(), GITOPS_DEPLOYED);
 	w->broken_up = 1;
@@ -102,9 +94,7 @@ static void a_secret_that_is_rejected_is_tried_once(void)
 {
 	int ups;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->rotated = w->bad_form = ++w->next_form;
 	check_int(run_agent(gitops_refresh), GITOPS_ROLLED_BACK);
 	check(is_well(0));
@@ -133,9 +123,7 @@ static void a_secret_that_is_rejected_is_tried_once(void)
 /* The database has the new password: the application must get it, dump or no dump. */
 static void a_secret_does_not_wait_for_a_dump(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->no_dumps = true;
 	w->rotated = ++w->next_form;
 	w->rotated_db = ++w->next_form;
@@ -151,9 +139,7 @@ static void a_secret_that_became_another_one_is_given(void)
 {
 	int ups;
 
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->no_dumps = true;
 	w->rotated = ++w->next_form;
 	w->rotated_db = ++w->next_form;
@@ -263,9 +249,7 @@ static int run_without_dump(
 /* The commit that would mend it must not wait for it for ever. */
 static void a_database_that_cannot_be_dumped_is_gone_without(void)
 {
-	begin();
-	push(GOOD);
-	check_int(once(), GITOPS_DEPLOYED);
+	begin_with_a_good_one();
 	w->no_dumps = true;
 	push(SCHEMA);
 	check_int(once(), GITOPS_LATER);

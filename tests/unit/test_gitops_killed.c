@@ -107,9 +107,7 @@ static void check_each_point(enum kind kind, int want)
 	for (int at = 1;; at++) {
 		int r;
 
-		begin();
-		push(GOOD);
-		check_int(once(), GITOPS_DEPLOYED);
+		begin_with_a_good_one();
 		push(kind);
 		w->kill_at = at;
 		r = once();
