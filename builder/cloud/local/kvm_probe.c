@@ -6,6 +6,7 @@
 #include "kvm_probe.h"
 
 #include "alloc.h"
+#include "boot_id.h"
 #include "buf.h"
 #include "error.h"
 #include "fd.h"
@@ -33,12 +34,8 @@ static char *verdict_key(void)
 	struct error ignored = {};
 	unsigned version = 0;
 
-	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot) < 0)
+	if (boot_id(&boot) < 0 || qemu_version(&version, &ignored) < 0)
 		return NULL;
-	if (qemu_version(&version, &ignored) < 0)
-		return NULL;
-	while (boot.len && boot.data[boot.len - 1] == '\n')
-		boot.data[--boot.len] = '\0';
 	return xasprintf("%s qemu-%u ", buf_str(&boot), version);
 }
 

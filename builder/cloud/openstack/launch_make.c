@@ -15,23 +15,15 @@
 
 int replace_broken(struct launching *l, struct error *e)
 {
-	int64_t deadline = row_deadline(l->row, WAIT_GONE_MS);
 	const char *id = l->server->id;
-	struct nova_server s;
 	int r = nova_delete(l->os, l->region, id, e);
 
 	progress_note(l->row->cloud.progress,
 		l->server->tag_settled ? "waiting until the '%s' of before is gone"
 				       : "replacing '%s', which an earlier launch left unfinished",
 		l->q->name);
-	while (r == 0) {
-		r = nova_get(l->os, l->region, id, l->a, &s, e);
-		if (r == 0 && strcmp(s.status, "DELETED") == 0)
-			r = OS_ABSENT;
-		if (r == 0)
-			r = row_pause(l->row, deadline, WAIT_GONE_MS,
-				"the unfinished server did not go", e);
-	}
+	if (r == 0)
+		r = row_await_gone(l->row, l->region, id, l->a, e);
 	if (r < 0)
 		return r;
 	l->server = NULL;

@@ -67,18 +67,11 @@ static int say_fault(struct launching *l, const struct nova_server *listed, stru
 /* What was made for a server that gives way, and that nobody else uses: it costs, or would be in the way. */
 static void remove_parts(struct launching *l, const char *id)
 {
-	int64_t deadline = row_deadline(l->row, WAIT_GONE_MS);
 	struct error ignored = {};
 	struct cinder_volume *v;
-	struct nova_server s;
 	size_t n;
-	int r;
 
-	while (nova_get(l->os, l->region, id, l->a, &s, &ignored) == 0 &&
-		strcmp(s.status, "DELETED") != 0 &&
-		row_pause(l->row, deadline, WAIT_GONE_MS, "", &ignored) == 0)
-		;
-
+	(void)row_await_gone(l->row, l->region, id, l->a, &ignored);
 	/* The other launch may have taken the volume: it is the one that counts then. */
 	if (l->volume_made && l->volume &&
 		cinder_volumes(l->os, l->region, false, l->a, &v, &n, &ignored) == 0) {
@@ -87,13 +80,9 @@ static void remove_parts(struct launching *l, const char *id)
 		if (counts && strcmp(counts->id, l->volume->id) != 0)
 			(void)cinder_delete(l->os, l->region, l->volume->id, &ignored);
 	}
-	/* Its server's port holds it for a moment. One that the other server uses stays. */
-	while (l->group_made && l->group) {
-		r = neutron_group_delete(l->os, l->region, l->group->id, &ignored);
-		if (r <= 0 || r == OS_ABSENT ||
-			row_pause(l->row, deadline, WAIT_GONE_MS, "", &ignored) < 0)
-			return;
-	}
+	/* One that the other server uses stays. */
+	if (l->group_made && l->group)
+		(void)row_remove_group(l->row, l->region, l->group, &ignored);
 }
 
 /* Of two that were made at the same instant, ours goes when it is the younger one. */

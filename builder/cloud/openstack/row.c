@@ -179,10 +179,9 @@ int row_region(struct row *r, enum os_service service, const char *asked, const 
 		f = os_regions(o, service, r->arena, &regions, e);
 	if (f != 0)
 		return f;
-	if (among(regions, asked)) {
-		*ret = among(regions, asked);
+	*ret = among(regions, asked);
+	if (*ret)
 		return 0;
-	}
 	if (asked || !regions[0] || regions[1])
 		return unknown_region(r, service, asked, regions, e);
 	*ret = regions[0];

@@ -195,47 +195,12 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 			return f;
 	}
 	for (size_t i = 0; i < m->n_servers; i++) {
-		int64_t deadline = row_deadline(r, WAIT_GONE_MS);
-		const char *id = m->servers[i].id;
-		bool forced = false;
-		struct nova_server s;
-		int f = 0;
+		int f = row_await_gone(r, m->region, m->servers[i].id, a, e);
 
-		while (f == 0) {
-			f = nova_get(r->os, m->region, id, a, &s, e);
-			if (f == 0 && strcmp(s.status, "DELETED") == 0)
-				f = OS_ABSENT;
-			/* Some clouds would keep it for hours, for who has changed his mind. */
-			if (f == 0 && !forced && strcmp(s.status, "SOFT_DELETED") == 0) {
-				f = nova_act(r->os, m->region, id, "forceDelete", e);
-				f = f == OS_CONFLICT ? 0 : f;
-				forced = true;
-			}
-			if (f == 0)
-				f = row_pause(
-					r, deadline, WAIT_GONE_MS, "the server did not go", e);
-		}
 		if (f < 0)
 			return f;
 	}
 	return 0;
-}
-
-/* The port of a server that is gone may hold it for a moment. */
-static int remove_group(struct row *r, const struct remains *m, struct error *e)
-{
-	int64_t deadline = row_deadline(r, 60000);
-
-	for (;;) {
-		struct error late = {};
-		int f = neutron_group_delete(r->os, m->region, m->group->id, e);
-
-		if (f <= 0 || f == OS_ABSENT)
-			return f < 0 ? f : 0;
-		f = row_pause(r, deadline, 60000, "", &late);
-		if (f < 0)
-			return error_prefix(e, "removing the security group '%s'", m->group->name);
-	}
 }
 
 /* In use until the server is really gone; then until it is gone itself, because it costs until then. */
@@ -298,7 +263,7 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 	int f = remove_servers(r, m, a, e), g;
 
 	if (f == 0 && m->group)
-		f = remove_group(r, m, e);
+		f = row_remove_group(r, m->region, m->group, e);
 	if (f == 0 && m->key) {
 		g = nova_key_delete(r->os, m->region, row_tag(a, name), e);
 		f = MIN(g, 0);

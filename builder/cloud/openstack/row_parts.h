@@ -4,6 +4,7 @@
 #include "row.h"
 
 struct cinder_volume;
+struct neutron_group;
 struct nova_server;
 
 #define WAIT_SERVER_MS (INT64_C(10) * 60 * 1000) /* until ACTIVE; OVH takes 20 s to 3 minutes */
@@ -50,6 +51,12 @@ const char *row_directory(struct row *r, const char *region, const char *name, s
  */
 int row_volumes(struct row *r, const char *region, struct arena *a, struct cinder_volume **ret,
 	size_t *ret_n, const char **ret_lacks, struct error *e);
+/* Until a server that was deleted is gone. OS_ABSENT: it is; negative: it is not, after WAIT_GONE_MS. */
+int row_await_gone(
+	struct row *r, const char *region, const char *id, struct arena *a, struct error *e);
+/* The port of a server that is gone may hold it for a moment. 0 also when there is none any more. */
+int row_remove_group(
+	struct row *r, const char *region, const struct neutron_group *g, struct error *e);
 /*
  * Whose directory it is: the server's id, and the private key that it was launched with (NULL: the one in the directory).
  * Best effort: without it the directory is taken for the server's of that name.

@@ -3,6 +3,7 @@
  * for a request that outlives its client.
  */
 #include "alloc.h"
+#include "boot_id.h"
 #include "buf.h"
 #include "clock.h"
 #include "fd.h"
@@ -23,11 +24,7 @@ static char *mark_of(const char *directory)
 /* The boot that the clock counts from: its time means nothing in another one. In ret; "-": not known. */
 static const char *this_boot(struct buf *ret)
 {
-	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, ret) < 0)
-		return "-";
-	while (ret->len && ret->data[ret->len - 1] == '\n')
-		ret->data[--ret->len] = '\0';
-	return buf_str(ret);
+	return boot_id(ret) < 0 ? "-" : buf_str(ret);
 }
 
 /* "SECONDS SINCE BOOT WHAT"; since: in ms of the clock. Who cannot write it goes on without. */
