@@ -188,6 +188,11 @@ class Proof:
         except OSError:
             return None
 
+    def answer(self):
+        """What the application says, and not the proxy for it while it comes up."""
+        got = self.get()
+        return got if isinstance(got, str) else None
+
     def agent(self, *args, timeout=900):
         return self.server.sh("kbuild-agent " + " ".join(args), timeout=timeout)
 
@@ -598,7 +603,7 @@ class Proof:
                 continue
             t.note("its last words: " + self.server.out(
                 f"journalctl -b -1 -u kbuild-{what} --no-pager -o cat -n 1 || true"))
-            first = wait_for(lambda: isinstance(self.get(), str) and self.get(), 300, every=1)
+            first = wait_for(self.answer, 300, every=1)
             t.check(first in (old, self.version), f"{name}: one of the two revisions answers", first)
             self.equally_live(self.version, f"{name}: the wanted revision runs in the end", 900)
             self.settle()
