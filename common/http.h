@@ -83,9 +83,11 @@ struct http {
 		enum http_failure *ret_failure, struct error *e);
 	/*
 	 * Waits until another request may be made, for one that is made by other means (a transfer) where
-	 * send counts them. ERR_INTERRUPTED. NULL: at any time.
+	 * send counts them: the number of its turn, for ended(). ERR_INTERRUPTED. NULL, both: at any time.
 	 */
 	int (*turn)(void *arg, struct error *e);
+	/* The server has the request, or never will. Called again for the same turn: nothing. */
+	void (*ended)(void *arg, int turn);
 	void *arg;
 };
 
@@ -98,6 +100,12 @@ static inline int http_send(const struct http *h, const struct http_request *q,
 static inline int http_turn(const struct http *h, struct error *e)
 {
 	return h->turn ? h->turn(h->arg, e) : 0;
+}
+
+static inline void http_turn_ended(const struct http *h, int turn)
+{
+	if (h->ended)
+		h->ended(h->arg, turn);
 }
 
 /* By libcurl. One at a time; keeps its connections. Returns new. */

@@ -57,6 +57,8 @@ struct fake_glance {
 	struct transfer *running[8], *ended[8];
 	struct transfer *stalled;
 	size_t n_running, n_ended;
+	uint64_t open_turns; /* a bit for each that was not ended */
+	int turns;
 };
 static struct fake_glance fake;
 
@@ -238,7 +240,14 @@ void __wrap_os_token_forget(_unused_ struct os *o)
 int __wrap_os_turn(struct os *o, struct error *e);
 int __wrap_os_turn(_unused_ struct os *o, _unused_ struct error *e)
 {
-	return 0;
+	fake.open_turns |= UINT64_C(1) << ++fake.turns;
+	return fake.turns;
+}
+
+void __wrap_os_turn_ended(struct os *o, int turn);
+void __wrap_os_turn_ended(_unused_ struct os *o, int turn)
+{
+	fake.open_turns &= ~(UINT64_C(1) << turn);
 }
 
 const char *__wrap_os_cacert(const struct os *o);

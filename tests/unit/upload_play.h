@@ -60,6 +60,7 @@ static inline int upload(struct play *p)
 
 	p->e = (struct error){};
 	r = upload_run((struct os *)&fake, &c, &p->q, p->arena, &p->images, &p->n, &p->e);
+	check_int((int64_t)fake.open_turns, 0);
 	if (r < 0)
 		check_int(r, -p->e.code);
 	return r;

@@ -3,7 +3,6 @@
 
 #include "alloc.h"
 #include "arena.h"
-#include "clock.h"
 #include "error.h"
 #include "http.h"
 #include "mark.h"
@@ -13,43 +12,33 @@
 
 #include <string.h>
 
-/* The second in which no more than ROW_CALLS are made, and what two clocks may differ by in it. */
-#define WINDOW_MS 1050
-
-/*
- * A call begins a second after the one ten calls ago had ended, not begun: however late each of them arrived,
- * the service never sees more in any second.
- */
 static int paced_turn(void *arg, struct error *e)
 {
 	struct row *row = arg;
-	int64_t *ended_ms = &row->pace.ended_ms[row->pace.n % ROW_CALLS];
-	int64_t now = clock_now_ms(row->cloud.clock);
 
-	if (row->pace.n >= ROW_CALLS && now < *ended_ms + WINDOW_MS) {
-		if (clock_sleep_ms(row->cloud.clock, *ended_ms + WINDOW_MS - now) < 0)
-			return error_set(e, ERR_INTERRUPTED, "interrupted");
-		now = clock_now_ms(row->cloud.clock);
-	}
-	*ended_ms = now;
-	row->pace.n++;
-	return 0;
+	return pace_begin(&row->pace, row->cloud.clock, e);
+}
+
+static void paced_ended(void *arg, int turn)
+{
+	struct row *row = arg;
+
+	pace_end(&row->pace, row->cloud.clock, turn);
 }
 
 static int paced_send(void *arg, const struct http_request *q, struct http_response *ret,
 	enum http_failure *ret_failure, struct error *e)
 {
 	struct row *row = arg;
-	int64_t *ended_ms = &row->pace.ended_ms[row->pace.n % ROW_CALLS];
-	int r = paced_turn(row, e);
+	int turn = paced_turn(row, e), r;
 
-	if (r < 0) {
+	if (turn < 0) {
 		if (ret_failure)
 			*ret_failure = HTTP_NOT_SENT;
-		return r;
+		return turn;
 	}
 	r = http_send(&row->inner, q, ret, ret_failure, e);
-	*ended_ms = clock_now_ms(row->cloud.clock);
+	paced_ended(row, turn);
 	return r;
 }
 
@@ -68,7 +57,9 @@ int row_open(struct cloud *c, const struct row_hooks *h, struct error *e)
 		row->curl = http_curl_new();
 		row->inner = http_curl_seam(row->curl);
 	}
-	row->http = (struct http){ .send = paced_send, .turn = paced_turn, .arg = row };
+	row->http = (struct http){
+		.send = paced_send, .turn = paced_turn, .ended = paced_ended, .arg = row
+	};
 	r = h->open ? h->open(row, &row->access, e) : 0;
 	if (r < 0)
 		row_close(c);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "os.h"
+#include "pace.h"
 #include "provider.h"
 
 #include "buf.h"
@@ -45,23 +46,16 @@ struct row_hooks {
 		struct arena *a, struct cloud_cost *ret, struct error *e);
 };
 
-/* No more calls in a second than that; OVH's services take twenty each, its native API does not say. */
-#define ROW_CALLS 10
-
 #define ROW_NO_USER 1
 
 /* The session of such a cloud: cloud.session. */
 struct row {
 	struct arena *arena; /* lives as long as the session */
 	const struct row_hooks *hooks;
-	struct cloud cloud; /* a copy of the one that was opened */
-	struct http http;   /* for all calls, of whichever API: paced */
-	struct http inner;  /* libcurl, or what the tests gave */
-	/* When the last calls ended: all services and OVH's own API together. */
-	struct {
-		int64_t ended_ms[ROW_CALLS];
-		unsigned n; /* so far */
-	} pace;
+	struct cloud cloud;	/* a copy of the one that was opened */
+	struct http http;	/* for all calls, of whichever API: paced */
+	struct http inner;	/* libcurl, or what the tests gave */
+	struct pace pace;	/* of all services and OVH's own API together */
 	struct http_curl *curl; /* owned; NULL with http of tests */
 	struct os_access access;
 	struct os *os; /* owned; made by row_os() */

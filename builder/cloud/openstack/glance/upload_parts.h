@@ -36,6 +36,7 @@ struct part { /* of the upload: one region */
 	int64_t not_before; /* of the next step, ms */
 	struct glance_image image;
 	unsigned tries;	     /* of sending */
+	int turn;	     /* of the last try; see pace.h */
 	int64_t asked_ms;    /* the pause that the service asked for; 0: none */
 	unsigned refused;    /* tokens */
 	unsigned troubles;   /* steps that the service could not be asked for */

@@ -40,6 +40,9 @@ static ssize_t on_read(struct transfer *t, void *to, size_t len)
 		p->read_error = n < 0 ? errno : ENODATA;
 		return -1;
 	}
+	/* It wants more than the first bytes, so it has the request. */
+	if (p->offset > 0)
+		os_turn_ended(u->o, p->turn);
 	p->offset += (uint64_t)n;
 	progress_advance(u->c->progress, (uint64_t)n);
 	return n;
@@ -56,6 +59,7 @@ static bool on_data(struct transfer *t, const void *data, size_t len)
 void put_stop(struct part *p)
 {
 	transfer_stop(p->u->transfers, &p->transfer);
+	os_turn_ended(p->u->o, p->turn);
 	if (p->token)
 		explicit_bzero(p->token, strlen(p->token));
 	free(TAKE(p->token));
@@ -84,7 +88,7 @@ int put_start(struct part *p, struct error *e)
 		return r;
 	r = os_token(u->o, life_s, &token, e);
 	if (r == 0)
-		r = os_turn(u->o, e);
+		r = p->turn = os_turn(u->o, e);
 	if (r < 0)
 		return r;
 	take_back(p);

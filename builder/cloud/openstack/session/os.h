@@ -155,8 +155,10 @@ int os_microversion(struct os *o, enum os_service service, const char *region, s
 int os_clock_behind(struct os *o, int64_t *ret_s, struct error *e);
 /* The file of certificates to trust, or NULL: for exchanges that are not calls. */
 const char *os_cacert(const struct os *o);
-/* Waits until a call may be made, for one that is an exchange of its own. ERR_INTERRUPTED. */
+/* Waits until a call may be made, for one that is an exchange of its own: its turn, to be ended. ERR_INTERRUPTED. */
 int os_turn(struct os *o, struct error *e);
+/* The service has that request, or never will; see http.h. */
+void os_turn_ended(struct os *o, int turn);
 /* The text of a page of HTML, in one line: what a service says of an error. In the arena. */
 const char *os_page_text(const char *html, struct arena *a);
 /* Calls sent since os_new(), attempts counted each; for figures and tests. */

@@ -171,6 +171,11 @@ int os_turn(struct os *o, struct error *e)
 	return http_turn(o->api.http, e);
 }
 
+void os_turn_ended(struct os *o, int turn)
+{
+	http_turn_ended(o->api.http, turn);
+}
+
 const char *os_cacert(const struct os *o)
 {
 	return o->api.ca_file;
