@@ -20,9 +20,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define PULL_SECONDS 1500
-#define FREE_MIN     (256 * MIB) /* less, and a pull would only fill the disk */
-#define SECRET_MAX   4096
+#define FREE_MIN   (256 * MIB) /* less, and a pull would only fill the disk */
+#define SECRET_MAX 4096
 
 struct image_args {
 	const char *plan, *registry, *user;
@@ -110,7 +109,6 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 {
 	const struct image_args *args = c->args;
 	_free_ char *what = xasprintf("cannot pull %s", reference);
-	_free_ struct args *a = xcalloc(1, sizeof *a);
 	const struct node *image = NULL;
 	bool here = compose_pinned(reference);
 	const char *id = NULL;
@@ -127,10 +125,7 @@ static int pull_one(struct call *c, const char *reference, const char **ret, str
 		r = inspect(c, id, &image, e);
 	by_id = id && r == 0;
 	if (r > 0 && strncmp(reference, "sha256:", 7) != 0) {
-		r = settle_begin(c->b, reference, e);
-		args_set(a, "docker", "image", "pull", "--quiet", "--", reference, NULL);
-		if (r >= 0)
-			r = docker_run(c->b, a, what, PULL_SECONDS, NULL, e);
+		r = settle_pull(c->b, reference, what, e);
 		if (r >= 0)
 			r = inspect(c, reference, &image, e);
 	}
@@ -193,6 +188,7 @@ static int run_pull(struct call *c, struct error *e)
 	struct error late = { 0 };
 	char id[SHA256_HEX];
 	struct node *doc, *services;
+	bool back;
 	int r, settled;
 
 	if (length(args->services) != length(args->images))
@@ -201,11 +197,12 @@ static int run_pull(struct call *c, struct error *e)
 	if (r < 0)
 		return r;
 	services = node_get(doc, "services");
-	/* To go back, with every image named, must be possible on a full disk. */
-	if (services && length(args->services) < services->n)
+	/* To go back, with every image named, must be possible on a full disk and without a registry. */
+	back = services && length(args->services) >= services->n;
+	if (services && !back)
 		r = check_disk(c, e);
 	if (r >= 0)
-		r = settle_again(c->b, e);
+		r = settle_again(c->b, !back, e);
 	if (r < 0)
 		return r;
 	r = pull_all(c, services, e);

@@ -10,11 +10,15 @@
 struct broker;
 struct error;
 
-/* Before a pull: STATE/unsynced names it. */
-int settle_begin(const struct broker *b, const char *reference, struct error *e);
+/* "docker image pull", after STATE/unsynced has named it; what begins the message of an error. */
+int settle_pull(const struct broker *b, const char *reference, const char *what, struct error *e);
 /* After the last one, whatever came of them: they are on the disk. Nothing when none was begun. */
 int settle_end(const struct broker *b, struct error *e);
-/* What an earlier process has begun and not ended is removed from the engine, as far as nothing uses it. */
-int settle_again(const struct broker *b, struct error *e);
+/*
+ * What an earlier process has begun and not ended is removed from the engine, as far as nothing uses it. Layers of
+ * a pull that was cut off have no name to be removed by: with fetch it is pulled to the end first. What cannot be
+ * had now is tried again by the next call (STATE/doubtful names it), unless it never can be.
+ */
+int settle_again(const struct broker *b, bool fetch, struct error *e);
 /* All that the engine has is on the disk. */
 int settle_sync(const struct broker *b, struct error *e);

@@ -5,6 +5,7 @@
 
 Most of it runs on images of busybox, made here; PostgreSQL is Debian's.
 """
+import contextlib
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -429,6 +431,8 @@ def images(w):
     TAP.check("plan" in settled and not (b.own / "unsynced").exists() and
               lab.docker("image", "inspect", "junk:1", check=False).returncode != 0,
               "after a power cut in a pull the image is pulled anew", settled)
+    TAP.equal((b.own / "doubtful").read_text(), "no/such:1\n", "and of what cannot be reached now later")
+    (b.own / "doubtful").unlink()
     again = w.render(one % "no-such-tag")["plan"]
     reply = b.get("pull", plan=again)
     TAP.check("cannot pull" in said(reply) and not transient(reply), "a missing tag is for good", reply)
@@ -660,6 +664,66 @@ def databases(w):
     TAP.check("error" in b.get("volume-tar", path="/srv/files/../../etc"), "no way around")
 
 
+def cut_off_pulls(w):
+    """A power cut in the middle of a pull: the engine keeps the layers that it had unpacked, whole or not."""
+    b, lab = w.b, w.lab
+    address, registry = lab.registry()
+    name = f"{address}/team/cut:1"
+    lab.busybox_image("cut:base", files={"/whole": "whole"})
+    lab.docker("run", "--name", "cutting", "cut:base", "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=200")
+    lab.docker("commit", "--change", 'CMD ["/bin/cat", "/whole"]', "cutting", name)
+    lab.docker("rm", "cutting")
+    lab.docker("push", name)
+    lab.docker("rmi", name, "cut:base")
+    plan = w.render(f"services: {{web: {{image: '{name}'}}}}")["plan"]
+    top = lab.scratch / "docker"
+
+    def layers():
+        return {p.name for p in (top / "image/overlay2/layerdb/sha256").glob("*")}
+
+    def damage():
+        """What was not on the disk yet."""
+        files = list((top / "overlay2").glob("*/diff/whole"))
+        for file in files:
+            os.truncate(file, 0)
+        return len(files)
+
+    def begin():
+        with contextlib.suppress(OSError):
+            b.get("pull", plan=plan)
+
+    def cut():
+        before = layers()
+        pull = threading.Thread(target=begin)
+        pull.start()
+        seen = w.wait(lambda: layers() - before)
+        os.kill(registry.pid, signal.SIGSTOP)
+        noted = (b.own / "unsynced").read_text()
+        b.process.kill()
+        lab.cut_off(lambda: TAP.equal((seen, noted, damage()), (True, name + "\n", 1), "a pull is cut off"))
+        os.kill(registry.pid, signal.SIGCONT)
+        pull.join()
+        b.process.wait()
+
+    def ran(image=name):
+        return lab.docker("run", "--rm", image).stdout
+
+    cut()
+    digest = b.get("pull", plan=plan)["services"]["web"]["image"]
+    TAP.equal((ran(), (b.own / "unsynced").exists(), (b.own / "doubtful").exists()), ("whole", False, False),
+              "the next pull takes nothing of it for whole")
+    lab.docker("rmi", name)
+    cut()
+    back = b.get("pull", plan=plan, services=["web"], images=[digest])
+    TAP.check("plan" in back, "to go back does not fetch it once more", back)
+    TAP.equal((ran(digest), (b.own / "doubtful").read_text()), ("", name + "\n"), "but it is kept in mind")
+    b.get("pull", plan=plan)
+    TAP.equal((ran(), (b.own / "doubtful").exists()), ("whole", False), "until it is whole")
+    registry.terminate()
+    registry.wait()
+    lab.others.remove(registry)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -673,7 +737,7 @@ def main():
         world.b.start()
         try:
             for part in (the_door, rendering, the_jail, the_policy, running, images, logging_in, databases, together,
-                         socket_activated):
+                         cut_off_pulls, socket_activated):
                 try:
                     part(world)
                 except Exception as problem:  # pylint: disable=broad-except

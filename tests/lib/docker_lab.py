@@ -62,13 +62,17 @@ mount --bind "$scratch" "$root$scratch"
 ip link set lo up
 cd "$root"
 pivot_root . old
+rm -f "$scratch/held"
 exec chroot . /usr/bin/dash -c '
 	umount -l /old
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 	ulimit -c 0
-	dockerd --data-root "$1/docker" --cgroup-parent "$2" --userland-proxy=false \
-		--exec-opt native.cgroupdriver=cgroupfs >"$1/dockerd.log" 2>&1 &
-	while :; do wait; sleep 1; done' lab "$scratch" "$3"
+	while :; do
+		dockerd --data-root "$1/docker" --cgroup-parent "$2" --userland-proxy=false \
+			--exec-opt native.cgroupdriver=cgroupfs >>"$1/dockerd.log" 2>&1 || :
+		rm -f /run/docker.pid
+		while [ -e "$1/held" ]; do sleep 0.1; done
+	done' lab "$scratch" "$3"
 """
 
 
@@ -288,6 +292,22 @@ class DockerLab:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     # Use
+
+    def cut_off(self, meanwhile):
+        """The engine is killed as a power cut does it, and starts again after meanwhile()."""
+        held = self.scratch / "held"
+        held.touch()
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in children:
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd":
+                os.kill(int(pid), signal.SIGKILL)
+        meanwhile()
+        held.unlink()
+        end = time.monotonic() + 60
+        while self.docker("version", check=False).returncode != 0:
+            if time.monotonic() > end:
+                raise RuntimeError("the engine did not start again:\n" + self.log()[-3000:])
+            time.sleep(0.1)
 
     def enter(self, *argv, **more):
         """A program of the lab's own tree, in its namespaces."""
