@@ -255,7 +255,8 @@ class Story(proof.Proof):
         t.equal(self.kbuild.run("ssh", NAME, *on, "--", "exit", "7").returncode, 7, "with the command's exit status")
         argv = self.kbuild.json("ssh", NAME, *on)["command"]
         known = next(word for word in argv if word.startswith("UserKnownHostsFile=")).split('"')[1]
-        t.equal((argv[0], argv[-1], "StrictHostKeyChecking=yes" in argv), ("ssh", f"debian@{self.address}", True),
+        t.equal((argv[0], argv[-4:], "StrictHostKeyChecking=yes" in argv),
+                ("ssh", ["-l", "debian", "--", self.address], True),
                 "--json has the command; host keys were read on the console")
         key = self.server.out("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub")
         t.check(f"kbuild-{NAME} {key}\n" in Path(known).read_text(), "and are the server's", Path(known).read_text())
