@@ -26,7 +26,6 @@ kbuild:
   name: %(release)s
   base: {distribution: debian, release: %(release)s}
   disk: {size: 3G}
-  docker: {enabled: false}
   app: {repository: "https://git.example.org/demo.git", compose: compose.yaml, interval: 7m}
   secrets: {env: .env, values: {POSTGRES_PASSWORD: {generate: 256}}}
   dns: {zone: example.org, records: ["@"]}

@@ -49,7 +49,7 @@ def make_tree(path):
     print('# making a tree with mmdebstrap: a minute', flush=True)
     subprocess.run(
         ['mmdebstrap', '--quiet', '--mode=root', '--variant=essential',
-         '--aptopt=APT::Install-Recommends "false"', '--include=' + SET.replace(' ', ','),
+         '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Retries "5"', '--include=' + SET.replace(' ', ','),
          '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
          'trixie', path + '.new', host_mirror()], check=True, stdout=sys.stderr)
     os.rename(path + '.new', path)

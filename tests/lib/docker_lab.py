@@ -94,7 +94,7 @@ def debian_tree(packages, variant="extract", after=None):
         shutil.rmtree(new, ignore_errors=True)
         print(f"# making a tree of {packages[0]} with mmdebstrap, once", flush=True)
         argv = ["mmdebstrap", "--quiet", "--mode=root", f"--variant={variant}", f"--keyring={KEYRING}",
-                '--aptopt=APT::Install-Recommends "false"', "--include=" + ",".join(packages)]
+                '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Retries "5"', "--include=" + ",".join(packages)]
         if after:
             argv.append(f"--customize-hook={after}")
         done = subprocess.run([*argv, SUITE, str(new), caching_mirror.host_mirror() + "/debian"],
