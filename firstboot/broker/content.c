@@ -25,6 +25,7 @@
 struct copy {
 	const struct content_extra *extra;
 	struct sha256 *hash;
+	bool look; /* nothing is written: only the hash is wanted */
 	size_t files, depth;
 	uint64_t bytes;
 };
@@ -50,13 +51,14 @@ static int copy_file(struct copy *c, int from, const struct stat *st, int to_dir
 	const char *path, struct error *e)
 {
 	bool run = st->st_mode & 0111;
-	_close_ int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	_close_ int to =
+		c->look ? -1 : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	char head[64], block[64 * KIB];
 	uint64_t size = 0;
 	ssize_t n;
 	int r;
 
-	if (to < 0)
+	if (to < 0 && !c->look)
 		return error_errno(e, errno, "cannot copy %s", path);
 	snprintf(head, sizeof head, "file %d", run);
 	sha256_adds(c->hash, head);
@@ -67,11 +69,11 @@ static int copy_file(struct copy *c, int from, const struct stat *st, int to_dir
 		if (c->bytes > BYTES_MAX)
 			return too_large(e);
 		sha256_add(c->hash, block, (size_t)n);
-		r = fd_write(to, block, (size_t)n);
+		r = c->look ? 0 : fd_write(to, block, (size_t)n);
 		if (r < 0)
 			return error_errno(e, r, "cannot copy %s", path);
 	}
-	if (n < 0 || fchmod(to, run ? 0755 : 0644) < 0)
+	if (n < 0 || (!c->look && fchmod(to, run ? 0755 : 0644) < 0))
 		return error_errno(e, errno, "cannot copy %s", path);
 	/* After the bytes, so that no other split of the same bytes is equal. */
 	snprintf(head, sizeof head, "%" PRIu64, size);
@@ -152,10 +154,10 @@ static int copy_dir(
 
 	if (++c->depth > DEPTH_MAX)
 		return error_set(e, ERR_INVALID, "%s is too deep", path);
-	if (mkdirat(to_dir, name, 0700) < 0)
+	if (!c->look && mkdirat(to_dir, name, 0700) < 0)
 		return error_errno(e, errno, "cannot copy %s", path);
-	to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (to < 0)
+	to = c->look ? -1 : openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (to < 0 && !c->look)
 		return error_errno(e, errno, "cannot copy %s", path);
 	r = list_dir(c, from, path, &list);
 	if (r < 0)
@@ -171,7 +173,7 @@ static int copy_dir(
 	}
 	sha256_adds(c->hash, "end");
 	c->depth--;
-	return fchmod(to, 0755) < 0 ? error_errno(e, errno, "cannot copy %s", path) : 0;
+	return !c->look && fchmod(to, 0755) < 0 ? error_errno(e, errno, "cannot copy %s", path) : 0;
 }
 
 /* path is the entry's place in the release; its name in the copy may be another. */
@@ -209,21 +211,40 @@ static const char *last_name(const char *path)
 	return *path == '\0' ? "release" : slash ? slash + 1 : path;
 }
 
-/* Gives the copy its name; an equal one that is there already is as good. */
-static int publish(int content, const char *scratch, const char *name, struct error *e)
+/* Whether a copy still holds what its name says. path: what it is a copy of. */
+static bool is_whole(int content, const char *digest, const char *path)
+{
+	_cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
+	struct copy c = { .hash = hash, .look = true };
+	_close_ int fd = openat(content, digest, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct error ignored = { 0 };
+	char now[SHA256_HEX];
+
+	if (fd < 0 || copy_entry(&c, fd, last_name(path), -1, NULL, path, &ignored) < 0)
+		return false;
+	sha256_end(hash, now);
+	return strcmp(now, digest) == 0;
+}
+
+/* Gives the copy its name; an equal one that is there already is as good, one that was changed is not. */
+static int publish(
+	int content, const char *scratch, const char *name, const char *path, struct error *e)
 {
 	_close_ int fd = openat(content, scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
 	if (fd < 0 || fchmod(fd, 0755) < 0 || syncfs(fd) < 0)
 		return error_errno(e, errno, "cannot keep what the services bind");
-	if (renameat(content, scratch, content, name) == 0) {
-		int r = fsync(content);
-
-		return r < 0 ? error_errno(e, errno, "cannot keep what the services bind") : 0;
+	r = renameat(content, scratch, content, name) < 0 ? -errno : 0;
+	if (r == -EEXIST || r == -ENOTEMPTY) {
+		if (is_whole(content, name, path))
+			return 0;
+		/* The old one goes with the scratch's name. */
+		r = renameat2(content, scratch, content, name, RENAME_EXCHANGE) < 0 ? -errno : 0;
 	}
-	if (errno != EEXIST && errno != ENOTEMPTY)
-		return error_errno(e, errno, "cannot keep what the services bind");
-	return 0;
+	if (r == 0)
+		r = fsync(content) < 0 ? -errno : 0;
+	return r < 0 ? error_errno(e, r, "cannot keep what the services bind") : 0;
 }
 
 int content_keep(const struct broker *b, int release_fd, const char *path,
@@ -250,7 +271,7 @@ int content_keep(const struct broker *b, int release_fd, const char *path,
 	r = copy_entry(&c, release_fd, *path ? path : ".", to, name, path, e);
 	if (r >= 0) {
 		sha256_end(hash, digest);
-		r = publish(content, scratch, digest, e);
+		r = publish(content, scratch, digest, path, e);
 	}
 	(void)remove_all(content, scratch);
 	if (r >= 0)

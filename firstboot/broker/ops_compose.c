@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "compose.h"
 #include "config.h"
+#include "containers.h"
 #include "content.h"
 #include "error.h"
 #include "jail.h"
@@ -240,6 +241,9 @@ static int run_up(struct call *c, struct error *e)
 	if (args->services && *args->services)
 		args_add(a, "--no-deps");
 	args_adds(a, args->services);
+	r = containers_forget_binds(c, doc, args->services, e);
+	if (r < 0)
+		return r;
 	return docker_run(c->b, a, "cannot bring up the application", UP_SECONDS, NULL, e);
 }
 

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
+#include "containers.h"
 #include "error.h"
 #include "fd.h"
 #include "json.h"
@@ -21,8 +22,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define LABEL	    "com.docker.compose."
-#define CONTAINERS  100
+#define LABEL	    CONTAINERS_LABEL
 #define HEALTH_TEXT 500
 #define LOG_LINES   2000
 /* As long as `up` has for the same: what a container takes to end is its own choice. */
@@ -124,45 +124,17 @@ static void add_container(struct buf *out, const struct node *c)
 	buf_adds(out, buf_str(&json));
 }
 
-static int list_ids(
-	struct call *c, const char *project, struct args *a, char **ret, struct error *e)
-{
-	_free_ char *filter = xasprintf("label=" LABEL "project=%s", project);
-	_buf_ out = BUF_INIT;
-	char *save = NULL;
-	int r;
-
-	args_set(a, "docker", "container", "ls", "--all", "--quiet", "--no-trunc", "--filter",
-		filter, NULL);
-	r = docker_run(c->b, a, "cannot list the containers", 60, &out, e);
-	if (r < 0)
-		return r;
-	*ret = buf_detach(&out);
-	args_set(a, "docker", "container", "inspect", NULL);
-	for (char *id = strtok_r(*ret, "\n", &save); id; id = strtok_r(NULL, "\n", &save)) {
-		if (a->n > CONTAINERS)
-			return error_set(e, ERR_FAILED, "the project has more than %d containers",
-				CONTAINERS);
-		args_add(a, id);
-	}
-	return 0;
-}
-
 static int run_ps(struct call *c, struct error *e)
 {
 	const struct container_args *args = c->args;
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *ids = NULL;
 	_buf_ list = BUF_INIT;
 	_buf_ json = BUF_INIT;
-	struct node *doc = NULL;
-	int r = list_ids(c, args->project, a, &ids, e);
+	struct node *doc;
+	int r = containers_of(c, args->project, &doc, e);
 
-	if (r >= 0 && a->n > 3)
-		r = docker_json(c->b, a, "cannot look at the containers", c->q->arena, &doc, e);
-	if (r < 0) /* one that went between the two is no error of anybody */
-		return strstr(e->msg, "No such") ? error_transient(e) : r;
-	for (size_t i = 0; doc && doc->kind == NODE_LIST && i < doc->n; i++)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; doc && i < doc->n; i++)
 		add_container(&list, doc->items[i]);
 	buf_printf(&json, "[%s]", buf_str(&list));
 	ipc_add(c->reply.json, "containers", buf_str(&json));

@@ -294,16 +294,17 @@ static int systemctl(const struct call *c, const char *verb, const char *unit, s
 	return check(c, a, e);
 }
 
-/* One that is the agent's, as its state directory is. */
+/* One that is the agent's, as its state directory is; which may hold a link in its place. */
 static int make_secrets(const struct call *c, const char *path)
 {
 	_free_ char *state = xasprintf("%s/var/lib/kbuild", c->b->root);
+	_close_ int fd = -1;
 	struct stat st;
-	int r = mkdir_all(AT_FDCWD, path, 0700);
 
-	if (r < 0)
-		return r;
-	if (stat(state, &st) < 0 || chown(path, st.st_uid, st.st_gid) < 0)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || stat(state, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
 		return -errno;
 	return 0;
 }

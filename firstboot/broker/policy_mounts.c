@@ -178,6 +178,18 @@ int check_ports(struct look *l, const char *key, const struct node *list)
 	return 0;
 }
 
+int policy_check_name(struct look *l, const char *key, const struct node *value)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	const char *name = node_str(value);
+
+	if (name && *name && !strchr("_.-", *name) && name[strspn(name, letters)] == '\0')
+		return 0;
+	return refuse(
+		l, key, "'%s' is no name: letters, digits, '_', '.' and '-'", name ? name : "");
+}
+
 int policy_no_external(struct look *l, const char *key, _unused_ const struct node *value)
 {
 	return refuse(l, key, "what is made outside of the application cannot be judged");
@@ -199,7 +211,7 @@ static int no_driver_opts(struct look *l, const char *key, _unused_ const struct
 int check_volume(struct look *l, const struct node *volume)
 {
 	static const struct rule rules[] = {
-		{ "name" },
+		{ "name", policy_check_name },
 		{ "driver", check_volume_driver },
 		{ "driver_opts", no_driver_opts },
 		{ "external" },

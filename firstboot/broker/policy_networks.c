@@ -110,7 +110,7 @@ static int check_ipam(struct look *l, _unused_ const char *key, const struct nod
 int check_network(struct look *l, const struct node *network)
 {
 	static const struct rule rules[] = {
-		{ "name" },
+		{ "name", policy_check_name },
 		{ "driver", check_network_driver },
 		{ "driver_opts", check_network_opts },
 		{ "ipam", check_ipam },

@@ -33,6 +33,8 @@ int check_ports(struct look *l, const char *key, const struct node *list);
 int check_volumes_from(struct look *l, const char *key, const struct node *list);
 /* Whether another service is the one that has the engine's socket: what leads into it leads to the machine. */
 bool policy_has_socket(const struct look *l, const char *service);
+/* A rule: a name as the engine's own pattern has it; Compose passes others on, "/" as a volume among them. */
+int policy_check_name(struct look *l, const char *key, const struct node *value);
 /* A rule: nothing that is made outside of the application. */
 int policy_no_external(struct look *l, const char *key, const struct node *value);
 int check_network(struct look *l, const struct node *network);

@@ -36,7 +36,9 @@ static int check_peer(int sock, int64_t allow_uid, struct error *e)
 	return error_set(e, ERR_FAILED, "user %u may not ask the broker", (unsigned)who.uid);
 }
 
-static int answer(const struct broker *b, int sock, int64_t allow_uid, struct error *e)
+/* *ret: the operation that was run, whatever came of it; else left alone. */
+static int answer(
+	const struct broker *b, int sock, int64_t allow_uid, const struct op **ret, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message q = IPC_MESSAGE_INIT;
 	_buf_ json = BUF_INIT;
@@ -62,6 +64,7 @@ static int answer(const struct broker *b, int sock, int64_t allow_uid, struct er
 	ipc_begin(&json);
 	r = op_run(&c, e);
 	alarm(0);
+	*ret = c.op;
 	if (r < 0)
 		return r;
 	return call_reply(&c, e);
@@ -70,12 +73,15 @@ static int answer(const struct broker *b, int sock, int64_t allow_uid, struct er
 static _noreturn_ void serve_one(const struct broker *b, int sock, int64_t allow_uid, pid_t parent)
 {
 	struct error e = { 0 };
+	const struct op *op = NULL;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	if (answer(b, sock, allow_uid, &e) < 0) {
-		report(REPORT_WARNING, "kbuild-broker: %s", e.msg);
+	if (answer(b, sock, allow_uid, &op, &e) < 0) {
+		/* What a program said may hold a secret; the client knows them, and takes them out. */
+		report(REPORT_WARNING, "kbuild-broker: %s%s", op ? op->name : e.msg,
+			op ? " failed" : "");
 		(void)ipc_send_error(sock, &e, &(struct error){ 0 });
 		_exit(1);
 	}

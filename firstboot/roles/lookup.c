@@ -38,7 +38,8 @@ typedef void (*freeaddrinfo_fn)(struct addrinfo *);
 static struct {
 	int sock;
 	pthread_mutex_t mutex;
-} helper = { -1, PTHREAD_MUTEX_INITIALIZER };
+	int64_t asked; /* questions so far */
+} helper = { -1, PTHREAD_MUTEX_INITIALIZER, 0 };
 
 struct entry {
 	struct addrinfo ai;
@@ -138,19 +139,40 @@ static int read_answer(const struct node *doc, struct addrinfo **ret)
 	return *ret ? 0 : EAI_FAIL;
 }
 
+/*
+ * The helper's answer to question n. That of one that was given up on, because it took too long, may come first: it
+ * is about another host.
+ */
+static int ask(const struct buf *q, int64_t n, struct ipc_message *ret)
+{
+	struct error e = { 0 };
+	int r = ipc_send(helper.sock, q, NULL, 0, &e);
+
+	while (r >= 0) {
+		r = ipc_answer(helper.sock, LOOKUP_MS, ret, &e);
+		if (r >= 0 && number(ret->doc, "n", 0) == n)
+			break;
+		ipc_message_free(ret);
+	}
+	return r;
+}
+
 int getaddrinfo(
 	const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
 {
 	static const struct addrinfo none;
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	const struct addrinfo *h = hints ? hints : &none;
-	struct error e = { 0 };
 	_buf_ q = BUF_INIT;
+	int64_t n;
 	int r;
 
 	if (helper.sock < 0)
 		return by_libc(host, service, hints, ret);
+	pthread_mutex_lock(&helper.mutex);
+	n = ++helper.asked;
 	ipc_begin(&q);
+	ipc_add_int(&q, "n", n);
 	ipc_add_str(&q, "host", host);
 	ipc_add_str(&q, "service", service);
 	ipc_add_int(&q, "flags", h->ai_flags);
@@ -158,15 +180,12 @@ int getaddrinfo(
 	ipc_add_int(&q, "type", h->ai_socktype);
 	ipc_add_int(&q, "protocol", h->ai_protocol);
 	ipc_end(&q);
-	pthread_mutex_lock(&helper.mutex);
-	r = ipc_send(helper.sock, &q, NULL, 0, &e);
-	if (r >= 0)
-		r = ipc_answer(helper.sock, LOOKUP_MS, &m, &e);
+	r = ask(&q, n, &m);
 	pthread_mutex_unlock(&helper.mutex);
 	return r < 0 ? EAI_AGAIN : read_answer(m.doc, ret);
 }
 
-static void write_answer(int failed, const struct addrinfo *found, struct buf *out)
+static void write_answer(int64_t n_asked, int failed, const struct addrinfo *found, struct buf *out)
 {
 	_buf_ list = BUF_INIT;
 	size_t n = 0;
@@ -181,6 +200,7 @@ static void write_answer(int failed, const struct addrinfo *found, struct buf *o
 			buf_str(&raw));
 	}
 	ipc_begin(out);
+	ipc_add_int(out, "n", n_asked);
 	ipc_add_int(out, "failed", failed);
 	buf_printf(out, ",\"addresses\":[%s]", buf_str(&list));
 	ipc_end(out);
@@ -202,7 +222,7 @@ static int serve(int sock, struct error *e)
 		hints.ai_protocol = (int)number(q.doc, "protocol", 0);
 		r = by_libc(node_str(node_get(q.doc, "host")), node_str(node_get(q.doc, "service")),
 			&hints, &found);
-		write_answer(r, found, &answer);
+		write_answer(number(q.doc, "n", 0), r, found, &answer);
 		freeaddrinfo(found);
 		r = ipc_send(sock, &answer, NULL, 0, e);
 		if (r < 0)

@@ -407,6 +407,27 @@ def running(w):
     TAP.check(b"out" in text and b"err" in text, "logs hold both streams", text)
 
 
+def inherited(w):
+    """Compose hands on what a container had mounted, for writing, to where the next commit says only a path."""
+    b = w.b
+    bound = "services: {web: {image: 'hello:1', init: true, volumes: [%s]}, other: {image: 'hello:1', init: true, volumes: [/own]}}"
+    first = w.plan(bound % "'./conf:/conf:ro', /more", {"conf/a": "good"})
+    b.get("up", plan=first["plan"])
+    source = next(m["Source"] for m in w.lab.inspect(f"{PROJECT}-web-1")["Mounts"] if m["Type"] == "bind")
+    other = w.ids()[f"{PROJECT}-other-1"]
+    second = w.plan(bound % "/conf/, /more")
+    TAP.equal(b.get("up", plan=second["plan"]), {}, "what was bound is a volume of the container's own now")
+    TAP.equal({m["Destination"]: m["Type"] for m in w.lab.inspect(f"{PROJECT}-web-1")["Mounts"]},
+              {"/conf": "volume", "/more": "volume"}, "nothing of the machine is left in it")
+    w.lab.docker("exec", f"{PROJECT}-web-1", "sh", "-c", "echo bad >/conf/a")
+    TAP.equal((Path(source) / "a").read_text(), "good", "and the release's copy is out of its reach")
+    web = w.ids()[f"{PROJECT}-web-1"]
+    b.get("up", plan=w.plan(bound % "/conf, /more], environment: [X=1")["plan"])
+    TAP.equal(w.ids()[f"{PROJECT}-other-1"], other, "who binds nothing is left alone")
+    TAP.equal(w.ids()[f"{PROJECT}-web-1"] != web and w.lab.docker("exec", f"{PROJECT}-web-1", "cat", "/conf/a").stdout,
+              "bad\n", "and its own volumes stay with it")
+
+
 def images(w):
     b, lab = w.b, w.lab
     address, registry = lab.registry()
@@ -736,7 +757,7 @@ def main():
         world = World(lab, Broker(lab, program))
         world.b.start()
         try:
-            for part in (the_door, rendering, the_jail, the_policy, running, images, logging_in, databases, together,
+            for part in (the_door, rendering, the_jail, the_policy, running, inherited, images, logging_in, databases, together,
                          cut_off_pulls, socket_activated):
                 try:
                     part(world)

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "mark.h"
 #include "node.h"
+#include "secretmask.h"
 #include "tmpdir.h"
 
 #include <ctype.h>
@@ -215,6 +216,40 @@ static void compose_reads_back_what_was_meant(void)
 	}
 }
 
+static void no_value_is_seen_in_what_a_container_wrote(void)
+{
+	static const struct {
+		const char *value, *written, *seen;
+	} rows[] = {
+		{ "plain-1_2.3", "is plain-1_2.3 wrong?", "is [A] wrong?" },
+		{ "a value$b", "a value$b", "[A]" },
+		{ "it's $5 \"q\" \\n", "(it's $5 \"q\" \\n)", "([A])" },
+		{ "\"quoted\"", "\"quoted\"", "[A]" },
+		{ "'quoted'", "'quoted'", "[A]" },
+		{ "-----BEGIN-----\nMIIabcdef\nx\n", "MIIabcdef\n", "[A]\n" },
+		{ "it's first\n\"second\"\n", "\"second\" it's first", "[A] [A]" },
+		{ "-----BEGIN-----\nMIIabcdef\n", "a -----BEGIN-----\nMIIabcdef\n.", "a [A]." },
+		{ "short", "short", "short" },
+	};
+	struct error e = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(mask_freep) struct mask *m = NULL;
+		_buf_ text = BUF_INIT;
+
+		start("    A: {operator: x}\n    B: {operator: x}\n");
+		hand("A", rows[i].value);
+		node_set(arena, node_get(agent.handed, "app"), &(struct mark){ .file = "test" },
+			"B",
+			node_scalar(arena, &(struct mark){ .file = "test" }, "the other one", 13));
+		check_int(secrets_make(&agent, 0, &e), 0);
+		m = mask_new(&agent);
+		buf_printf(&text, "%s the other one", rows[i].written);
+		mask_text(m, &text);
+		check_str(buf_str(&text), arena_printf(arena, "%s [B]", rows[i].seen));
+	}
+}
+
 static void the_file_goes_into_the_release_and_nowhere_else(void)
 {
 	_close_ int rel = -1;
@@ -298,6 +333,7 @@ int main(void)
 	run(a_broken_document_is_never_replaced);
 	run(an_operators_secret_is_taken_and_kept);
 	run(compose_reads_back_what_was_meant);
+	run(no_value_is_seen_in_what_a_container_wrote);
 	run(the_file_goes_into_the_release_and_nowhere_else);
 	run(no_secrets_are_fine);
 	run(generated_values_fit_everywhere);

@@ -260,6 +260,7 @@ static void a_copy_is_named_by_what_it_holds(void)
 	_free_ char *one = NULL;
 	_free_ char *again = NULL;
 	_free_ char *other = NULL;
+	_free_ char *mended = NULL;
 	_buf_ text = BUF_INIT;
 	struct error e = { 0 };
 	_free_ char *file = NULL;
@@ -274,6 +275,13 @@ static void a_copy_is_named_by_what_it_holds(void)
 	check_str(buf_str(&text), "two");
 	check_int(stat(file, &st), 0);
 	check_int(st.st_mode & 0777, 0755);
+	/* What was changed in it is not believed. */
+	check_int(file_replace(AT_FDCWD, file, "bad", 3, 0755), 0);
+	check_int(content_keep(&broker, release, "conf", NULL, &mended, &e), 0);
+	check_str(mended, one);
+	buf_reset(&text);
+	check_int(file_read(AT_FDCWD, file, 100, &text), 0);
+	check_str(buf_str(&text), "two");
 	check_int(file_replace(tmp_fd(), "release/conf/a", "new", 3, 0600), 0);
 	check_int(content_keep(&broker, release, "conf", NULL, &other, &e), 0);
 	check(strcmp(one, other) != 0);

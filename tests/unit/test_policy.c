@@ -245,6 +245,13 @@ static void networks_volumes_and_files_stay_inside(void)
 	static const struct {
 		const char *text, *said;
 	} bad[] = {
+		{ WITH("\"volumes\":{\"v\":{\"name\":\"/\"}}"), "volumes.v.name: '/' is no name" },
+		{ WITH("\"volumes\":{\"v\":{\"name\":\"/etc\",\"external\":true}}"),
+			"volumes.v.name" },
+		{ WITH("\"volumes\":{\"v\":{\"name\":\"a/../b\"}}"), "volumes.v.name" },
+		{ WITH("\"volumes\":{\"v\":{\"name\":\"..\"}}"), "volumes.v.name" },
+		{ WITH("\"volumes\":{\"v\":{\"name\":[\"a\"]}}"), "volumes.v.name" },
+		{ WITH("\"networks\":{\"n\":{\"name\":\"container:x\"}}"), "networks.n.name" },
 		{ WITH("\"networks\":{\"n\":{\"external\":true,\"name\":\"host\"}}"),
 			"networks.n.external" },
 		{ WITH("\"networks\":{\"n\":{\"driver\":\"macvlan\"}}"), "networks.n.driver" },

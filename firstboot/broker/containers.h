@@ -1,0 +1,22 @@
+/* The containers of the application, as the engine tells of them. */
+#pragma once
+
+#include "base.h"
+
+struct call;
+struct error;
+struct node;
+
+/* What Compose's labels begin with: "service", "project", "config-hash". */
+#define CONTAINERS_LABEL "com.docker.compose."
+
+/* "docker container inspect" of all of a project, in the request's arena; *ret NULL: it has none. */
+int containers_of(struct call *c, const char *project, struct node **ret, struct error *e);
+
+/*
+ * Compose gives a container that it makes anew what the one before had mounted where the service says only a path
+ * ("volumes: [/data]"), and gives it for writing: also what was bound there, which nobody may write. Such a container
+ * is removed before "up"; what the engine keeps of it is left. services: NULL, all of the plan.
+ */
+int containers_forget_binds(
+	struct call *c, const struct node *plan, const char *const *services, struct error *e);
