@@ -56,7 +56,8 @@ int containers_of(struct call *c, const char *project, struct node **ret, struct
 /* Only a path. */
 static bool is_nameless(const struct node *mount)
 {
-	const char *type = node_str(node_get(mount, "type")), *source = node_str(node_get(mount, "source"));
+	const char *type = node_str(node_get(mount, "type")),
+		   *source = node_str(node_get(mount, "source"));
 
 	return type && strcmp(type, "volume") == 0 && (!source || !*source);
 }
@@ -85,7 +86,8 @@ static bool same_place(const char *target, const char *at)
 /* Whether something of the machine is mounted where the service now says only a path. */
 static bool inherits(const struct node *container, const struct node *service)
 {
-	const struct node *mounts = node_get(container, "Mounts"), *list = node_get(service, "volumes");
+	const struct node *mounts = node_get(container, "Mounts"),
+			  *list = node_get(service, "volumes");
 
 	for (size_t i = 0; mounts && i < mounts->n; i++) {
 		const char *type = node_str(node_get(mounts->items[i], "Type"));
