@@ -53,26 +53,6 @@ int containers_of(struct call *c, const char *project, struct node **ret, struct
 	return 0;
 }
 
-/* Only a path. */
-static bool is_nameless(const struct node *mount)
-{
-	const char *type = node_str(node_get(mount, "type")),
-		   *source = node_str(node_get(mount, "source"));
-
-	return type && strcmp(type, "volume") == 0 && (!source || !*source);
-}
-
-static bool has_nameless(const struct node *service)
-{
-	const struct node *list = node_get(service, "volumes");
-
-	for (size_t i = 0; list && i < list->n; i++) {
-		if (is_nameless(list->items[i]))
-			return true;
-	}
-	return false;
-}
-
 /* "/conf/" and "/conf" are one place; the engine says the latter. */
 static bool same_place(const char *target, const char *at)
 {
@@ -83,24 +63,61 @@ static bool same_place(const char *target, const char *at)
 	return strlen(at) == n && strncmp(target, at, n) == 0;
 }
 
-/* Whether something of the machine is mounted where the service now says only a path. */
-static bool inherits(const struct node *container, const struct node *service)
+/* What a service's "volumes" have at a place, or NULL. */
+static const struct node *mount_at(const struct node *service, const char *at)
 {
-	const struct node *mounts = node_get(container, "Mounts"),
-			  *list = node_get(service, "volumes");
+	const struct node *list = node_get(service, "volumes");
 
-	for (size_t i = 0; mounts && i < mounts->n; i++) {
+	for (size_t i = 0; list && i < list->n; i++) {
+		const char *target = node_str(node_get(list->items[i], "target"));
+
+		if (target && same_place(target, at))
+			return list->items[i];
+	}
+	return NULL;
+}
+
+/* 1: the image has a volume there. */
+static int image_has(struct call *c, const struct node *service, const char *at, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	const char *image = node_str(node_get(service, "image"));
+	const struct node *volumes;
+	struct node *doc;
+	int r;
+
+	if (!image)
+		return 0;
+	args_set(a, "docker", "image", "inspect", "--", image, NULL);
+	r = docker_json(c->b, a, "cannot look at the image", c->q->arena, &doc, e);
+	if (r < 0 || doc->kind != NODE_LIST || doc->n == 0)
+		return MIN(r, 0);
+	volumes = node_path(doc->items[0], "Config.Volumes");
+	for (size_t i = 0; volumes && volumes->kind == NODE_MAP && i < volumes->n; i++) {
+		if (same_place(volumes->keys[i]->str, at))
+			return 1;
+	}
+	return 0;
+}
+
+/* 1: something of the machine is mounted where the service, or its image, now says only a path. */
+static int inherits(
+	struct call *c, const struct node *container, const struct node *service, struct error *e)
+{
+	const struct node *mounts = node_get(container, "Mounts");
+	int r = 0;
+
+	for (size_t i = 0; mounts && i < mounts->n && r == 0; i++) {
 		const char *type = node_str(node_get(mounts->items[i], "Type"));
 		const char *at = node_str(node_get(mounts->items[i], "Destination"));
+		const struct node *now = at ? mount_at(service, at) : NULL;
+		const char *source = node_str(node_get(now, "source"));
 
-		for (size_t k = 0; type && at && strcmp(type, "bind") == 0 && k < list->n; k++) {
-			const char *target = node_str(node_get(list->items[k], "target"));
-
-			if (is_nameless(list->items[k]) && target && same_place(target, at))
-				return true;
-		}
+		if (!type || !at || strcmp(type, "bind") != 0)
+			continue;
+		r = !now ? image_has(c, service, at, e) : !source || !*source;
 	}
-	return false;
+	return r;
 }
 
 static bool wanted(const char *const *services, const char *name)
@@ -112,44 +129,27 @@ static bool wanted(const char *const *services, const char *name)
 	return all;
 }
 
-static int forget_of(struct call *c, const struct node *all, const char *name,
-	const struct node *service, struct error *e)
-{
-	for (size_t i = 0; i < all->n; i++) {
-		_free_ struct args *a = xcalloc(1, sizeof *a);
-		const struct node *labels = node_path(all->items[i], "Config.Labels");
-		const char *of = node_str(node_get(labels, CONTAINERS_LABEL "service"));
-		const char *id = node_str(node_get(all->items[i], "Id"));
-		int r;
-
-		if (!id || !of || strcmp(of, name) != 0 || !inherits(all->items[i], service))
-			continue;
-		args_set(a, "docker", "container", "rm", "--force", id, NULL);
-		r = docker_run(c->b, a, "cannot remove the container", RM_SECONDS, NULL, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 int containers_forget_binds(
 	struct call *c, const struct node *plan, const char *const *services, struct error *e)
 {
-	const struct node *list = node_get(plan, "services");
-	struct node *all = NULL;
-	bool asked = false;
-	int r = 0;
+	struct node *all;
+	int r = containers_of(c, node_str(node_get(plan, "name")), &all, e);
 
-	for (size_t i = 0; list && i < list->n && r >= 0; i++) {
-		const char *name = list->keys[i]->str;
+	for (size_t i = 0; r >= 0 && all && i < all->n; i++) {
+		_free_ struct args *a = xcalloc(1, sizeof *a);
+		const struct node *labels = node_path(all->items[i], "Config.Labels");
+		const char *name = node_str(node_get(labels, CONTAINERS_LABEL "service"));
+		const char *id = node_str(node_get(all->items[i], "Id"));
+		const struct node *service =
+			name ? node_get(node_get(plan, "services"), name) : NULL;
 
-		if (!wanted(services, name) || !has_nameless(list->items[i]))
+		if (!service || !id || !wanted(services, name))
 			continue;
-		if (!asked)
-			r = containers_of(c, node_str(node_get(plan, "name")), &all, e);
-		asked = true;
-		if (r >= 0 && all)
-			r = forget_of(c, all, name, list->items[i], e);
+		r = inherits(c, all->items[i], service, e);
+		if (r <= 0)
+			continue;
+		args_set(a, "docker", "container", "rm", "--force", id, NULL);
+		r = docker_run(c->b, a, "cannot remove the container", RM_SECONDS, NULL, e);
 	}
 	return MIN(r, 0);
 }

@@ -15,8 +15,9 @@ int containers_of(struct call *c, const char *project, struct node **ret, struct
 
 /*
  * Compose gives a container that it makes anew what the one before had mounted where the service says only a path
- * ("volumes: [/data]"), and gives it for writing: also what was bound there, which nobody may write. Such a container
- * is removed before "up"; what the engine keeps of it is left. services: NULL, all of the plan.
+ * ("volumes: [/data]"), or its image does, and in the first case for writing: also what was bound there, which nobody
+ * may write. Such a container is removed before "up"; what the engine keeps of it is left. services: NULL, all of
+ * the plan.
  */
 int containers_forget_binds(
 	struct call *c, const struct node *plan, const char *const *services, struct error *e);

@@ -421,6 +421,14 @@ def inherited(w):
               {"/conf": "volume", "/more": "volume"}, "nothing of the machine is left in it")
     w.lab.docker("exec", f"{PROJECT}-web-1", "sh", "-c", "echo bad >/conf/a")
     TAP.equal((Path(source) / "a").read_text(), "good", "and the release's copy is out of its reach")
+    w.lab.docker("build", "--tag", "hello:volume", "-", input="FROM hello:1\nVOLUME /conf\n", stdin=None)
+    b.get("up", plan=first["plan"])
+    third = w.plan(bound.replace("hello:1", "hello:volume", 1) % "/more")
+    TAP.equal(b.get("up", plan=third["plan"]), {}, "nor is it handed on to a volume of the image's")
+    TAP.equal({m["Destination"]: m["Type"] for m in w.lab.inspect(f"{PROJECT}-web-1")["Mounts"]},
+              {"/conf": "volume", "/more": "volume"}, "of which there is a new one")
+    b.get("up", plan=second["plan"])
+    w.lab.docker("exec", f"{PROJECT}-web-1", "sh", "-c", "echo bad >/conf/a")
     web = w.ids()[f"{PROJECT}-web-1"]
     b.get("up", plan=w.plan(bound % "/conf, /more], environment: [X=1")["plan"])
     TAP.equal(w.ids()[f"{PROJECT}-other-1"], other, "who binds nothing is left alone")
