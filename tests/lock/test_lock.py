@@ -18,7 +18,7 @@ import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from archive import Archive, Key, Server, package  # noqa: E402
+from archive import BASE, Archive, Key, Server, package  # noqa: E402
 from kbtest import written  # noqa: E402
 
 KBUILD = None
@@ -200,22 +200,25 @@ def phased_updates_of_a_list_or_an_extra_source_are_not_taken():
             f"    more: {{source: \"{deb % ('SECURITY', '-updates')}\"}}\n")
 
 
+def define_extra(w, signer, component):
+    """The package tool of a source that the key signer has signed."""
+    w.define(["tool"], more=f"apt:\n  sources:\n    vendor:\n      source: \"deb [signed-by=$KEY_FILE] "
+                            f"{w.server.url}/vendor $RELEASE {component}\"\n      key: |\n        "
+                            + key(signer).armored.replace("\n", "\n        ").rstrip(" "))
+
+
 def an_extra_source_with_its_key_is_used():
     w = World()
     w.archive.debian([package("aa", "1")])
     extra = Archive(w.dir / "www", key("vendor"), "Vendor")
     extra.suite("vendor", "trixie", [package("tool", "7", "aa")], components=("stable",))
-    indented = key("vendor").armored.replace("\n", "\n        ")
-    source = (f"apt:\n  sources:\n    vendor:\n      source: \"deb [signed-by=$KEY_FILE] "
-              f"{w.server.url}/vendor $RELEASE stable\"\n      key: |\n        ")
-    w.define(["tool"], more=source + indented.rstrip(" "))
+    define_extra(w, "vendor", "stable")
     w.run()
     same(w.packages()["tool"], ("7", "manual", False, "asked", "extra.vendor/trixie"))
     text = w.lock.read_text()
     assert f"source extra.vendor/trixie " in text and f"{w.server.url}/vendor trixie stable" in text
     # The same source with somebody else's key.
-    wrong = key("stranger").armored.replace("\n", "\n        ")
-    w.define(["tool"], more=source + wrong.rstrip(" "))
+    define_extra(w, "stranger", "stable")
     w.run(want=4).says("the index trixie at", "/vendor", "not in the keyring")
 
 
@@ -395,6 +398,76 @@ def a_date_that_goes_back_is_refused():
     w.archive.debian([package("aa", "3")], date=now)
     w.run("--update")
     same(w.version("aa"), "3")
+
+
+def another_suites_index_is_refused_where_the_distribution_signed_it():
+    """Whatever the key has signed may stand at any suite's place: an older release, a pocket that is not wanted."""
+    for distribution, release, asked, given, says in (
+            ("debian", "trixie", "debian-security/trixie-security", "debian-security/bookworm-security",
+             "Codename: bookworm-security"),
+            ("debian", "trixie", "debian/trixie", "debian/trixie-updates", "Codename: trixie-updates"),
+            ("ubuntu", "noble", "ubuntu/noble-security", "ubuntu/noble-backports", "Suite: noble-backports"),
+            ("ubuntu", "noble", "ubuntu/noble", "ubuntu/noble-backports", "Suite: noble-backports")):
+        w = World(distribution, release)
+        getattr(w.archive, distribution)([package("aa", "1")])
+        w.archive.suite("debian-security", "bookworm-security", [package("aa", "9")])
+        w.archive.suite("ubuntu", "noble-backports", [*BASE, package("aa", "9")], components=("main", "universe"))
+        w.define(["aa"])
+        dists = [w.dir / "www" / base / "dists" / suite
+                 for base, suite in (part.split("/") for part in (asked, given))]
+        dists[0].rename(dists[0].with_name("good"))
+        shutil.copytree(dists[1], dists[0])
+        w.run(want=4).says(f"the index {dists[0].name} at", "it is another one's", says, "--mirror")
+        assert not w.lock.exists()
+        # A mirror that is mended is believed, and one that turns bad later is not.
+        shutil.rmtree(dists[0])
+        shutil.copytree(dists[0].with_name("good"), dists[0])
+        w.run()
+        before = w.lock.read_text()
+        shutil.rmtree(dists[0])
+        shutil.copytree(dists[1], dists[0])
+        w.run("--update", want=4).says(f"the index {dists[0].name} at", "it is another one's")
+        same(w.lock.read_text(), before)
+
+
+def a_suite_may_be_called_by_either_of_its_names():
+    w = World()
+    w.archive.debian([package("aa", "1")])
+    w.archive.suite("debian", "trixie-backports", [package("aa", "2")], suite="stable-backports")
+    shutil.copytree(w.dir / "www/debian/dists/trixie-backports", w.dir / "www/debian/dists/stable-backports")
+    for suite in ("$RELEASE-backports", "stable-backports"):
+        w.define(["aa"], more=f"apt:\n  sources:\n    b: {{source: \"deb $MIRROR {suite} main\"}}\n")
+        w.run("--update")
+    # The day of a release: the Suite of the index at hand changes its name.
+    w.archive.suite("debian", "trixie", [*BASE, package("aa", "1")], suite="oldstable")
+    w.run("--update")
+
+
+def a_vendors_index_may_be_called_otherwise_and_it_is_said():
+    w = World()
+    w.archive.debian()
+    extra = Archive(w.dir / "www", key("vendor"), "Vendor")
+    extra.suite("vendor", "nodistro", [package("tool", "7")])
+    (w.dir / "www/vendor/dists/nodistro").rename(w.dir / "www/vendor/dists/trixie")
+    define_extra(w, "vendor", "main")
+    w.run().says(f"the index trixie at {w.server.url}/vendor calls itself Suite: nodistro")
+    # Signed by the archive's own keys, it is the archive's and named rightly.
+    w.define(["aa"], more=f"apt:\n  sources:\n    v: {{source: \"deb {w.mirror} $RELEASE-more main\"}}\n")
+    shutil.copytree(w.dir / "www/debian/dists/trixie", w.dir / "www/debian/dists/trixie-more")
+    w.run("--update", want=4).says("the index trixie-more at", "it is another one's", "give its own key")
+
+
+def components_that_are_not_there_are_said():
+    w = World()
+    w.archive.debian([package("aa", "1")])
+    w.define(["aa"], "components: main contribb")
+    w.run().says(f"the index trixie at {w.mirror} has no packages of contribb for amd64")
+    w.define(["aa"], "components: mainn")
+    w.run("--update", want=4).says("the index trixie at", "no packages of mainn", "kbuild.base.components")
+    extra = Archive(w.dir / "www", key("vendor"), "Vendor")
+    extra.suite("vendor", "trixie", [package("tool", "7")], components=("stable",))
+    define_extra(w, "vendor", "stabel")
+    w.run("--update", want=4).says("/vendor: it has no packages of stabel", "the components of the source")
 
 
 def an_expired_index_is_refused_unless_told():

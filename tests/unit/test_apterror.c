@@ -7,6 +7,7 @@
 #include "check.h"
 #include "definition.h"
 #include "error.h"
+#include "release.h"
 #include "sources.h"
 #include "verify.h"
 
@@ -117,6 +118,47 @@ static void dates_of_archives_become_iso(void)
 	check(!release_date("", iso));
 }
 
+/* As the archives and vendors really write. */
+static const struct {
+	const char *suite, *codename, *asked;
+	bool is;
+} names[] = {
+	{ "stable", "trixie", "trixie", true },
+	{ "stable", "trixie", "stable", true },
+	{ "stable", "trixie", "trixie-updates", false },
+	{ "stable-updates", "trixie-updates", "trixie-updates", true },
+	{ "stable-updates", "trixie-updates", "trixie", false },
+	{ "oldstable-security", "bookworm-security", "bookworm-security", true },
+	{ "oldstable-security", "bookworm-security", "trixie-security", false },
+	{ "noble", "noble", "noble", true },
+	{ "noble-updates", "noble", "noble-updates", true },
+	{ "noble-backports", "noble", "noble", false },
+	{ "noble-backports", "noble", "noble-security", false },
+	{ NULL, "noble", "noble", true },
+	{ "noble", NULL, "noble", true },
+	{ "stable", "bionic", "noble", false },
+	{ NULL, NULL, "noble", false },
+	{ "noble/mongodb-org", "noble/mongodb-org", "noble/mongodb-org/8.0", true },
+	{ "noble/mongodb-org", "noble/mongodb-org", "jammy/mongodb-org/8.0", false },
+	{ "trixie", "trixie", "trixi", false },
+};
+
+static void a_release_is_of_the_suite_that_it_names(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_buf_ b = BUF_INIT;
+
+		buf_adds(&b, "Origin: O\n");
+		if (names[i].suite)
+			buf_printf(&b, "Suite: %s\n", names[i].suite);
+		if (names[i].codename)
+			buf_printf(&b, "Codename: %s\n", names[i].codename);
+		buf_printf(&b, "Description: Suite: %s\n", names[i].asked);
+		if (release_is(buf_str(&b), names[i].asked) != names[i].is)
+			check_fail("row %zu, asked for %s:\n%s", i, names[i].asked, buf_str(&b));
+	}
+}
+
 static void list_files_are_named_as_apt_names_them(void)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -162,6 +204,7 @@ int main(void)
 	run(failures_of_update_name_suite_url_and_reason);
 	run(failures_of_install_are_faults_of_the_definition);
 	run(dates_of_archives_become_iso);
+	run(a_release_is_of_the_suite_that_it_names);
 	run(list_files_are_named_as_apt_names_them);
 	run(armored_keys_are_decoded);
 	return done();

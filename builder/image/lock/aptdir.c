@@ -30,7 +30,8 @@
  * ForceEssential: apt counts itself as essential otherwise, and the first transaction would not
  * be the one that mmdebstrap makes. NoLocking: our own lock does it, and apt must not reach for
  * dpkg's. One retry after 15 silent seconds: apt waits for each pocket in turn, so a mirror that
- * stalls is given up after a minute and a half.
+ * stalls is given up after a minute and a half. AllowReleaseInfoChange: apt would never again take a suite
+ * that has become "stable", nor the right one after a wrong one; what it may be called is for verify.c.
  */
 static const char conf_fixed[] =
 	"Dir::Etc \"etc\";\n"
@@ -51,6 +52,7 @@ static const char conf_fixed[] =
 	"Acquire::AllowInsecureRepositories \"false\";\n"
 	"Acquire::AllowDowngradeToInsecureRepositories \"false\";\n"
 	"Acquire::AllowWeakRepositories \"false\";\n"
+	"Acquire::AllowReleaseInfoChange \"true\";\n"
 	"Acquire::Retries \"1\";\n"
 	"Acquire::http::Timeout \"15\";\n"
 	"Acquire::https::Timeout \"15\";\n";
@@ -351,10 +353,7 @@ int aptdir_indexes(struct aptdir *d, struct error *e)
 		for (char *l = strtok_r(out.data, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
 			add_index(d, l, &cap);
 	}
-	if (d->n == 0)
-		return error_set(e, ERR_NETWORK,
-			"there are no package indexes on this machine yet: run kbuild lock without "
-			"--offline once");
-	qsort(d->indexes, d->n, sizeof *d->indexes, by_source);
+	if (d->n > 0)
+		qsort(d->indexes, d->n, sizeof *d->indexes, by_source);
 	return 0;
 }

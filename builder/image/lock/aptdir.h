@@ -44,7 +44,7 @@ void aptdir_close(struct aptdir *d);
 /* Fetches the indexes that changed. ERR_NETWORK; ERR_LOCK when a signature or a hash is wrong. */
 int aptdir_update(struct aptdir *d, struct progress *p, struct error *e);
 
-/* Learns which index files there are. ERR_NETWORK when there are none yet. */
+/* Learns which index files there are; an empty one counts for none. */
 int aptdir_indexes(struct aptdir *d, struct error *e);
 
 /*

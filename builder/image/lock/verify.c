@@ -15,6 +15,8 @@
 #include "fd.h"
 #include "lock.h"
 #include "process.h"
+#include "progress.h"
+#include "release.h"
 #include "sources.h"
 
 #include <errno.h>
@@ -45,28 +47,6 @@ const char *apt_list_name(struct arena *a, const char *uri)
 			buf_addc(&b, *p);
 	}
 	return arena_strdup(a, buf_str(&b));
-}
-
-bool release_date(const char *text, char ret[RELEASE_DATE_SIZE])
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	unsigned day, year, h, m, s;
-	char month[4] = "", zone[8] = "";
-	const char *at;
-
-	if (sscanf(text, "%*3s, %2u %3s %4u %2u:%2u:%2u %7s", &day, month, &year, &h, &m, &s,
-		    zone) != 7)
-		return false;
-	at = strstr(months, month);
-	if (strlen(month) != 3 || !at || (at - months) % 3 != 0)
-		return false;
-	if (strcmp(zone, "UTC") != 0 && strcmp(zone, "GMT") != 0 && strcmp(zone, "+0000") != 0)
-		return false;
-	if (day < 1 || day > 31 || year < 1970 || year > 9999 || h > 23 || m > 59 || s > 60)
-		return false;
-	snprintf(ret, RELEASE_DATE_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", year,
-		(unsigned)(at - months) / 3 + 1, day, h, m, s);
-	return true;
 }
 
 /* Who signed, from gpgv's status lines. */
@@ -138,6 +118,7 @@ struct check {
 	const char *keyring;
 	const struct definition *def;
 	struct arena *arena;
+	struct progress *progress;
 	struct error *e;
 };
 
@@ -196,47 +177,6 @@ static int check_signer(const struct check *c, const struct signer *s)
 		"install the newer keyring package, or do not trust this mirror");
 }
 
-/* A field of the Release text; in the arena, or NULL. */
-static const char *release_field(const struct buf *text, const char *field, struct arena *a)
-{
-	size_t n = strlen(field);
-
-	for (const char *p = buf_str(text); *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		if (strncasecmp(p, field, n) == 0 && p[n] == ':') {
-			p += n + 1;
-			p += strspn(p, " \t");
-			return arena_strndup(a, p, strcspn(p, "\r\n"));
-		}
-	}
-	return NULL;
-}
-
-/* The hash that the SHA256 section gives for a file: " HEX SIZE NAME". */
-static bool signed_hash(const struct buf *text, const char *name, char ret[SHA256_HEX])
-{
-	const char *p = strstr(buf_str(text), "\nSHA256:"), *nl;
-	size_t n = strlen(name);
-
-	if (!p)
-		return false;
-	for (p = strchr(p + 1, '\n'); p && p[1] == ' '; p = nl) {
-		const char *hex = p + 1 + strspn(p + 1, " ");
-		const char *end;
-
-		nl = strchr(p + 1, '\n');
-		end = nl ? nl : p + 1 + strlen(p + 1);
-		while (end > hex && (end[-1] == ' ' || end[-1] == '\r'))
-			end--;
-		if (hex >= end || (size_t)(end - hex) < SHA256_HEX + n ||
-			end[-(ptrdiff_t)n - 1] != ' ' || memcmp(end - n, name, n) != 0)
-			continue;
-		memcpy(ret, hex, SHA256_HEX - 1);
-		ret[SHA256_HEX - 1] = '\0';
-		return sha256_valid(ret);
-	}
-	return false;
-}
-
 /*
  * The file on disk against the signed hash. A cache that lost bits must not stay: without the file
  * (and with its Release gone) apt fetches both again.
@@ -248,7 +188,7 @@ static int check_index(const struct check *c, const struct apt_index *index, con
 	_close_ int fd = -1;
 	int r;
 
-	if (!signed_hash(text, index->name, want))
+	if (!release_hash(buf_str(text), index->name, want))
 		return refuse(
 			c, "it does not name its package list by SHA-256", "use another mirror");
 	fd = open(index->path, O_RDONLY | O_CLOEXEC);
@@ -278,7 +218,7 @@ static int check_date(const struct check *c, const struct buf *text, const struc
 	struct lock_source *ret)
 {
 	const struct lock_source *before = old_source(old, c->source->id);
-	const char *date = release_field(text, "Date", c->arena);
+	const char *date = release_field(buf_str(text), "Date", c->arena);
 	char iso[RELEASE_DATE_SIZE];
 
 	if (!date || !release_date(date, iso))
@@ -291,6 +231,63 @@ static int check_date(const struct check *c, const struct buf *text, const struc
 			"the mirror is stale or somebody replays old indexes: use another mirror, "
 			"or remove the lock to accept it");
 	ret->date = arena_strdup(c->arena, iso);
+	return 0;
+}
+
+/*
+ * A signature says whose index it is, not which: whoever serves it may give any other that the same key has
+ * signed, an older release's among them. The distribution's own archives name theirs rightly, so what
+ * they sign is held to it. Vendors write what they like (NodeSource's "nodistro", Grafana's "stable"), and apt only
+ * warns: with a key of its own, a source is used, and the person told.
+ */
+static int check_suite(const struct check *c, const struct buf *text)
+{
+	const struct apt_source *s = c->source;
+	const char *suite, *codename;
+
+	if (!s->components[0] || release_is(buf_str(text), s->suite))
+		return 0;
+	suite = release_field(buf_str(text), "Suite", c->arena);
+	codename = release_field(buf_str(text), "Codename", c->arena);
+	if (s->base != APT_OWN || !s->key)
+		return refuse(c,
+			arena_printf(c->arena, "it is another one's (Suite: %s, Codename: %s)",
+				suite ? suite : "none", codename ? codename : "none"),
+			s->base != APT_OWN ? "do not trust this mirror; use another with --mirror"
+					   : "do not trust it; or, if it is a vendor's, give its "
+					     "own key as 'key:'");
+	progress_note(c->progress,
+		"the index %s at %s calls itself Suite: %s, Codename: %s: if its vendor does not do so, do not "
+		"trust what serves it",
+		s->suite, s->uri, suite ? suite : "none", codename ? codename : "none");
+	return 0;
+}
+
+/* apt passes over a component that is not there. All of them is a mistake of whoever wrote them. */
+static int check_components(const struct check *c, const struct buf *text)
+{
+	_free_ char *copy = xstrdup(c->source->components);
+	_buf_ missing = BUF_INIT;
+	char *save = NULL;
+	size_t found = 0;
+
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		if (release_has(buf_str(text), w, c->def->architecture))
+			found++;
+		else
+			buf_printf(&missing, "%s%s", missing.len ? " " : "", w);
+	}
+	if (!missing.len)
+		return 0;
+	if (!found)
+		return refuse(c,
+			arena_printf(c->arena, "it has no packages of %s for %s", buf_str(&missing),
+				c->def->architecture),
+			c->source->base == APT_OWN
+				? "check the components of the source"
+				: "check kbuild.base.components, or use another mirror with --mirror");
+	progress_note(c->progress, "the index %s at %s has no packages of %s for %s",
+		c->source->suite, c->source->uri, buf_str(&missing), c->def->architecture);
 	return 0;
 }
 
@@ -343,6 +340,10 @@ static int verify_source(const struct check *c, const struct lock *old, struct l
 	if (r < 0)
 		return r;
 	r = check_date(c, &text, old, ret);
+	if (r == 0)
+		r = check_suite(c, &text);
+	if (r == 0)
+		r = check_components(c, &text);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < c->d->n; i++) {
@@ -362,7 +363,7 @@ static int verify_source(const struct check *c, const struct lock *old, struct l
 }
 
 int verify_indexes(const struct aptdir *d, const struct definition *def, const struct lock *old,
-	struct arena *a, struct lock_source *ret, struct error *e)
+	struct arena *a, struct lock_source *ret, struct progress *p, struct error *e)
 {
 	for (size_t i = 0; i < d->sources->n; i++) {
 		struct check c = { .d = d,
@@ -370,11 +371,16 @@ int verify_indexes(const struct aptdir *d, const struct definition *def, const s
 			.keyring = d->keyrings[i],
 			.def = def,
 			.arena = a,
+			.progress = p,
 			.e = e };
 		int r = verify_source(&c, old, &ret[i]);
 
 		if (r < 0)
 			return r;
 	}
+	if (d->n == 0)
+		return error_set(e, ERR_NETWORK,
+			"there are no package indexes on this machine yet: run kbuild lock without "
+			"--offline once");
 	return 0;
 }
