@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from archive import BASE, Archive, Key, Server, package  # noqa: E402
 from kbtest import written  # noqa: E402
 
+HERE = pathlib.Path(__file__).resolve().parent
 KBUILD = None
 TOP = None
 KEYS = {}
@@ -470,6 +471,35 @@ def components_that_are_not_there_are_said():
     w.run("--update", want=4).says("/vendor: it has no packages of stabel", "the components of the source")
 
 
+def the_agents_toolchain_keeps_to_its_dates_whoever_asks_for_another():
+    w = World()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = re.findall(r'^\t"([^"]+)",$', (HERE.parents[1] / "builder/image/agent/toolchain.c").read_text(), re.M)
+    assert "gcc" in names
+    w.define()
+
+    def toolchain(*args, version, date):
+        w.archive.debian([package(name, version) for name in names], date=date)
+        shutil.rmtree(w.dir / "cache/apt", ignore_errors=True)
+        r = subprocess.run([KBUILD.parents[1] / "tests/lock/toolchain_tool", w.file, w.dir / "cache", w.mirror, *args],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        w.err = r.stderr
+        return r.returncode, re.findall(r"^package gcc (\S+) ", next(w.dir.glob("cache/agents/*.lock")).read_text(), re.M)
+
+    (w.dir / "cache/agents").mkdir(parents=True)
+    same(toolchain(version="2", date=now - datetime.timedelta(hours=1)), (0, ["2"]))
+    # A package that is not there any more: "renew".
+    same(toolchain("renew", version="1", date=now - datetime.timedelta(days=3)), (4, ["2"]))
+    w.says("agents/trixie-", "the agent's toolchain", "its Date goes back, from")
+    # A lock that answers no longer.
+    lock = next(w.dir.glob("cache/agents/*.lock"))
+    lock.write_text(lock.read_text().replace("asked gcc\n", ""))
+    same(toolchain(version="1", date=now - datetime.timedelta(days=3)), (4, ["2"]))
+    w.says("its Date goes back, from")
+    same(toolchain(version="3", date=now), (0, ["3"]))
+    same(toolchain("renew", version="4", date=now), (0, ["4"]))
+
+
 def an_expired_index_is_refused_unless_told():
     w = World()
     old = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=30)
@@ -723,7 +753,7 @@ LONG = {"a_mirror_that_stalls_is_given_up"}
 def main():
     global KBUILD, TOP
     args = sys.argv[1:]
-    KBUILD = os.path.abspath(args.pop(0))
+    KBUILD = pathlib.Path(args.pop(0)).resolve()
     long = "--long" in args
     names = [a for a in args if a != "--long"]
     tests = [t for t in TESTS if t.__name__ in names] if names else \

@@ -87,13 +87,15 @@ static char *lock_name(const struct agent_request *q)
 	return xasprintf("%s/agents/%s-%.16s.lock", q->cache_dir, q->def->release, hex);
 }
 
-static int resolve(
-	struct toolchain *t, const struct agent_request *q, const char *path, struct error *e)
+/* Any mirror can bring a new resolution about: so the old lock bounds its Dates, whatever became of it. */
+static int resolve(struct toolchain *t, const struct agent_request *q, const struct lock *old,
+	const char *path, struct error *e)
 {
 	const struct lock_request request = {
 		.def = t->def,
 		.cache_dir = q->cache_dir,
 		.mirror = q->mirror,
+		.old = old,
 		.offline = q->offline,
 		.progress = q->progress,
 	};
@@ -102,22 +104,23 @@ static int resolve(
 	if (r == 0)
 		r = lock_write(t->lock, path, e);
 	t->fresh = r == 0;
-	return r;
+	return r < 0 ? error_prefix(e, "the lock %s of the agent's toolchain", path) : 0;
 }
 
 int toolchain_open(struct toolchain *t, const struct agent_request *q, bool renew, struct error *e)
 {
+	_cleanup_(lock_freep) struct lock *old = NULL;
 	_free_ char *path = lock_name(q);
 	struct error ignored;
 	int r = 0;
 
 	*t = (struct toolchain){ .arena = arena_new() };
 	t->def = make_definition(t->arena, q->def);
-	if (!renew && lock_read(&t->lock, path, &ignored) == 0 &&
-		lock_check(t->lock, t->def, &ignored) < 0)
-		lock_free(TAKE(t->lock));
-	if (!t->lock)
-		r = resolve(t, q, path, e);
+	if (lock_read(&old, path, &ignored) == 0 && !renew &&
+		lock_check(old, t->def, &ignored) == 0)
+		t->lock = TAKE(old);
+	else
+		r = resolve(t, q, old, path, e);
 	if (r == 0)
 		tree_digest(t->lock, t->digest);
 	return r;
