@@ -19,6 +19,9 @@ static const struct {
 } table[] = {
 	{ "/etc/ssh/ssh_host_ed25519_key", "x", true },
 	{ "/etc/ssh/ssh_host_rsa_key.pub", "x", true },
+	{ "/etc/dropbear/dropbear_ed25519_host_key", "x", true },
+	{ "/etc/dropbear/initramfs/dropbear_rsa_host_key.pub", "x", true },
+	{ "/etc/dropbear/initramfs/dropbear.conf", "x", false },
 	{ "/etc/machine-id", "0123456789abcdef0123456789abcdef\n", true },
 	{ "/var/lib/systemd/random-seed", "x", true },
 	{ "/boot/efi/loader/random-seed", "x", true },

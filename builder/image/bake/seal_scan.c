@@ -19,6 +19,11 @@
 #define PACKAGE_KEY                                                                                \
 	"a key of the package's, the same on all servers; write one of your own with write_files"
 
+/* Without it dropbear does not start, and one for its initramfs is in the initrd, too: so none is removed. */
+#define DROPBEAR_KEY                                                                                   \
+	"an SSH host key, which nothing makes anew on servers; leave dropbear out: OpenSSH is there, " \
+	"or install it at first boot (runcmd)"
+
 static const struct rule {
 	const char *pattern; /* "*" also matches "/" */
 	const char *what;
@@ -27,6 +32,7 @@ static const struct rule {
 } rules[] = {
 	{ "*/ssh_host_*_key", "an SSH host key", false },
 	{ "*/ssh_host_*_key.pub", "an SSH host key", false },
+	{ "*/dropbear_*_host_key*", DROPBEAR_KEY, false },
 	{ "/etc/machine-id", "the id of a machine", true },
 	{ "/var/lib/dbus/machine-id", "the id of a machine", true },
 	{ "*/random-seed", "a random seed", false },
