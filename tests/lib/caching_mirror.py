@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class CachingMirror(faulty_mirror.Mirror):
             target.parent.mkdir(parents=True, exist_ok=True)
             fd, part = tempfile.mkstemp(dir=target.parent)
             try:
-                with urllib.request.urlopen(f"{self.upstream}/{path}", timeout=60) as reply, \
+                with urllib.request.urlopen(f"{self.upstream}/{urllib.parse.quote(path)}", timeout=60) as reply, \
                         os.fdopen(fd, "wb") as out:
                     while block := reply.read(1 << 20):
                         out.write(block)

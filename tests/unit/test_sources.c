@@ -351,6 +351,32 @@ static void a_stale_lock_names_what_differs(void)
 	}
 }
 
+static const struct {
+	const char *file, *url;
+} files[] = {
+	{ "pool/main/a/apt/apt_3.0_amd64.deb",
+		"http://m.example/debian/pool/main/a/apt/apt_3.0_amd64.deb" },
+	{ "pool/main/g/g++/g++_1~b+c_all.deb",
+		"http://m.example/debian/pool/main/g/g%2b%2b/g%2b%2b_1%7eb%2bc_all.deb" },
+	/* Some vendors write an epoch as an escape, in the name itself. */
+	{ "pool/a_1%3a2_all.deb", "http://m.example/debian/pool/a_1%253a2_all.deb" },
+	{ "./a b?#_1_all.deb", "http://m.example/debian/./a%20b%3f%23_1_all.deb" },
+};
+
+static void files_are_asked_for_as_apt_asks(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(BASE);
+	struct lock l = { .arena = def->arena };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const struct lock_package p = { .file = files[i].file, .source = "debian/trixie" };
+		const char **urls = lock_uris(&l, def, "http://m.example/debian", &p);
+
+		check_str(urls[0], files[i].url);
+		check_str(urls[1], NULL);
+	}
+}
+
 int main(void)
 {
 	run(debian_has_its_security_pocket_in_another_archive);
@@ -360,6 +386,7 @@ int main(void)
 	run(a_list_of_its_own_replaces_the_pockets);
 	run(what_cannot_be_verified_is_refused);
 	run(a_mirror_of_unknown_form_needs_its_security_archive);
+	run(files_are_asked_for_as_apt_asks);
 	run(the_mirror_of_the_host_is_found_in_lists_and_sources);
 	run(a_host_of_another_distribution_has_no_mirror_for_us);
 	run(the_base_set_is_sorted_and_each_name_is_there_once);

@@ -18,6 +18,7 @@
 #include "sources.h"
 #include "verify.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -253,6 +254,23 @@ int lock_resolve(struct lock **ret, const struct lock_request *q, struct error *
 	return 0;
 }
 
+/*
+ * A path as apt asks for it: a server may take a plain '+' for a blank (S3 does), a '%' of the file's own name would
+ * be read as an escape, and caches know a file by apt's spelling, "%2b".
+ */
+static const char *encode_path(const char *path, struct arena *a)
+{
+	_buf_ b = BUF_INIT;
+
+	for (const char *p = path; *p; p++) {
+		if (isalnum((unsigned char)*p) || strchr("-._/:,=@", *p))
+			buf_addc(&b, *p);
+		else
+			buf_printf(&b, "%%%02x", (unsigned char)*p);
+	}
+	return arena_strdup(a, buf_str(&b));
+}
+
 const char **lock_uris(struct lock *l, const struct definition *def, const char *mirror,
 	const struct lock_package *p)
 {
@@ -267,7 +285,8 @@ const char **lock_uris(struct lock *l, const struct definition *def, const char 
 	}
 	for (size_t i = 0; i < l->placed->n; i++) {
 		if (strcmp(l->placed->v[i].id, p->source) == 0)
-			urls[0] = arena_printf(l->arena, "%s/%s", l->placed->v[i].uri, p->file);
+			urls[0] = arena_printf(l->arena, "%s/%s", l->placed->v[i].uri,
+				encode_path(p->file, l->arena));
 	}
 	return urls;
 }
