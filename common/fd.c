@@ -212,9 +212,10 @@ static int remove_one(int dirfd, const char *name, dev_t dev)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
+	/* Who else removes the same may be faster, at each step. */
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if ((dev != 0 && st.st_dev != dev) || is_mount_point(fd))
@@ -222,7 +223,7 @@ static int remove_one(int dirfd, const char *name, dev_t dev)
 	r = remove_children(fd, st.st_dev);
 	if (r < 0)
 		return r;
-	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static int remove_children(int fd, dev_t dev)

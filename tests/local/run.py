@@ -266,6 +266,23 @@ def a_data_volume_outlives_its_server(p):
 
 
 @case
+def an_interrupted_launch_takes_no_data_with_it(p):
+    kept = p.state / "volumes" / "web.raw"
+    p.launch("--volume", "64M")
+    p.run("stop", "--force")
+    with open(p.dir() / "volume.raw", "r+b") as f:
+        f.write(b"precious")
+    p.run("destroy", "--yes")
+    # The next server takes it, and never answers; the one that replaces it is interrupted.
+    has(p.launch("--volume", "64M", disk=p.disk("bye\r\n", flags=SWITCH_OFF), status=1).err, "gets its data volume back")
+    k = p.start("launch", "--image", p.disk("up\r\n"), "--name", "web", "--memory", "64M", "--volume", "64M")
+    until_it_waits(k)
+    k.send_signal(signal.SIGINT)
+    has(p.finish(k).err, "the server 'web' was removed again")
+    assert kept.read_bytes()[:8] == b"precious" and not p.dir().exists()
+
+
+@case
 def building_anew_does_not_pull_the_image_away(p):
     disk = p.disk()
     p.launch(disk=disk)
@@ -543,6 +560,30 @@ def silence_runs_into_the_time_limit_and_can_be_waited_for_again(p):
     p.launch(disk=disk)
     assert p.record()["uuid"] == uuid and len(p.qemus()) == 1, "continued, not made anew"
     assert p.show()["state"] == "running"
+
+
+@case
+def one_that_has_answered_is_not_replaced_however_much_it_wrote_since(p):
+    p.launch("--timeout", "10s", disk=p.disk(f"starting\r\n{LONG}" + READY), status=6)
+    until("it answers after all", lambda: READY.strip() in p.console())
+    p.run("stop", "--force")
+    with open(p.dir() / "console.log", "a", encoding="ascii") as f:
+        f.write("[UFW BLOCK] IN=eth0\n" * 300000)
+    has(p.launch(disk=p.disk(name="other.raw"), status=1).err, "there is a server 'web' already (stopped)")
+    assert READY.strip() in p.console()
+
+
+@case
+def a_server_that_hangs_holds_nobody_up(p):
+    p.launch()
+    [pid] = p.qemus()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(8):  # more than wait for it to accept them
+            assert p.show()["state"] == "running"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    p.run("stop", "--force")
 
 
 @case

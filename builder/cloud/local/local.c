@@ -144,15 +144,15 @@ static int settle(const struct cloud *c, const char *name, struct error *e)
 static int launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	struct server *ret, struct error *e)
 {
-	bool old = local_volume_kept(c, q->name) > 0;
-	int r = local_launch(c, q, a, e), f;
+	bool volume_made;
+	int r = local_launch(c, q, a, &volume_made, e), f;
 
 	if (r < 0)
 		return r;
 	f = find(c, q->name, a, ret, e);
 	if (f == CLOUD_ABSENT)
 		return error_set(e, ERR_FAILED, "the server '%s' was destroyed meanwhile", q->name);
-	ret->volume_made = r == 0 && ret->volume_size > 0 && !old;
+	ret->volume_made = volume_made;
 	return f < 0 ? f : r;
 }
 

@@ -49,7 +49,15 @@ void local_console_watch(const struct local_dir *d, uint64_t offset, struct read
 bool local_console_answered(const struct local_dir *d)
 {
 	_cleanup_(readiness_watch_free) struct readiness_watch w = READINESS_WATCH_INIT;
+	uint64_t offset = 0, before;
 
-	local_console_watch(d, 0, &w);
+	/* All of it, however long: the answer is a line of each boot, and months of others may follow. */
+	do {
+		_buf_ text = BUF_INIT;
+
+		before = offset;
+		if (local_console_read(d, &offset, &text) == 0)
+			readiness_feed(&w, buf_str(&text), text.len);
+	} while (offset > before && !readiness_answered(&w));
 	return readiness_answered(&w);
 }

@@ -59,6 +59,7 @@ static int make_volume(struct launch *l, const struct local_dir *d, struct error
 	volume = openat(d->fd, "volume.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (volume < 0 || ftruncate(volume, (off_t)l->q->volume_size) < 0)
 		return error_errno(e, errno, "writing '%s/volume.raw'", d->path);
+	l->volume_made = true;
 	return 0;
 }
 

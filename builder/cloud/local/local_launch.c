@@ -327,14 +327,15 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 	return r < 0 ? r : need_memory(q->memory, e);
 }
 
-int local_launch(
-	const struct cloud *c, const struct launch_request *q, struct arena *a, struct error *e)
+int local_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
+	bool *ret_volume_made, struct error *e)
 {
 	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
 	struct launch l = { .c = c, .q = q, .a = a };
 	const char *intent;
 	int r;
 
+	*ret_volume_made = false;
 	r = need_programs(q, e);
 	if (r == 0)
 		r = check_image(&l, e);
@@ -356,5 +357,6 @@ int local_launch(
 	if (r < 0)
 		return r;
 	r = make_server(&l, &d, e);
+	*ret_volume_made = l.volume_made;
 	return r < 0 ? take_back(&l, &d, e) : 0;
 }

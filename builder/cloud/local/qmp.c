@@ -152,7 +152,8 @@ static int ask(const struct qmp_peer *p, const char *command, struct arena *a, s
 	struct error *e)
 {
 	_cleanup_(qmp_close) struct qmp q = {
-		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		/* A QEMU that accepts nobody, because it hangs, would keep a blocking one for ever. */
+		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
 		.deadline = clock_now_ms(&clock_real) + p->timeout_ms,
 	};
 	struct sockaddr_un sa;
@@ -161,7 +162,7 @@ static int ask(const struct qmp_peer *p, const char *command, struct arena *a, s
 	if (r < 0 || q.fd < 0)
 		return error_errno(e, r < 0 ? r : errno, "asking QEMU");
 	if (connect(q.fd, (struct sockaddr *)&sa, sizeof sa) < 0)
-		return error_errno(e, errno, "connecting to QEMU");
+		return error_errno(e, errno == EAGAIN ? ETIMEDOUT : errno, "connecting to QEMU");
 	return exchange(&q, command, a, ret, e);
 }
 
