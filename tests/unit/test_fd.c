@@ -195,6 +195,28 @@ static void check_stays_out_of(const char *type)
 		check_int(WEXITSTATUS(status), 0);
 }
 
+/* As two programs that clear the same up. */
+static void two_may_remove_the_same(void)
+{
+	for (int round = 0; round < 20; round++) {
+		pid_t other;
+		int status;
+
+		for (int i = 0; i < 40; i++) {
+			char name[32];
+
+			snprintf(name, sizeof name, "both/%d/below", i);
+			check_int(mkdir_all(tmp_fd(), name, 0755), 0);
+		}
+		other = fork();
+		if (other == 0)
+			_exit(remove_all(tmp_fd(), "both") == 0 ? 0 : 1);
+		check_int(remove_all(tmp_fd(), "both"), 0);
+		check_int(waitpid(other, &status, 0), other);
+		check_int(status, 0);
+	}
+}
+
 static void removal_stays_out_of_other_file_systems(void)
 {
 	check_stays_out_of("tmpfs");
@@ -289,6 +311,7 @@ int main(void)
 	run(directories_are_made_with_their_parents);
 	run(a_tree_is_removed_and_its_symlinks_are_not_followed);
 	run(many_entries_are_removed);
+	run(two_may_remove_the_same);
 	run(removal_stays_out_of_other_file_systems);
 	run(removal_stays_out_of_bind_mounts_of_the_same_file_system);
 	run(a_copy_has_the_same_bytes_and_holes);
