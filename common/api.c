@@ -17,6 +17,7 @@
 #define BODY_MAX    (16 * MIB)
 #define BRIEF_MS    10000 /* of what can be done without */
 #define BRIEF_TRIES 2u
+#define LARGE_MS    180000 /* 10 MiB at 64 KiB/s */
 #define HEADERS_MAX 16
 
 struct api_headers {
@@ -81,7 +82,10 @@ static int send_once(struct api *api, const struct api_call *c, struct http_resp
 			.headers = h.v,
 			.body = c->body,
 			.body_len = c->body ? strlen(c->body) : 0,
-			.timeout_ms = c->brief ? MIN(api->timeout_ms, BRIEF_MS) : api->timeout_ms,
+			.timeout_ms = c->large	 ? LARGE_MS
+				      : c->brief ? MIN(api->timeout_ms, BRIEF_MS)
+						 : api->timeout_ms,
+			.compressed = c->large,
 			.max = BODY_MAX,
 			.fresh = !c->repeat,
 			.ca_file = api->ca_file },
@@ -173,7 +177,7 @@ static bool worth_another(struct api *api, const struct api_call *c, enum api_ve
 		error_append(e, "; the server asks to come back in %" PRId64 " s", asked_ms / 1000);
 		return false;
 	}
-	return n < (c->brief ? BRIEF_TRIES : api->patience->tries);
+	return n < (c->brief || c->large ? BRIEF_TRIES : api->patience->tries);
 }
 
 static int persist(struct api *api, const struct api_call *c, struct http_response *res,

@@ -41,6 +41,7 @@ struct api_call {
 	const char *body;	  /* NULL: none */
 	const char *content_type; /* of the body; NULL: application/json */
 	bool brief;		  /* its answer can be done without: few attempts, and short ones */
+	bool large; /* megabytes that can be done without: few attempts, long ones, compressed if possible */
 	bool repeat; /* twice is as good as once; else it is never made again where it may have been carried out */
 	const struct api_style *style;
 	void *arg;	 /* for the style: the API's client */

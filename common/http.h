@@ -40,6 +40,7 @@ struct http_request {
 	 * in this moment, and who asked cannot tell then whether the request was read.
 	 */
 	bool fresh;
+	bool compressed; /* is asked for; the body is as it was before, and max counts that */
 	/* Called as bytes of the body go out; NULL: not. */
 	void (*sent)(void *arg, uint64_t n);
 	void *sent_arg;

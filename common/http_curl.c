@@ -103,6 +103,7 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		.connect_to = q->connect_to,
 		.ca_file = q->ca_file,
 		.fresh = q->fresh,
+		.compressed = q->compressed,
 		.has_body = q->body || file,
 		.body_len = q->body_len,
 		.read = on_read,

@@ -266,6 +266,7 @@ int ovh_call(struct ovh *o, const struct ovh_query *q, struct arena *a, struct n
 			.method = q->method,
 			.url = buf_str(&url),
 			.body = q->body,
+			.large = q->large,
 			.repeat = q->harmless || strcmp(q->method, "POST") != 0,
 			.style = q->open ? &plain_style : style,
 			.arg = o,

@@ -47,6 +47,7 @@ struct ovh_query {
 	const char *path;   /* from the endpoint on: "/domain/zone/example.com"; escaped */
 	const char *body;   /* JSON, or NULL */
 	bool harmless;	    /* a POST that may be made twice: a refresh */
+	bool large;	    /* megabytes, which can be done without; see api.h */
 	bool open;	    /* needs no signing in: prices, a new consumer key */
 	bool may_be_denied; /* 403 is an outcome: OVH_DENIED. For who asks in order to know */
 };

@@ -115,6 +115,8 @@ static void set_headers(struct transfer *t)
 	/* Else libcurl asks by itself: a second's wait on servers that do not know 100-continue. */
 	add_line(t, t->expect ? "Expect: 100-continue" : "Expect:");
 	curl()->easy_setopt(t->handle, CURLOPT_HTTPHEADER, t->lines);
+	if (t->compressed)
+		curl()->easy_setopt(t->handle, CURLOPT_ACCEPT_ENCODING, ""); /* all it knows */
 }
 
 static void set_schemes(struct transfer *t)

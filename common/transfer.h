@@ -31,7 +31,7 @@ struct transfer {
 	bool redirects;			   /* followed, 5 at most, never from https to http */
 	uint64_t from;			   /* > 0: only the bytes from here on */
 	const char *connect_to, *ca_file;  /* as in http.h */
-	bool fresh;			   /* as in http.h */
+	bool fresh, compressed;		   /* as in http.h */
 	bool has_body;
 	uint64_t body_len;
 	size_t chunk; /* what read() is asked for at once; 0: 64 KiB, at most TRANSFER_CHUNK_MAX */

@@ -187,6 +187,25 @@ static void a_request_goes_out_as_asked(void)
 	check_str(strstr(s.request.data, "\r\n\r\n"), "\r\n\r\n{\"a\":1}");
 }
 
+static void an_answer_may_be_compressed_where_that_was_asked_for(void)
+{
+	static const char reply[] =
+		"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: 16\r\n\r\n"
+		"\x78\x01\x2b\x28\xca\x4c\x4e\x55\x28\x40\x27\x01\x68\xbb\x08\xad";
+
+	for (int i = 0; i < 2; i++) {
+		_cleanup_(server_end) struct server s = { .reply = reply };
+		_cleanup_(http_response_free) struct http_response r = HTTP_RESPONSE_INIT;
+		struct http_request q = { .method = "GET", .compressed = i == 1 };
+		struct error e = {};
+
+		check_int(exchange(&s, &q, &r, NULL, &e), 0);
+		check_str(buf_str(&r.body),
+			i == 1 ? "price price price price" : strstr(reply, "\x78\x01"));
+		check_int(strstr(buf_str(&s.request), "\r\nAccept-Encoding: ") != NULL, i);
+	}
+}
+
 static void a_name_can_be_asked_of_this_machine(void)
 {
 	_cleanup_(http_curl_freep) struct http_curl *c = http_curl_new();
@@ -306,6 +325,7 @@ int main(void)
 	run(the_fake_answers_in_order);
 	run(the_fake_fails_on_what_was_not_scripted);
 	run(a_request_goes_out_as_asked);
+	run(an_answer_may_be_compressed_where_that_was_asked_for);
 	run(a_name_can_be_asked_of_this_machine);
 	run(a_file_is_sent_and_counted);
 	run(errors_of_servers_are_answers);

@@ -253,6 +253,7 @@ int prices_read(struct ovh_prices *ret, struct ovh *api, const struct ovh_conf *
 		&(struct ovh_query){ .method = "GET",
 			.path = native_part(
 				"/order/catalog/public/cloud?ovhSubsidiary=", subsidiary, a),
+			.large = true,
 			.open = true },
 		large, &catalogue, e);
 	if (r == 0)
