@@ -12,6 +12,7 @@
 #include "error.h"
 #include "json.h"
 #include "node.h"
+#include "pg_program.h"
 #include "postgres.h"
 #include "process.h"
 #include "program.h"
@@ -28,51 +29,6 @@
 #define LIST_MAX	  (16 * MIB)
 #define READY_MS	  90000
 #define FORGOTTEN_SECONDS (6 * 3600L)
-
-struct pg_args {
-	const char *container, *user, *database, *kind, *query, *to, *image;
-};
-
-/*
- * docker exec [--interactive] CONTAINER PROGRAM --username USER [--dbname DATABASE]. What writes (and so reads its
- * input) may not be bound by settings that a database has for its application; they rank below PGOPTIONS. Dumps
- * hold intervals in PostgreSQL's own style.
- */
-static void exec_args(
-	struct args *a, const struct pg_args *args, bool input, const char *program, bool database)
-{
-	args_set(a, "docker", "container", "exec", NULL);
-	if (input)
-		args_adds(a, (const char *const[]){ "--interactive", "--env",
-				     "PGOPTIONS=-c default_transaction_read_only=off "
-				     "-c intervalstyle=postgres",
-				     NULL });
-	args_add(a, args->container);
-	args_add(a, program);
-	args_add(a, "--username");
-	args_add(a, args->user);
-	if (database) {
-		args_add(a, "--dbname");
-		args_add(a, args->database ? args->database : "postgres");
-	}
-	args_add(a, "--no-password");
-}
-
-/* The first complaint of PostgreSQL is the reason; where there is none, it is docker that speaks. */
-static int pg_failed(const char *what, int status, const struct buf *err, struct error *e)
-{
-	for (const char *p = buf_str(err); *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		size_t n = strcspn(p, "\n");
-
-		if (memmem(p, n, "ERROR:", 6) || memmem(p, n, "FATAL:", 6) ||
-			memmem(p, n, "error:", 6))
-			return error_set(
-				e, ERR_FAILED, "%s: %.*s", what, (int)MIN(n, (size_t)800), p);
-	}
-	if (err->len == 0)
-		return error_set(e, ERR_FAILED, "%s: exit status %d", what, status);
-	return docker_failed(what, buf_str(err), e);
-}
 
 struct dump_kind {
 	const char *kind, *program, *option[3];
@@ -112,7 +68,7 @@ static int run_dump(struct call *c, struct error *e)
 	r = call_reply(c, e);
 	if (r < 0)
 		return r;
-	exec_args(a, args, false, k->program, k->database);
+	pg_program_args(a, args, false, k->program, k->database);
 	args_adds(a, k->option);
 	p.out_fd = out;
 	r = program_run(c->b, a, &p, e);
@@ -157,11 +113,22 @@ static int give_list(struct call *c, const struct buf *out, struct error *e)
 	return 0;
 }
 
+/* It asks no server and knows neither user nor database. */
+static int run_list(struct call *c, const struct pg_args *args, const struct restore_kind *k,
+	struct process *p, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+
+	args_set(a, "docker", "container", "exec", "--interactive", args->container, k->program,
+		NULL);
+	args_adds(a, k->option);
+	return program_run(c->b, a, p, e);
+}
+
 static int run_restore(struct call *c, struct error *e)
 {
 	const struct pg_args *args = c->args;
 	const struct restore_kind *k = restore_kinds;
-	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_buf_ out = BUF_INIT;
 	_buf_ err = BUF_INIT;
 	struct process p = { .out = &out, .out_max = LIST_MAX, .err = &err };
@@ -174,16 +141,9 @@ static int run_restore(struct call *c, struct error *e)
 			e, ERR_USAGE, "pg-restore: what to restore must come with the request");
 	if (r < 0)
 		return r;
-	if (strcmp(k->kind, "list") == 0) {
-		/* It asks no server and knows neither user nor database. */
-		args_set(a, "docker", "container", "exec", "--interactive", args->container,
-			k->program, NULL);
-	} else {
-		exec_args(a, args, true, k->program, k->database);
-	}
-	args_adds(a, k->option);
 	p.in_fd = call_fd(c, 0);
-	r = program_run(c->b, a, &p, e);
+	r = k->database ? pg_program_run(c, args, k->program, k->option, &p, e)
+			: run_list(c, args, k, &p, e);
 	if (r > 0)
 		return pg_failed("the restore failed", r, &err, e);
 	if (r == 0 && strcmp(k->kind, "globals") == 0)
@@ -215,13 +175,14 @@ static int run_query(struct call *c, struct error *e)
 {
 	const struct pg_args *args = c->args;
 	const struct pg_query *q = pg_query_find(args->query);
-	_free_ struct args *a = xcalloc(1, sizeof *a);
+	static const char *const options[] = { "--no-psqlrc", "--quiet", "--tuples-only",
+		"--no-align", NULL };
 	_free_ char *what = xasprintf("the query '%s' failed", args->query);
 	/* Where a database is the object, psql is connected to another one. */
 	const struct pg_args where = {
 		.container = args->container,
 		.user = args->user,
-		.database = q->inside ? args->database : NULL,
+		.database = pg_query_home(q, args->database, args->to),
 	};
 	_buf_ secret = BUF_INIT;
 	_buf_ sql = BUF_INIT;
@@ -241,12 +202,9 @@ static int run_query(struct call *c, struct error *e)
 		r = pg_query_sql(q, args->database, args->to, q->secret ? &secret : NULL, &sql, e);
 	if (r < 0)
 		return r;
-	exec_args(a, &where, true, "psql", true);
-	args_adds(a, (const char *const[]){
-			     "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", NULL });
 	p.input = buf_str(&sql);
 	p.input_len = sql.len;
-	r = program_run(c->b, a, &p, e);
+	r = pg_program_run(c, &where, "psql", options, &p, e);
 	explicit_bzero(sql.data, sql.len);
 	if (secret.len)
 		explicit_bzero(secret.data, secret.len);

@@ -13,7 +13,7 @@
 #define ALONE(statement)                                                                           \
 	"UPDATE pg_database SET datallowconn = false WHERE datname = %L;\n"                        \
 	"SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity "                  \
-	"WHERE datname = %L \\gset\n"                                                              \
+	"WHERE datname = %L AND pid <> pg_backend_pid() \\gset\n"                                  \
 	"\\set ON_ERROR_STOP 0\n" statement                                                        \
 	"\\set failed :ERROR\n"                                                                    \
 	"\\set ON_ERROR_STOP 1\n"                                                                  \
@@ -167,6 +167,19 @@ const struct pg_query *pg_query_find(const char *word)
 			return &queries[i];
 	}
 	return NULL;
+}
+
+static bool is_home(const char *database)
+{
+	return database && strcmp(database, PG_HOME) == 0;
+}
+
+const char *pg_query_home(const struct pg_query *q, const char *object, const char *to)
+{
+	if (q->inside)
+		return object;
+	/* With a secret, the object is a role. */
+	return !q->secret && (is_home(object) || is_home(to)) ? PG_HOME_SPARE : NULL;
 }
 
 /* Doubled quotes are all there is to it: standard_conforming_strings is set first. */

@@ -22,10 +22,19 @@ struct pg_query {
 	const char *sql;
 };
 
+/*
+ * What psql is connected to while it works on databases. Some have no "postgres" any more, or keep their own
+ * tables in it, so that it is dumped and renamed like any other.
+ */
+#define PG_HOME	      "postgres"
+#define PG_HOME_SPARE "template1"
 extern const char *const pg_query_words[]; /* NULL-terminated, for field_word() */
 
 /* NULL when there is none. */
 const struct pg_query *pg_query_find(const char *word);
+
+/* What psql must be connected to; NULL: PG_HOME, or else the spare one. Nobody can rename what he is connected to. */
+const char *pg_query_home(const struct pg_query *q, const char *object, const char *to);
 
 /*
  * The text for psql's standard input. ERR_USAGE when something it needs is missing, or a password holds

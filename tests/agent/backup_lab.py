@@ -49,9 +49,16 @@ class Postgres:
         return subprocess.run([self.bin / program, *map(str, args)], env=self.env, check=check,
                               cwd="/", **self.who, **more)
 
-    def sql(self, text, database="postgres"):
-        done = self.call("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", text,
-                         capture_output=True, text=True, check=False)
+    def psql(self, *args, home="", **more):
+        """As the broker calls it: in postgres, or where nobody can connect to that, in template1."""
+        for database in [home] if home else ["postgres", "template1"]:
+            done = self.call("psql", *args, "-d", database, capture_output=True, check=False, **more)
+            if done.returncode != 2 or not done.stderr.startswith("psql: "):
+                break
+        return done
+
+    def sql(self, text, database=""):
+        done = self.psql("-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, home=database, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
@@ -89,6 +96,7 @@ class Broker:
         self.image = "sha256:" + "ab" * 32
         self.spoil_restores = False
         self.volumes = {}        # name -> directory
+        self.refuses = lambda q: False  # requests that fail before anything is done
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(self.path)
         self.sock.listen(16)
@@ -188,14 +196,18 @@ class Broker:
         command = commands[q["kind"]]
         self.stream(sock, [pg.bin / command[0], *command[1:]], pg)
 
+    @staticmethod
+    def spare(pg):
+        return pg.psql("-XAtqc", "select current_database()", text=True).stdout.strip()
+
     def op_pg_restore(self, sock, q, fds):
         pg = self.server(q)
-        database = q.get("database", "postgres")
+        database = q.get("database", self.spare(pg))
         commands = {
             "list": ["pg_restore", "--list"],
             "custom": ["pg_restore", "--exit-on-error", "--no-password", "-U", q["user"], "-d", database],
             "plain": ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-U", q["user"], "-d", database],
-            "globals": ["psql", "-Xq", "-U", q["user"], "-d", "postgres"],
+            "globals": ["psql", "-Xq", "-U", q["user"], "-d", self.spare(pg)],
         }
         options = "-c default_transaction_read_only=off -c intervalstyle=postgres"
         done = subprocess.run([pg.bin / commands[q["kind"]][0], *commands[q["kind"]][1:]], cwd="/", check=False,
@@ -215,34 +227,19 @@ class Broker:
     def op_pg_query(self, sock, q, _):
         pg = self.server(q)
 
-        def quoted(name):
-            return '"' + name.replace('"', '""') + '"'
-
-        def ended(name):
-            literal = name.replace("'", "''")
-            pg.sql(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{literal}' "
-                   "and pid <> pg_backend_pid()")
-
         word, name = q["query"], q.get("database")
         if word in ("databases", "all-databases"):
             self.send(sock, {"rows": pg.databases("" if word[0] == "a" else "and datallowconn")})
             return
-        if word in ("create-db", "create-like"):
-            sql = subprocess.run([self.sql_tool, word, name, *([q["to"]] if "to" in q else [])], check=True,
-                                 capture_output=True).stdout
-            done = pg.call("psql", "-Xqt", "-d", "postgres", input=sql, capture_output=True, check=False)
-            if done.returncode:
-                raise RuntimeError(done.stderr.decode())
-        elif word == "drop-db":
-            pg.sql(f"drop database if exists {quoted(name)} with (force)")
-        elif word == "open-db":
-            pg.sql(f"update pg_database set datallowconn = true where datname = '{name}'")
-        elif word == "rename-db":
-            ended(name)
-            ended(q["to"])
-            pg.sql(f"alter database {quoted(name)} rename to {quoted(q['to'])}")
-        else:
+        if self.refuses(q):
+            raise RuntimeError("somebody is connected")
+        if word not in ("create-db", "create-like", "drop-db", "open-db", "rename-db"):
             raise RuntimeError(f"no query '{word}'")
+        home, sql = subprocess.run([self.sql_tool, word, name, *([q["to"]] if "to" in q else [])], check=True,
+                                   capture_output=True, text=True).stdout.split("\n", 1)
+        done = pg.psql("-Xqt", home=home, input=sql, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         self.send(sock, {})
 
     def op_ps(self, sock, _q, _):
@@ -260,6 +257,12 @@ class Broker:
         where = Path(q.get("path") or self.volumes[q["volume"]])
         return where, where.parent / f".fresh-{where.name}"
 
+    def op_files_look(self, sock, q, _):
+        if self.refuses(q):
+            raise RuntimeError("it cannot be put back")
+        where, fresh = self.place(q)
+        self.send(sock, {"there": where.exists(), "waits": fresh.exists()})
+
     def op_files_fill(self, sock, q, fds):
         _, fresh = self.place(q)
         fresh.mkdir(parents=True)
@@ -267,13 +270,18 @@ class Broker:
         self.send(sock, {})
 
     def op_files_swap(self, sock, q, _):
+        if self.refuses(q):
+            raise RuntimeError("it cannot be swapped")
         where, fresh = self.place(q)
-        if where.exists():
-            where.rename(f"{where}.before-{q['id']}")
-        fresh.rename(where)
+        if fresh.exists():
+            if where.exists():
+                where.rename(f"{where}.before-{q['id']}")
+            fresh.rename(where)
         self.send(sock, {})
 
     def op_files_drop(self, sock, q, _):
+        if self.refuses(q):
+            raise RuntimeError("it cannot be dropped")
         shutil.rmtree(self.place(q)[1], ignore_errors=True)
         self.send(sock, {})
 

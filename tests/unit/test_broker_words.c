@@ -236,6 +236,18 @@ static void sql_has_its_names_quoted(void)
 		check(pg_query_find(*w));
 }
 
+/* Whoever is connected to a database can neither rename nor drop it. */
+static void psql_is_not_in_what_it_works_on(void)
+{
+	check(!pg_query_home(pg_query_find("rename-db"), "app", "app_old"));
+	check_str(pg_query_home(pg_query_find("rename-db"), "postgres", "old"), PG_HOME_SPARE);
+	check_str(pg_query_home(pg_query_find("rename-db"), "new", "postgres"), PG_HOME_SPARE);
+	check_str(pg_query_home(pg_query_find("drop-db"), "postgres", NULL), PG_HOME_SPARE);
+	check_str(pg_query_home(pg_query_find("tables"), "postgres", NULL), "postgres");
+	check(!pg_query_home(pg_query_find("alter-role"), "postgres", NULL));
+	check(!pg_query_home(pg_query_find("databases"), NULL, NULL));
+}
+
 static struct broker broker;
 
 static int open_release(void)
@@ -368,6 +380,7 @@ int main(void)
 	run(failures_of_docker_are_told_apart);
 	run(an_image_is_pinned_by_a_whole_digest_only);
 	run(sql_has_its_names_quoted);
+	run(psql_is_not_in_what_it_works_on);
 	run(a_copy_is_named_by_what_it_holds);
 	run(a_copy_takes_secrets_in_and_no_links);
 	run(a_plan_is_kept_by_its_digest_and_checked);
