@@ -128,6 +128,22 @@ int files_fill_begin(const struct agent *a, const char *kind, const char *of, co
 	return broker_open(a, &request, &fd, 1, ret_sock, e);
 }
 
+int files_look(const struct agent *a, const char *kind, const char *of, const char *id,
+	struct files_state *ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ request = BUF_INIT;
+	int r;
+
+	begin_files("files-look", kind, of, id, &request);
+	r = broker_call(a, &request, NULL, 0, BEGIN_MS, &m, e);
+	*ret = (struct files_state){ 0 };
+	if (r >= 0 && (!node_is_bool(node_get(m.doc, "there"), &ret->there) ||
+			      !node_is_bool(node_get(m.doc, "waits"), &ret->waits)))
+		return error_set(e, ERR_FAILED, "the broker did not say what is there");
+	return r;
+}
+
 int files_change(const struct agent *a, const char *op, const char *kind, const char *of,
 	const char *id, struct error *e)
 {

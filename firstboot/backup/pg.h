@@ -19,6 +19,8 @@
  *   files-swap  the same words: what was unpacked takes the place of what is there, which is kept beside as
  *               NAME.before-ID; containers with the volume are stopped meanwhile. Nothing unpacked: nothing done
  *   files-drop  the same words: what was unpacked is removed
+ *   files-look  the same words: {"there": is what is to be replaced there, "waits": was all of it unpacked}; an
+ *               error when it could not be put back: not in the configuration, not to be written, a mount
  */
 #pragma once
 
@@ -56,6 +58,13 @@ int volume_tar(const struct agent *a, const char *volume, const char *path, stru
 /* As pg_restore_begin(): files-fill, ended by pg_restore_end(). kind: "volume" or "path". */
 int files_fill_begin(const struct agent *a, const char *kind, const char *of, const char *id,
 	int fd, int *ret_sock, struct error *e);
+struct files_state {
+	bool there; /* what is to be replaced */
+	bool waits; /* what was unpacked has not got its place yet */
+};
+/* An error says why these could not be put back. */
+int files_look(const struct agent *a, const char *kind, const char *of, const char *id,
+	struct files_state *ret, struct error *e);
 /* op: "files-swap" or "files-drop". */
 int files_change(const struct agent *a, const char *op, const char *kind, const char *of,
 	const char *id, struct error *e);

@@ -89,9 +89,17 @@ static int place_for(struct call *c, struct place *ret, struct error *e)
 	return r == FILES_ABSENT ? error_set(e, ERR_FAILED, "what was made is not there") : r;
 }
 
+static bool has_fresh(const struct place *p)
+{
+	struct stat st;
+
+	return fstatat(p->fd, p->fresh, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+/* Where nothing can be written, removing what is not there fails too. */
 static int drop_fresh(const struct place *p, struct error *e)
 {
-	int r = remove_all(p->fd, p->fresh);
+	int r = has_fresh(p) ? remove_all(p->fd, p->fresh) : 0;
 
 	return r < 0 && r != -ENOENT ? error_errno(e, r, "cannot remove %s/%s", p->dir, p->fresh)
 				     : 0;
@@ -273,15 +281,61 @@ static int run_swap(struct call *c, struct error *e)
 {
 	const struct files_args *args = c->args;
 	_cleanup_(place_free) struct place p = PLACE_INIT;
-	struct stat st;
 	int r = place_of(c, &p, e);
 
 	if (r != 0)
 		return MIN(r, 0);
 	/* Done before, by a run that was cut off later. */
-	if (fstatat(p.fd, p.fresh, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (!has_fresh(&p))
 		return 0;
 	return args->volume ? swap_stopped(c, &p, volume_name(&p), e) : swap(c, &p, e);
+}
+
+/* A mount's own directory keeps its place; in the broker's view, which has mounts of its own. */
+static int check_no_mount(const struct place *p, bool *ret_there, struct error *e)
+{
+	struct statx x;
+
+	*ret_there = statx(p->fd, p->name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
+			     &x) == 0;
+	if (!*ret_there && errno != ENOENT)
+		return error_errno(e, errno, "cannot look at %s/%s", p->dir, p->name);
+	if (*ret_there && (x.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return error_set(
+			e, ERR_FAILED, "a file system is mounted at %s/%s", p->dir, p->name);
+	return 0;
+}
+
+/* Where the names are changed; what is missing of it is made. */
+static int check_writable(struct place *p, struct error *e)
+{
+	char *slash;
+
+	while (faccessat(AT_FDCWD, p->dir, F_OK, 0) < 0 && (slash = strrchr(p->dir, '/')))
+		*(slash == p->dir ? slash + 1 : slash) = '\0';
+	if (faccessat(AT_FDCWD, p->dir, W_OK, 0) == 0)
+		return 0;
+	error_errno(e, errno, "cannot write %s", p->dir);
+	return error_append(e, "; files are put back below /etc, /opt, /srv and /var only");
+}
+
+static int run_look(struct call *c, struct error *e)
+{
+	_cleanup_(place_free) struct place p = PLACE_INIT;
+	_free_ char *waits = NULL;
+	bool there = false;
+	int r = place_of(c, &p, e);
+
+	if (r == 0)
+		r = check_no_mount(&p, &there, e);
+	if (r >= 0 && p.dir)
+		r = check_writable(&p, e);
+	if (r < 0)
+		return r;
+	waits = p.fd >= 0 ? what_waits(&p) : NULL;
+	ipc_add_bool(c->reply.json, "there", there);
+	ipc_add_bool(c->reply.json, "waits", waits != NULL);
+	return 0;
 }
 
 static bool is_id(const char *t)
@@ -304,6 +358,7 @@ static const struct field fields[] = {
 const struct op ops_files_back[] = {
 	{ "files-fill", fields, SIZE, 1, 0, FILES_SECONDS, run_fill },
 	{ "files-swap", fields, SIZE, 0, OP_CHANGES, 1000, run_swap },
+	{ "files-look", fields, SIZE, 0, 0, 120, run_look },
 	{ "files-drop", fields, SIZE, 0, 0, 1000, run_drop },
 	{},
 };

@@ -419,6 +419,180 @@ def test_killed_restores(world):
               "the next backup ends a swap that was cut between the names", done.stderr)
 
 
+def test_restore_of_the_database_postgres(world):
+    """The application's database is the one that tools are connected to by default."""
+    agent, pg = world.agent, world.pg
+    pg.sql("drop database app")
+    pg.sql("create table orders as select g id from generate_series(1, 500) g", "postgres")
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        backup = one(agent.run("backup", "now", "--json"))
+        before, old = pg.rows("postgres"), f"postgres_before_{backup['id']}"
+        pg.sql("delete from orders", "postgres")
+        done = agent.run("restore")
+        tap.equal(done.returncode, 0, f"{form}: it is restored") or tap.note(done.stderr)
+        tap.equal(pg.rows("postgres"), before, f"{form}: with equal rows")
+        tap.equal(pg.databases("and datallowconn"), ["postgres", old], f"{form}: and all are open")
+        pg.sql(f'drop database "{old}"', "template1")
+        # A cut between the two names: there is none; or it was closed when the first rename was cut.
+        for cut in (f'alter database postgres rename to "{old}"',
+                    "update pg_database set datallowconn = false where datname = 'postgres'"):
+            fresh = f"postgres_restore_{backup['id']}"
+            (agent.state / "restore.json").write_text(json.dumps({"id": backup["id"], "step": "swap", "databases": [
+                {"name": "postgres", "fresh": fresh, "old": old}]}))
+            pg.sql(f'create database "{fresh}" template "postgres"', "template1")
+            pg.sql(cut, "template1")
+            done = agent.run("backup", "now")
+            tap.equal([done.returncode, pg.rows("postgres")], [0, before], f"{form}: a swap that was cut ends") or \
+                tap.note(done.stderr)
+            pg.sql(f'drop database if exists "{old}"', "template1")
+        shutil.rmtree(agent.state / "backup")
+        agent.run("backup", "now")
+        pg.sql("drop database postgres", "template1")
+        done = agent.run("restore", "--without-safety-dump")
+        tap.equal([done.returncode, pg.rows("postgres")], [0, before], f"{form}: it is restored when it is not there") or \
+            tap.note(done.stderr)
+        tap.equal(pg.databases("and datallowconn"), ["postgres"], f"{form}: and nothing else is left")
+
+
+def test_long_names(world):
+    agent, pg = world.agent, world.pg
+    names = [f"customer_{'x' * 39}_{n:05}" for n in (1, 2)]
+    for name in names:
+        pg.sql(f"create database {name}")
+        pg.sql(f"create table who as select '{name}'::text is", name)
+    backup = one(agent.run("backup", "now", "--json"))
+    for _ in range(2):
+        for name in names:
+            pg.sql("delete from who", name)
+        done = agent.run("restore", backup["id"])
+        tap.equal([done.returncode, *(pg.sql("select * from who", name) for name in names)], [0, *names],
+                  "databases whose long names begin alike get their own rows") or tap.note(done.stderr)
+    tap.equal([(d[:15], len(d)) for d in pg.databases() if "_before_" in d and d.startswith("customer")],
+              [("customer_xxxxxx", 63)] * 4, "and each one of before is kept")
+
+
+def unsettled(agent, backup, *databases, files=(), step="swap"):
+    """As if a restore had been cut off. Returns its names of the databases."""
+    noted = [{"name": d, "fresh": f"{d}_restore_{backup['id']}", "old": f"{d}_before_{backup['id']}"} for d in databases]
+    (agent.state / "restore.json").write_text(json.dumps({"id": backup["id"], "step": step, "databases": noted,
+                                                          "files": [{"kind": "path", "of": str(f)} for f in files]}))
+    return [(n["fresh"], n["old"]) for n in noted]
+
+
+def alerts_of(agent, key):
+    found = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+    return [a["subject"] for a in found if a["key"] == key and not a["over"]]
+
+
+def test_a_swap_that_never_began(world):
+    agent, pg, broker = world.agent, world.pg, world.broker
+    pg.sql("create database second")
+    pg.sql("create table t as select 1 a", "second")
+    backup = one(agent.run("backup", "now", "--json"))
+    pg.sql("insert into shop.orders(note) values ('of today')", "app")
+    now = pg.rows("app")
+    broker.refuses = lambda q: q.get("query") == "rename-db"
+    done = agent.run("restore", backup["id"])
+    tap.check(done.returncode == 1 and "nothing was changed" in done.stderr and "somebody is connected" in done.stderr,
+              "a swap whose first rename fails says that nothing was changed", done.stderr)
+    tap.equal([pg.databases(), pg.rows("app")], [["app", "postgres", "second"], now], "nor was it, and nothing is left")
+    broker.refuses = lambda q: False
+    (app, _), _ = unsettled(agent, backup, "app", "second")
+    pg.sql(f'create database "{app}"')
+    pg.sql(f'create database "second_restore_{backup["id"]}"')
+    pg.sql("update pg_database set datallowconn = false where datname = 'app'")
+    broker.refuses = lambda q: q.get("query") == "drop-db" and q["database"].startswith("second")
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 1 and app not in pg.databases(), "one is dropped, the other one cannot be", done.stderr)
+    broker.refuses = lambda q: False
+    done = agent.run("backup", "now")
+    tap.equal([done.returncode, pg.databases("and datallowconn"), pg.rows("app")], [0, ["app", "postgres", "second"], now],
+              "one that was cut off before it is not begun at night") or tap.note(done.stderr)
+    tap.equal(alerts_of(agent, "restore"), ["a restore was cut off and changed nothing"], "which an alert tells")
+    # The second one cannot be renamed at first, when the first one was.
+    failed = []
+    broker.refuses = lambda q: q.get("query") == "rename-db" and q["database"] == "second" and not failed and \
+        not failed.append(q)
+    done = agent.run("restore")
+    tap.check(done.returncode == 0 and failed and "tried again" in done.stderr, "one that has begun is ended at once",
+              done.stderr)
+    tap.equal(len([d for d in pg.databases() if "_before_" in d]), 2, "with all databases")
+    tap.equal(alerts_of(agent, "restore"), [], "which ends the alert")
+
+
+def test_a_name_that_was_taken_in_a_swap(world):
+    agent, pg = world.agent, world.pg
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    (fresh, old), = unsettled(agent, backup, "app")
+    pg.sql(f'create database "{fresh}" template app')
+    pg.sql(f'alter database app rename to "{old}"')
+    pg.sql("create database app")
+    pg.sql("create table migrated(a int)", "app")
+    done = agent.run("backup", "now")
+    tap.equal([done.returncode, pg.rows("app")], [0, before],
+              "a swap is ended though its name was taken meanwhile") or tap.note(done.stderr)
+    tap.check(list(pg.rows(f"{old}_2")) == ["public.migrated"] and pg.rows(old) == before, "what took it is kept", pg.databases())
+    tap.equal(alerts_of(agent, "restore"), ["a database was made while another was restored"], "which an alert tells")
+
+
+def test_files_that_cannot_be_put_back(world):
+    agent, pg, broker = world.agent, world.pg, world.broker
+    path, other = world.dir / "files/deep", world.dir / "files/other"
+    for where in (path, other):
+        where.mkdir(parents=True)
+        (where / "file").write_text("saved")
+    agent.backup["paths"] = [str(path), str(other)]
+    backup = one(agent.run("backup", "now", "--json"))
+    before = pg.rows("app")
+    for where in (path, other):
+        (where / "file").write_text("of today")
+    pg.sql("delete from shop.orders", "app")
+    now = pg.rows("app")
+
+    def content():
+        return [(where / "file").read_text() for where in (path, other)]
+
+    # As when the configuration does not name it any more.
+    broker.refuses = lambda q: q.get("path") == str(other)
+    for words in (["--dry-run"], []):
+        done = agent.run("restore", *words)
+        tap.check(done.returncode == 1 and "--databases" in done.stderr and str(other) in done.stderr,
+                  f"restore {words} says before it begins what cannot be put back, and how to go on", done.stderr)
+    tap.equal([content(), pg.rows("app"), len(agent.list())], [["of today"] * 2, now, 1], "and nothing was touched")
+    unsettled(agent, backup, files=[path, other], step="fill")
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 0 and "may be there still" in done.stderr and not (agent.state / "restore.json").exists(),
+              "what cannot be removed of one that was cut off keeps no backup from being made", done.stderr)
+    broker.refuses = lambda q: q["op"] == "files-swap" and q["path"] == str(other)
+    done = agent.run("restore", backup["id"])
+    tap.check(done.returncode == 1 and "all but some files" in done.stderr and str(other) in done.stderr,
+              "files that cannot be swapped are named", done.stderr)
+    tap.equal([content(), pg.rows("app")], [["saved", "of today"], before], "all else is in place")
+    (path.parent / f"deep.before-{backup['id']}").rename(world.dir / "aside")
+    unsettled(agent, backup, files=[path, other])
+    (path.parent / ".fresh-other").mkdir()
+    done = agent.run("backup", "now")
+    tap.equal([done.returncode, content()[1], alerts_of(agent, "restore")],
+              [0, "of today", ["a restore was cut off and is not whole"]],
+              "where it was cut off, they are told and given up") or tap.note(done.stderr)
+    tap.check(not (path.parent / ".fresh-other").exists() and not (agent.state / "restore.json").exists(),
+              "and keep no backup from being made")
+    broker.refuses = lambda q: q["op"] == "files-swap"
+    done = agent.run("restore", backup["id"], "--without-safety-dump")
+    broker.refuses = lambda q: False
+    tap.check(done.returncode == 1, "it fails once more", done.stderr)
+    agent.backup.pop("postgres")
+    (path / "file").write_text("of today")
+    unsettled(agent, backup, files=[path, other])
+    for name in (".fresh-deep", ".fresh-other"):
+        (path.parent / name).mkdir()
+    agent.run("backup", "now")
+    tap.equal([content(), [p.name for p in path.parent.glob(".fresh-*")]], [["of today"] * 2, []],
+              "files alone, where no swap has begun: none is begun at night")
+
+
 def test_full_disk(world):
     agent = world.agent
     small = world.dir / "small"

@@ -55,6 +55,60 @@ class Database:
                 for t in ("orders", "files")]
 
 
+def database_postgres(agent, key, db):
+    """The application's tables lie in the database that everybody is connected to by default."""
+    db.sql("create table orders as select g id from generate_series(1, 300) g; create table files as select 1 a", "postgres")
+    before = db.content("postgres")
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        agent.run("backup", "now")
+        db.sql("delete from orders", "postgres")
+        done = agent.run("restore", "--database", "postgres", "--identity", key)
+        tap.check(done.returncode == 0, f"{form}: the database postgres is restored", done.stderr)
+        tap.equal(db.content("postgres"), before, f"{form}: with its rows")
+        old = db.sql("select datname from pg_database where datname like 'postgres_before_%'")
+        tap.equal(db.sql("select count(*) from pg_database where not datallowconn and datname <> 'template0'"), "0",
+                  f"{form}: and each database is open")
+        db.sql(f'drop database "{old}"')
+    db.sql("drop table orders, files", "postgres")
+
+
+def mounts(agent, broker):
+    """What no restore can put in place is known before it begins."""
+    where = {"/srv/mounted": "a file system is mounted at", "/data/files": "cannot write", "/data/new/files": "cannot write",
+             "/srv/gone": "is not in kbuild.backup"}
+    paths = [broker.root / p[1:] for p in where]
+    for path in paths:
+        path.mkdir(parents=True)
+        (path / "file").write_text("saved")
+    subprocess.run(["mount", "--bind", paths[0], paths[0]], check=True)
+    subprocess.run(["mount", "--bind", broker.root / "data", broker.root / "data"], check=True)
+    try:
+        for path, why in where.items():
+            agent.backup = {"paths": [path]}
+            shutil.rmtree(agent.state / "backup")
+            broker.config(f"name: demo\nbackup:\n  paths: [{path}]\n")
+            agent.run("backup", "now")
+            if path == "/srv/gone":
+                broker.config("name: demo\nbackup:\n  paths: [/srv/other]\n")
+            elif path == "/data/new/files":
+                shutil.rmtree(paths[2].parent)
+            if path.startswith("/data"):
+                subprocess.run(["mount", "-o", "remount,bind,ro", broker.root / "data"], check=True)
+            for words in (["--dry-run"], []):
+                done = agent.run("restore", *words, "--without-safety-dump")
+                tap.check(done.returncode == 1 and f"the path {path} of backup" in done.stderr and why in done.stderr,
+                          f"{path}: restore {words} says that it {why}", done.stderr)
+            if path.startswith("/data"):
+                tap.equal(broker.get("files-drop", path=path, id="20260104T020000Z"), {}, f"{path}: nothing is to be removed")
+                subprocess.run(["mount", "-o", "remount,bind,rw", broker.root / "data"], check=True)
+            paths[2].mkdir(parents=True, exist_ok=True)
+            tap.check(agent.run("backup", "now").returncode == (0 if path != "/srv/gone" else 1),
+                      f"{path}: no later backup is kept from being made")
+    finally:
+        subprocess.run(["umount", paths[0], broker.root / "data"], check=True)
+
+
 def check(lab, build, scratch):
     broker = Broker(lab, build / "firstboot/kbuild-agent")
     agent = Agent(build / "firstboot/kbuild-agent", scratch, broker)
@@ -109,6 +163,8 @@ def check(lab, build, scratch):
                       f"{form}: the one before is kept")
             old = db.sql("select datname from pg_database where datname like 'app_before_%'")
             db.sql(f'drop database "{old}"', "postgres")
+        database_postgres(agent, key, db)
+        mounts(agent, broker)
     finally:
         broker.stop()
         log = broker.dir / "log"

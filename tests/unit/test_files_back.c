@@ -60,13 +60,13 @@ static void sh(const char *command)
 		check_fail("'%s' failed", line);
 }
 
-/* One request to a broker below our root, here. */
-static int ask(const char *op, int fd, struct error *e)
+/* One request to a broker below our root, here. answer: what it says, or NULL. */
+static int ask_of(const char *op, const char *path, int fd, struct buf *answer, struct error *e)
 {
 	const struct broker b = { .root = tmp_name("root"), .state = tmp_name("state") };
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_free_ char *text =
-		xasprintf("{\"op\":\"%s\",\"path\":\"/srv/x/d\",\"id\":\"" ID "\"}", op);
+		xasprintf("{\"op\":\"%s\",\"path\":\"%s\",\"id\":\"" ID "\"}", op, path);
 	struct ipc_message q = { .arena = arena, .fds = { fd }, .n_fds = fd >= 0 };
 	_buf_ json = BUF_INIT;
 	struct call c = { .b = &b, .q = &q, .sock = -1, .reply.json = &json };
@@ -78,7 +78,14 @@ static int ask(const char *op, int fd, struct error *e)
 	ipc_begin(&json);
 	r = op_run(&c, e);
 	alarm(0);
+	if (answer)
+		buf_adds(answer, buf_str(&json));
 	return r;
+}
+
+static int ask(const char *op, int fd, struct error *e)
+{
+	return ask_of(op, "/srv/x/d", fd, NULL, e);
 }
 
 static void must(const char *op, int fd)
@@ -241,6 +248,34 @@ static void what_held_it_may_be_lost_too(void)
 	check_swapped(&forms[3]);
 }
 
+static void check_look(const char *wanted)
+{
+	_buf_ answer = BUF_INIT;
+	struct error e = { 0 };
+
+	if (ask_of("files-look", "/srv/x/d", -1, &answer, &e) < 0)
+		check_fail("files-look: %s", e.msg);
+	check(strstr(buf_str(&answer), wanted));
+}
+
+static void it_is_known_before_what_can_be_put_back(void)
+{
+	struct error e = { 0 };
+
+	start(&forms[0]);
+	check_look("\"there\":true,\"waits\":false");
+	fill();
+	check_look("\"there\":true,\"waits\":true");
+	sh("rm -rf root/srv/x/d");
+	check_look("\"there\":false,\"waits\":true");
+	must("files-swap", -1);
+	check_look("\"there\":true,\"waits\":false");
+	sh("rm -rf root/srv");
+	check_look("\"there\":false,\"waits\":false");
+	check(ask_of("files-look", "/srv/x/e", -1, NULL, &e) < 0);
+	check(strstr(e.msg, "not in kbuild.backup"));
+}
+
 int main(void)
 {
 	run(a_swap_may_be_cut_anywhere);
@@ -248,5 +283,6 @@ int main(void)
 	run(what_was_unpacked_is_dropped_or_begun_again);
 	run(the_same_backup_twice_keeps_both);
 	run(what_held_it_may_be_lost_too);
+	run(it_is_known_before_what_can_be_put_back);
 	return done();
 }
