@@ -44,6 +44,7 @@ struct dns_server {
 struct dns_report {
 	const char *zone, *ipv4, *ipv6; /* addresses of this server; NULL: none */
 	bool published;			/* as the provider says */
+	const char *refused;		/* what it says against it; NULL: nothing */
 	bool written;			/* something was changed or published */
 	struct dns_changes changes;	/* of dns_show(): what would be done */
 	struct dns_server *servers;

@@ -57,16 +57,19 @@ int dns_apply(struct dns_job *j, struct error *e);
 /* serve.c */
 /* Asks all name servers once and fills report.servers. */
 int dns_ask_servers(struct dns_job *j, struct error *e);
+/* Asks the provider once and fills report.published and refused. */
+int dns_ask_published(struct dns_job *j, struct error *e);
 /* The same where nothing had to be written. 1: one answers otherwise, so it has to be published. */
 int dns_confirm(struct dns_job *j, struct error *e);
 /* Fills report.elsewhere. That nobody can tell is no error. */
 void dns_check_delegation(struct dns_job *j);
-/* Publishes and waits until it is served. */
+/* Publishes, whatever an earlier attempt came to, and waits until it is served. */
 int dns_publish(struct dns_job *j, struct error *e);
 
-/* Waits before the n-th repetition of a question (from 1): 1 s, then longer, 15 s at most. */
+/* job.c */
 /* Everything up to the first question to the provider; dns_end() also after a failure. */
 int dns_begin(struct dns_job *j, struct error *e);
 void dns_end(struct dns_job *j);
+/* Waits before the n-th repetition of a question (from 1): 1 s, then longer, 15 s at most. */
 int dns_pause(const struct dns_job *j, unsigned n, struct error *e);
 void dns_note(const struct dns_job *j, const char *fmt, ...) _printf_(2, 3);

@@ -16,6 +16,7 @@ enum dns_outcome {
 	DNS_ABSENT = 1, /* there is no such record (any more) */
 	DNS_UNSETTLED,	/* the zone is changing while it is read: ask again in a moment */
 	DNS_UNSURE,	/* a record may or may not have been made, or its id is unknown: look */
+	DNS_REFUSED,	/* the zone is not published, and nobody is at work on it */
 };
 
 struct dns_place {
@@ -46,7 +47,10 @@ struct dns_provider {
 
 	/* What a record's ttl 0 means. */
 	int (*default_ttl)(void *p, int64_t *ret, struct error *e);
-	/* Makes what was written be served: asks for it, and whether it is done. */
+	/*
+	 * Makes what was written be served: asks for it, and whether it is done. Also DNS_REFUSED, with the
+	 * error filled and *ret false: how the last time ended that somebody asked, which may be long ago.
+	 */
 	int (*publish)(void *p, struct error *e);
 	int (*published)(void *p, bool *ret, struct error *e);
 	/* Names of the zone's name servers, NULL-terminated. */

@@ -254,10 +254,11 @@ static int zone_published(void *p, bool *ret, struct error *e)
 	if (r < 0 || *ret)
 		return r;
 	errors = node_get(n, "errors");
-	if (errors && errors->kind == NODE_LIST && errors->n > 0 && node_str(errors->items[0]))
-		return error_set(e, ERR_FAILED, "OVH does not publish the zone: %.300s",
-			node_str(errors->items[0]));
-	return 0;
+	if (!errors || errors->kind != NODE_LIST || errors->n == 0 || !node_str(errors->items[0]))
+		return 0;
+	error_set(
+		e, ERR_FAILED, "OVH does not publish the zone: %.300s", node_str(errors->items[0]));
+	return DNS_REFUSED;
 }
 
 static int zone_servers(void *p, struct arena *a, const char ***ret, struct error *e)

@@ -63,6 +63,7 @@ void dns_report_json(const struct dns_report *r, struct buf *out)
 	ipc_add_str(out, "zone", r->zone);
 	ipc_add_bool(out, "written", r->written);
 	ipc_add_bool(out, "published", r->published);
+	ipc_add_str(out, "refused", r->refused);
 	ipc_add_str(out, "ipv4", r->ipv4);
 	ipc_add_str(out, "ipv6", r->ipv6);
 	buf_addc(&list, '[');
@@ -107,5 +108,6 @@ void dns_report_text(const struct dns_report *r, struct buf *out)
 			"registration name the servers above\n",
 			r->elsewhere, r->zone);
 	if (!r->published)
-		buf_adds(out, "  the zone has changes that are not published yet\n");
+		buf_printf(out, "  the zone has changes that are not published yet%s%s\n",
+			r->refused ? ": " : "", r->refused ? r->refused : "");
 }

@@ -155,14 +155,30 @@ void dns_check_delegation(struct dns_job *j)
 	j->report->elsewhere = others;
 }
 
-/* Until the provider says that the zone is deployed. */
-static int await_published(struct dns_job *j, int64_t end, struct error *e)
+int dns_ask_published(struct dns_job *j, struct error *e)
+{
+	struct error refused = { 0 };
+	int r = j->provider->published(j->zone, &j->report->published, &refused);
+
+	j->report->refused = r == DNS_REFUSED ? arena_strdup(j->arena, refused.msg) : NULL;
+	if (r < 0)
+		*e = refused;
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Until the provider says that the zone is deployed; DNS_REFUSED, in report.refused, as soon as it says
+ * that it will not be, from that time on.
+ */
+static int await_published(struct dns_job *j, int64_t believe, int64_t end, struct error *e)
 {
 	for (unsigned n = 1;; n++) {
-		int r = j->provider->published(j->zone, &j->report->published, e);
+		int r = dns_ask_published(j, e);
 
 		if (r < 0 || j->report->published)
 			return r;
+		if (j->report->refused && clock_now_ms(j->agent->clock) >= believe)
+			return DNS_REFUSED;
 		if (clock_now_ms(j->agent->clock) >= end)
 			return error_set(e, ERR_NETWORK,
 				"the zone %s is not published after %d minutes", j->zone_name,
@@ -212,8 +228,26 @@ int dns_confirm(struct dns_job *j, struct error *e)
 			return not_served(j, e);
 	}
 	if (r >= 0)
-		r = j->provider->published(j->zone, &j->report->published, e);
+		r = dns_ask_published(j, e);
 	return r < 0 ? r : any_differs(j->report);
+}
+
+/* Asks for it and waits for the end of it. */
+static int refresh(struct dns_job *j, int64_t end, struct error *e)
+{
+	/* One at a time: what is asked for meanwhile is dropped there without a word. */
+	int before = await_published(j, 0, end, e);
+	int64_t believe = 0;
+	int r = before < 0 ? before : j->provider->publish(j->zone, e);
+
+	if (r < 0)
+		return r;
+	j->report->written = true;
+	/* What was refused before may be read once more until the provider comes to ours. */
+	if (before == DNS_REFUSED)
+		believe = MIN(end, clock_now_ms(j->agent->clock) + ROUND_MS);
+	r = await_published(j, believe, end, e);
+	return r == DNS_REFUSED ? error_set(e, ERR_FAILED, "%s", j->report->refused) : r;
 }
 
 int dns_publish(struct dns_job *j, struct error *e)
@@ -222,15 +256,8 @@ int dns_publish(struct dns_job *j, struct error *e)
 	int64_t end = clock_now_ms(clock) + DNS_BOUND_MS;
 
 	for (;;) {
-		/* One at a time: what is asked for meanwhile is dropped there without a word. */
-		int r = await_published(j, end, e);
+		int r = refresh(j, end, e);
 
-		if (r == 0)
-			r = j->provider->publish(j->zone, e);
-		if (r < 0)
-			return r;
-		j->report->written = true;
-		r = await_published(j, end, e);
 		if (r == 0)
 			r = await_served(j, MIN(end, clock_now_ms(clock) + ROUND_MS), e);
 		if (r <= 0)

@@ -49,7 +49,7 @@ static int sync_zone(struct dns_job *j, struct error *e)
 
 	if (r == 0)
 		r = compare_and_apply(j, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	j->report->written = j->report->changes.writes > 0;
 	if (!j->memory.pending && !j->options->publish) {
@@ -67,7 +67,7 @@ static int show_zone(struct dns_job *j, struct error *e)
 	int r = dns_compare(j, e);
 
 	if (r == 0)
-		r = j->provider->published(j->zone, &j->report->published, e);
+		r = dns_ask_published(j, e);
 	return r < 0 ? r : dns_ask_servers(j, e);
 }
 

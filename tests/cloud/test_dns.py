@@ -101,6 +101,9 @@ def slow_ovh(d):
                         ("doubles are refused", {"refuse_duplicates": True})):
         d.set(*BEFORE, **knobs)
         tap.equal(run_well(new_agent(d, settle=20000)), None, name)
+    d.set(*BEFORE)
+    d.control("/zone/example.com", {"errors": ["bad MX"]})
+    tap.equal(run_well(new_agent(d)), None, "a zone that was not published for an error is published anew")
     d.set(*BEFORE, publish_delay=3.0)
     agent = new_agent(d)
     # Somebody else's refresh is at work: ours would be dropped.

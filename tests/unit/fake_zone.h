@@ -42,6 +42,9 @@ struct fake_zone {
 	bool mute;			 /* of the name server */
 	bool lost;			 /* refreshes do nothing, this many */
 	int busy_after, busy;		 /* so often not deployed yet, after a refresh */
+	const char *error;		 /* of the last refresh: the zone is not deployed */
+	int error_shown;		 /* so often still, after the next one */
+	const char *fails;		 /* what refreshes end with */
 	unsigned calls, writes, refreshes;
 	unsigned die_at; /* the call, from 1 */
 	enum fake_death how;
@@ -135,6 +138,27 @@ static inline long fake_record_call(struct fake_zone *z, const struct http_reque
 	return 200;
 }
 
+static inline void fake_refresh(struct fake_zone *z)
+{
+	z->refreshes++;
+	if (z->fails)
+		z->error = z->fails;
+	else if (!z->lost)
+		fake_publish(z);
+	z->lost = false;
+	z->busy = z->busy_after;
+}
+
+static inline void fake_status(struct fake_zone *z, struct buf *out)
+{
+	bool shown = z->error && (z->refreshes == 0 || z->fails || z->error_shown-- > 0);
+
+	buf_printf(out, "{\"isDeployed\":%s,\"errors\":[%s%s%s],\"warnings\":[]}",
+		z->never_done || z->busy > 0 || shown ? "false" : "true", shown ? "\"" : "",
+		shown ? z->error : "", shown ? "\"" : "");
+	z->busy -= z->busy > 0;
+}
+
 static inline long fake_carry_out(struct fake_zone *z, const struct http_request *q,
 	const char *path, const struct node *body, struct buf *out)
 {
@@ -158,16 +182,10 @@ static inline long fake_carry_out(struct fake_zone *z, const struct http_request
 		z->now[z->n - 1].born_ms = z->now_ms;
 		fake_json(&z->now[z->n - 1], z->zero_id ? 0 : (long long)z->now[z->n - 1].id, out);
 	} else if (strcmp(path, "/refresh") == 0) {
-		z->refreshes++;
-		if (!z->lost)
-			fake_publish(z);
-		z->lost = false;
-		z->busy = z->busy_after;
+		fake_refresh(z);
 		buf_adds(out, "null");
 	} else if (strcmp(path, "/status") == 0) {
-		buf_printf(out, "{\"isDeployed\":%s,\"errors\":[],\"warnings\":[]}",
-			z->never_done || z->busy > 0 ? "false" : "true");
-		z->busy -= z->busy > 0;
+		fake_status(z, out);
 	} else if (strcmp(path, "/soa") == 0) {
 		buf_adds(out, "{\"ttl\":3600,\"serial\":1}");
 	} else {

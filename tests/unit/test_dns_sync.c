@@ -1,93 +1,5 @@
 /* kbuild.dns made true in a fake zone: what is written, what is left alone, and every place to die. */
-#include "dns.h"
-
-#include "agent.h"
-#include "check.h"
-#include "config.h"
-#include "fake_zone.h"
-#include "job.h"
-#include "tmpdir.h"
-
-static const char credentials[] = "{\"endpoint\":\"" FAKE_URL
-				  "\",\"application_key\":\"ak\","
-				  "\"application_secret\":\"as\",\"consumer_key\":\"ck\"}";
-static const char *config_text =
-	"name: web\ndns: {zone: example.com, ttl: 60, records: [\"@\", api]}\n";
-
-#define V4 "192.0.2.10"
-#define V6 "2001:db8::10"
-/* What the zone holds in the end, besides what is somebody else's. */
-#define OURS "A @ " V4 " 60\nA api " V4 " 60\nAAAA @ " V6 " 60\nAAAA api " V6 " 60\n"
-
-struct play {
-	struct fake_zone zone;
-	struct agent_config *config;
-	struct arena *arena;
-	struct node *handed;
-	struct dns_options options;
-	struct dns_report report;
-	struct error e;
-};
-
-/* A new server, a new memory. */
-static void play_begin(struct play *p, const char *keys)
-{
-	struct node *doc;
-
-	*p = (struct play){ .arena = arena_new(), .zone = { .ipv4 = V4, .ipv6 = V6 } };
-	unlinkat(tmp_fd(), "dns.json", 0);
-	check_int(json_parse(&doc, p->arena, "keys", keys, strlen(keys), &p->e), 0);
-	p->handed = node_map(p->arena, &doc->at);
-	node_set(p->arena, p->handed, &doc->at, "dns", doc);
-	check_int(agent_config_parse(
-			  &p->config, "agent.yaml", config_text, strlen(config_text), &p->e),
-		0);
-}
-
-static void play_end(struct play *p)
-{
-	agent_config_free(p->config);
-	arena_free(p->arena);
-}
-
-static int run_zone(struct play *p, bool write)
-{
-	const struct clock clock = { fake_now, fake_sleep, &p->zone };
-	struct agent agent = {
-		.config = p->config,
-		.state_dir = tmp_path,
-		.state_fd = tmp_fd(),
-		.clock = &clock,
-		.handed = p->handed,
-	};
-	struct dns_job j = {
-		.agent = &agent,
-		.arena = p->arena,
-		.options = &p->options,
-		.report = &p->report,
-		.http = { .send = fake_send, .arg = &p->zone },
-		.exchange = { fake_ask, fake_source, &p->zone },
-	};
-
-	p->e = (struct error){ 0 };
-	return dns_run(&j, write, &p->e);
-}
-
-static int sync_zone(struct play *p)
-{
-	return run_zone(p, true);
-}
-
-static void zone_is(const struct fake_zone *z, const char *want)
-{
-	_buf_ now = BUF_INIT;
-	_buf_ published = BUF_INIT;
-
-	fake_show(z->now, z->n, &now);
-	fake_show(z->published, z->n_published, &published);
-	check_str(buf_str(&now), want);
-	check_str(buf_str(&published), want);
-}
+#include "dns_play.h"
 
 static void records_are_made_published_and_served(void)
 {
@@ -204,82 +116,13 @@ static void addresses_are_public_or_given(void)
 static void the_zones_default_ttl_is_known(void)
 {
 	_cleanup_(play_end) struct play p;
-	const char *before = config_text;
 
-	config_text = "name: web\ndns: {zone: example.com, ttl: 3600, records: [api]}\n";
-	play_begin(&p, credentials);
-	config_text = before;
+	play_begin_as(&p, credentials,
+		"name: web\ndns: {zone: example.com, ttl: 3600, records: [api]}\n");
 	fake_add(&p.zone, "A", "api", V4, 0);
 	fake_add(&p.zone, "AAAA", "api", V6, 3600);
 	fake_publish(&p.zone);
 	check_int(sync_zone(&p), 0);
-	check_int(p.zone.writes, 0);
-}
-
-static void what_others_did_not_publish_is_published(void)
-{
-	_cleanup_(play_end) struct play p;
-
-	play_begin(&p, credentials);
-	check_int(sync_zone(&p), 0);
-	p.zone.n_published = 0;
-	p.zone.writes = 0;
-	check_int(sync_zone(&p), 0);
-	check_int(p.zone.writes, 1);
-	zone_is(&p.zone, OURS);
-}
-
-static void a_refresh_that_was_dropped_is_asked_for_again(void)
-{
-	_cleanup_(play_end) struct play p;
-
-	play_begin(&p, credentials);
-	p.zone.lost = true;
-	check_int(sync_zone(&p), 0);
-	check_int(p.zone.refreshes, 2);
-	zone_is(&p.zone, OURS);
-}
-
-static void it_is_waited_for_until_it_is_deployed(void)
-{
-	_cleanup_(play_end) struct play p;
-
-	play_begin(&p, credentials);
-	p.zone.busy_after = 3;
-	check_int(sync_zone(&p), 0);
-	check_int(p.zone.busy, 0);
-	check(p.report.published);
-	zone_is(&p.zone, OURS);
-}
-
-static void waiting_ends(void)
-{
-	_cleanup_(play_end) struct play silent, undone;
-
-	play_begin(&silent, credentials);
-	silent.zone.mute = true;
-	check_int(sync_zone(&silent), -ERR_NETWORK);
-	check_str(silent.e.msg,
-		"the records of example.com are written, but not served: "
-		"dns104.ovh.net does not answer: timed out");
-	check(silent.zone.now_ms >= 300000 && silent.zone.now_ms < 600000);
-	play_begin(&undone, credentials);
-	undone.zone.never_done = true;
-	check_int(sync_zone(&undone), -ERR_NETWORK);
-	check(strstr(undone.e.msg, "is not published after 5 minutes"));
-	check(undone.zone.now_ms < 600000);
-}
-
-static void silent_servers_are_no_reason_to_write(void)
-{
-	_cleanup_(play_end) struct play p;
-
-	play_begin(&p, credentials);
-	check_int(sync_zone(&p), 0);
-	p.zone.mute = true;
-	p.zone.writes = 0;
-	check_int(sync_zone(&p), -ERR_NETWORK);
-	check(p.e.transient);
 	check_int(p.zone.writes, 0);
 }
 
@@ -526,11 +369,6 @@ int main(void)
 	run(without_ipv6_its_records_go);
 	run(addresses_are_public_or_given);
 	run(the_zones_default_ttl_is_known);
-	run(what_others_did_not_publish_is_published);
-	run(a_refresh_that_was_dropped_is_asked_for_again);
-	run(it_is_waited_for_until_it_is_deployed);
-	run(waiting_ends);
-	run(silent_servers_are_no_reason_to_write);
 	run(new_records_may_take_their_time);
 	run(showing_writes_nothing);
 	run(a_death_at_any_call_is_mended_by_the_next_run);

@@ -26,7 +26,7 @@ class Zone:
         self.published = []
         self.deploying = None    # (when it is done, the records of then)
         self.refreshes = self.dropped = 0
-        self.errors, self.warnings = [], []
+        self.errors, self.warnings = [], []  # of the last refresh: with errors, nothing is deployed
         # What tests turn on: counts of questions that do not yet see a new record, and so on.
         self.knobs = {"lag_get": 0, "lag_list": 0, "publish_delay": 0.0, "zero_id": False,
                       "refuse_duplicates": False, "never_deploys": False, "publishes": True}
@@ -58,13 +58,14 @@ class Zone:
         if self.deploying:  # one at a time; OVH drops the other without a word
             self.dropped += 1
             return
+        self.errors = []
         records = copy.deepcopy(sorted(self.records.values(), key=lambda r: r["id"]))
         self.deploying = (time.monotonic() + self.knobs["publish_delay"], records)
         self.settle()
 
     def deployed(self):
         self.settle()
-        return self.deploying is None and not self.knobs["never_deploys"]
+        return self.deploying is None and not self.errors and not self.knobs["never_deploys"]
 
     def show(self):
         self.settle()
