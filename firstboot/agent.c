@@ -114,20 +114,29 @@ void agent_stop_roles(struct agent *a)
 		arena_free(TAKE(a->arena));
 }
 
-int agent_lock(struct agent *a, const char *name, struct error *e)
+int agent_lock_part(struct agent *a, const char *name, int *ret, struct error *e)
 {
 	_free_ char *file = xasprintf("lock-%s", name);
-	int fd = agent_become_owner(a, e);
+	_close_ int fd = -1;
+	int r = agent_become_owner(a, e);
 
-	if (fd < 0)
-		return fd;
+	if (r < 0)
+		return r;
 	fd = openat(a->state_fd, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_errno(e, errno, "cannot open %s/%s", a->state_dir, file);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0; /* kept open: the lock lasts as long as the process */
-	close(fd);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		*ret = TAKE_FD(fd);
+		return 0;
+	}
 	if (errno == EWOULDBLOCK)
 		return AGENT_BUSY;
 	return error_errno(e, errno, "cannot lock %s/%s", a->state_dir, file);
+}
+
+int agent_lock(struct agent *a, const char *name, struct error *e)
+{
+	int kept; /* open: the lock lasts as long as the process */
+
+	return agent_lock_part(a, name, &kept, e);
 }

@@ -86,18 +86,8 @@ static int run_action(struct agent *a, size_t i, const struct dns_options *o, st
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct dns_report found;
-	int r;
+	int r = agent_start_roles(a, AGENT_NET, e);
 
-	if (actions[i].writes) {
-		r = agent_lock(a, "dns", e);
-		if (r == AGENT_BUSY) {
-			error_set(e, ERR_FAILED, "another 'dns sync' is at work");
-			return error_transient(e);
-		}
-		if (r < 0)
-			return r;
-	}
-	r = agent_start_roles(a, AGENT_NET, e);
 	if (r == 0)
 		r = actions[i].run(a, o, arena, &found, e);
 	if (r == DNS_NOT_ASKED)

@@ -68,3 +68,5 @@ struct http agent_http(struct agent *a);
  */
 #define AGENT_BUSY 1
 int agent_lock(struct agent *a, const char *name, struct error *e);
+/* The same for a part of a process's life: until *ret, which is the fd, is closed. */
+int agent_lock_part(struct agent *a, const char *name, int *ret, struct error *e);

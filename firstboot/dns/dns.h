@@ -57,7 +57,8 @@ struct dns_report {
 /*
  * Makes it so, publishes it, and waits (five minutes at most) until the zone's own name servers answer
  * it; nothing is written, and nothing published, when all of that is so already. The net role must
- * have been started. ret lives in the arena. DNS_NOT_ASKED; ERR_NETWORK may be tried again.
+ * have been started. ret lives in the arena. DNS_NOT_ASKED; what is transient may be tried
+ * again, as when another run is at work here: one at a time writes.
  */
 int dns_sync(struct agent *a, const struct dns_options *o, struct arena *arena,
 	struct dns_report *ret, struct error *e);

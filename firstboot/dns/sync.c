@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "config.h"
 #include "error.h"
+#include "fd.h"
 
 #define PASSES 3 /* when others write to the zone at the same time */
 
@@ -104,8 +105,15 @@ int dns_sync(struct agent *a, const struct dns_options *o, struct arena *arena,
 	struct dns_report *ret, struct error *e)
 {
 	struct dns_job j = job_of(a, o, arena, ret);
+	_close_ int lock = -1;
+	int r = agent_lock_part(a, "dns", &lock, e);
 
-	return dns_run(&j, true, e);
+	if (r == AGENT_BUSY) {
+		error_set(
+			e, ERR_FAILED, "another 'dns sync', by hand or of first boot, is at work");
+		return error_transient(e);
+	}
+	return r < 0 ? r : dns_run(&j, true, e);
 }
 
 int dns_show(struct agent *a, const struct dns_options *o, struct arena *arena,
