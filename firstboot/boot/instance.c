@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "boot.h"
 #include "buf.h"
+#include "dns.h"
 #include "error.h"
 #include "fd.h"
 #include "ipc.h"
@@ -37,7 +38,9 @@ static int begin_anew(struct boot *b, const char *id, const char *before, struct
 
 	if (r < 0)
 		return r;
-
+	/* The records there are the other one's: this one has lost none. */
+	if (unlinkat(a->state_fd, DNS_STATE, 0) < 0 && errno != ENOENT)
+		return error_errno(e, errno, "cannot remove %s/" DNS_STATE, a->state_dir);
 	journal_close(TAKE(b->journal));
 	/* For who wants to know what the other one did; nobody here reads it. */
 	if (unlinkat(a->state_fd, BEFORE, 0) == 0 || errno == ENOENT)

@@ -21,7 +21,7 @@ static void note(void *arg, const char *text)
 int step_dns_run(struct boot *b, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	const struct dns_options o = { .note = note, .note_arg = b };
+	const struct dns_options o = { .yields = true, .note = note, .note_arg = b };
 	struct dns_report report;
 	int r;
 
@@ -32,6 +32,10 @@ int step_dns_run(struct boot *b, struct error *e)
 		return 0;
 	}
 	r = dns_sync(b->agent, &o, a, &report, e);
-
-	return r == DNS_NOT_ASKED ? 0 : r;
+	if (r == DNS_TAKEN)
+		boot_degrade(b,
+			"dns: %s: another server has taken the names of this one. `kbuild-agent dns sync` "
+			"here, or `kbuild dns sync NAME`, takes them back",
+			report.taken);
+	return r < 0 ? r : 0;
 }

@@ -28,6 +28,7 @@ struct dns_options {
 	const char *const
 		*addresses; /* NULL: those beside the credentials, else those of the routes */
 	bool publish;	    /* even when nothing changed */
+	bool yields;	    /* a name that another server took from this one is left to it */
 	/* Said while it waits; NULL: nobody listens. */
 	void (*note)(void *arg, const char *text);
 	void *note_arg;
@@ -49,15 +50,17 @@ struct dns_report {
 	struct dns_changes changes;	/* of dns_show(): what would be done */
 	struct dns_server *servers;
 	size_t n_servers;
+	const char *taken;     /* of DNS_TAKEN: "api.example.com leads to 203.0.113.7" */
 	const char *elsewhere; /* who the world asks for the zone instead, NULL: these servers */
 };
 
 #define DNS_NOT_ASKED 1 /* the definition has no kbuild.dns */
+#define DNS_TAKEN     2 /* yields, and has to: nothing was written */
 
 /*
  * Makes it so, publishes it, and waits (five minutes at most) until the zone's own name servers answer
  * it; nothing is written, and nothing published, when all of that is so already. The net role must
- * have been started. ret lives in the arena. DNS_NOT_ASKED; what is transient may be tried
+ * have been started. ret lives in the arena. DNS_NOT_ASKED, DNS_TAKEN; what is transient may be tried
  * again, as when another run is at work here: one at a time writes.
  */
 int dns_sync(struct agent *a, const struct dns_options *o, struct arena *arena,

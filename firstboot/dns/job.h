@@ -54,6 +54,9 @@ int dns_compare(struct dns_job *j, struct error *e);
 /* Carries the changes out. DNS_UNSETTLED: the zone was changed meanwhile, compare again. */
 int dns_apply(struct dns_job *j, struct error *e);
 
+/* taken.c: after dns_compare(). Fills report.taken. */
+bool dns_taken(struct dns_job *j);
+
 /* serve.c */
 /* Asks all name servers once and fills report.servers. */
 int dns_ask_servers(struct dns_job *j, struct error *e);

@@ -33,6 +33,8 @@ static int compare_and_apply(struct dns_job *j, struct error *e)
 
 	for (int i = 0; i < PASSES && r == DNS_UNSETTLED; i++) {
 		r = dns_compare(j, e);
+		if (r == 0 && j->options->yields && dns_taken(j))
+			return DNS_TAKEN;
 		if (r == 0)
 			r = dns_apply(j, e);
 	}

@@ -198,17 +198,22 @@ static int create(struct dns_job *j, struct dns_record *r, struct error *e)
 	return -e->code;
 }
 
-static void remember(struct dns_job *j, const struct dns_change *c)
+/* Whether that was news. */
+static bool remember(struct dns_job *j, const struct dns_change *c)
 {
 	struct dns_records *l = &j->memory.ours;
-	size_t k = 0;
+	bool known = false, ours = c->act != DNS_DELETE && c->record.id > 0;
+	size_t k = 0, n = l->n;
 
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (l->v[i].id != c->record.id)
 			l->v[k++] = l->v[i];
+		else
+			known = dns_address_equal(l->v[i].target, c->record.target);
 	l->n = k;
-	if (c->act != DNS_DELETE && c->record.id > 0)
+	if (ours)
 		dns_records_add(l, j->arena, &c->record);
+	return ours ? !known : k < n;
 }
 
 static int apply_one(struct dns_job *j, struct dns_change *c, struct error *e)
@@ -240,8 +245,9 @@ int dns_apply(struct dns_job *j, struct error *e)
 		if (r < 0)
 			error_prefix(e, "%s record of %s", l->v[i].record.type,
 				dns_full_name(j->arena, l->v[i].record.name, j->zone_name));
-		if (r == 0)
-			remember(j, &l->v[i]);
+		/* At once: whatever comes behind may fail, and the names be another server's by then. */
+		if (r == 0 && remember(j, &l->v[i]))
+			r = dns_memory_write(j, e);
 	}
 	return r == DNS_ABSENT ? DNS_UNSETTLED : r;
 }

@@ -174,6 +174,7 @@ static unsigned die_everywhere(enum fake_death how, const int64_t lag[2], bool *
 
 		play_begin(&p, credentials);
 		furnish(&p.zone);
+		p.options.yields = true; /* what it wrote itself is nobody else's */
 		p.zone.lag_list_ms = lag[0];
 		p.zone.lag_get_ms = lag[1];
 		p.zone.die_at = ++at;
