@@ -104,6 +104,26 @@ int files_find(struct call *c, char **ret, struct error *e)
 	return find_volume(c, full, ret, e);
 }
 
+int files_open(const struct files_args *args, const char *dir, int *ret, struct error *e)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = args->path ? RESOLVE_NO_SYMLINKS : 0,
+	};
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof how);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return FILES_ABSENT;
+	if (fd < 0 && errno == ELOOP)
+		return error_set(e, ERR_FAILED,
+			"%s leads through a link, which others may change: name the place that it leads to in kbuild.backup.paths",
+			dir);
+	if (fd < 0)
+		return error_errno(e, errno, "cannot open %s", dir);
+	*ret = fd;
+	return 0;
+}
+
 int files_make_volume(struct call *c, struct error *e)
 {
 	const char *volume = ((const struct files_args *)c->args)->volume;
@@ -135,24 +155,56 @@ static int say_absent(struct call *c)
 	return 0;
 }
 
+/*
+ * What is packed: *ret_at is the directory that tar is at, *ret_word what it packs there. Nothing is looked up by its
+ * path once more: somebody may have made a link of it meanwhile. FILES_ABSENT.
+ */
+static int open_source(
+	struct call *c, const char *top, int *ret_at, const char **ret_word, struct error *e)
+{
+	const char *name = strrchr(top, '/') + 1;
+	_free_ char *dir = xstrndup(top, MAX((size_t)(name - top) - 1, 1u));
+	_close_ int parent = -1, fd = -1;
+	struct stat st;
+	int r = files_open(c->args, dir, &parent, e);
+
+	if (r != 0)
+		return r;
+	if (fstatat(parent, *name ? name : ".", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? FILES_ABSENT
+				       : error_errno(e, errno, "cannot look at %s", top);
+	if (S_ISREG(st.st_mode)) {
+		*ret_at = TAKE_FD(parent);
+		*ret_word = name;
+		return 0;
+	}
+	fd = S_ISDIR(st.st_mode) ? openat(parent, *name ? name : ".",
+					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+				 : -1;
+	if (fd < 0)
+		return error_set(e, ERR_FAILED, "%s is neither a file nor a directory", top);
+	*ret_at = TAKE_FD(fd);
+	*ret_word = ".";
+	return 0;
+}
+
 /* tar ends with 1 when something changed while it was read: with a running application, it will. */
 static int run_tar(struct call *c, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *top = NULL;
-	_close_ int out = -1;
+	_free_ char *top = NULL, *at_path = NULL;
+	_close_ int out = -1, at = -1;
 	_buf_ err = BUF_INIT;
 	struct process p = { .err = &err };
-	struct stat st;
+	const char *word = ".";
 	int fds[2], r = files_find(c, &top, e);
-	const char *slash;
 
+	if (r == 0)
+		r = open_source(c, top, &at, &word, e);
 	if (r < 0)
 		return r;
-	if (r == FILES_ABSENT || (lstat(top, &st) < 0 && (errno == ENOENT || errno == ENOTDIR)))
+	if (r == FILES_ABSENT)
 		return say_absent(c);
-	if (lstat(top, &st) < 0)
-		return error_errno(e, errno, "cannot look at %s", top);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_errno(e, errno, "cannot make a pipe");
 	out = fds[1];
@@ -160,19 +212,12 @@ static int run_tar(struct call *c, struct error *e)
 	r = call_reply(c, e);
 	if (r < 0)
 		return r;
+	at_path = xasprintf("/proc/self/fd/%d", at);
 	args_set(a, "tar", "--create", "--file=-", "--numeric-owner", "--xattrs", "--acls",
-		"--sparse", "--one-file-system", "--warning=no-file-changed", NULL);
-	slash = strrchr(top, '/');
-	if (S_ISDIR(st.st_mode)) {
-		args_adds(a, (const char *const[]){ "--directory", top, ".", NULL });
-	} else if (S_ISREG(st.st_mode) && slash) {
-		top[slash - top] = '\0';
-		args_adds(a, (const char *const[]){
-				     "--directory", *top ? top : "/", "--", slash + 1, NULL });
-	} else {
-		return error_set(e, ERR_FAILED, "%s is neither a file nor a directory", top);
-	}
+		"--sparse", "--one-file-system", "--warning=no-file-changed", "--directory",
+		at_path, "--", word, NULL);
 	p.out_fd = out;
+	p.keep_fds = (const int[]){ at, -1 };
 	r = program_run(c->b, a, &p, e);
 	if (r > 1)
 		return error_set(e, ERR_FAILED, "tar failed: %s", buf_str(&err));

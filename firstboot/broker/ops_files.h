@@ -13,13 +13,18 @@ struct files_args {
 
 extern const struct shape shape_absolute; /* a path from / on, without ".." */
 
-#define FILES_ABSENT 1 /* docker has no such volume; for files_find() */
+#define FILES_ABSENT 1 /* docker has no such volume; there is no such directory */
 
 /*
  * Where the volume or path of the arguments lies. Returns new. Refuses what the definition does not name: root
  * touches nothing for somebody who merely asks.
  */
 int files_find(struct call *c, char **ret, struct error *e);
+/*
+ * Opens a directory of it, or above it. A path leads through no link: what belongs to others on the way, they could
+ * turn to any place of the machine while root is at work there.
+ */
+int files_open(const struct files_args *args, const char *dir, int *ret, struct error *e);
 /*
  * Makes the volume of the arguments, empty: under the name that Compose would give it where there is an
  * application, and with its labels.

@@ -60,10 +60,7 @@ static int place_of(struct call *c, struct place *ret, struct error *e)
 	*slash = '\0';
 	ret->dir = xstrdup(*top ? top : "/");
 	ret->fresh = xasprintf(".kbuild-restore-%s-%s", args->id, ret->name);
-	ret->fd = open(ret->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ret->fd < 0 && errno == ENOENT)
-		return FILES_ABSENT;
-	return ret->fd < 0 ? error_errno(e, errno, "cannot open %s", ret->dir) : 0;
+	return files_open(args, ret->dir, &ret->fd, e);
 }
 
 /* The same, where what held them may be lost too. */
@@ -132,8 +129,8 @@ static int name_unpacked(const struct place *p, int at, struct error *e)
 static int unpack(struct call *c, const struct place *p, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_free_ char *into = xasprintf("%s/%s/in", p->dir, p->fresh);
-	_close_ int at = -1;
+	_free_ char *into = NULL;
+	_close_ int at = -1, in = -1;
 	_buf_ err = BUF_INIT;
 	struct process run = { .in_fd = call_fd(c, 0), .err = &err };
 	int r;
@@ -141,8 +138,13 @@ static int unpack(struct call *c, const struct place *p, struct error *e)
 	if (mkdirat(p->fd, p->fresh, 0700) < 0)
 		return error_errno(e, errno, "cannot make %s/%s", p->dir, p->fresh);
 	at = openat(p->fd, p->fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (at < 0 || mkdirat(at, "in", 0700) < 0 || fchmodat(at, "in", UNTOUCHED, 0) < 0)
-		return error_errno(e, errno, "cannot make %s", into);
+	if (at >= 0 && mkdirat(at, "in", 0700) == 0)
+		in = openat(at, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (in < 0 || fchmod(in, UNTOUCHED) < 0)
+		return error_errno(e, errno, "cannot make %s/%s/in", p->dir, p->fresh);
+	/* Not by its path: whoever owns a directory of that could put a link there by now. */
+	into = xasprintf("/proc/self/fd/%d", in);
+	run.keep_fds = (const int[]){ in, -1 };
 	args_set(a, "tar", "--extract", "--file=-", "--numeric-owner", "--same-owner",
 		"--same-permissions", "--xattrs", "--acls", "--directory", into, NULL);
 	r = program_run(c->b, a, &run, e);

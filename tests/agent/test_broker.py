@@ -193,6 +193,20 @@ class World:
     def ids(self):
         return {name: c["id"] for name, c in self.ps().items()}
 
+    def served(self):
+        """(status, body) of the application, once it listens: that it was started is not yet that."""
+        got = []
+
+        def listens():
+            try:
+                got[:] = self.lab.http("http://127.0.0.1:8080/")
+            except OSError:
+                return False
+            return True
+
+        self.wait(listens)
+        return tuple(got)
+
     def wait(self, what, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -360,7 +374,7 @@ def running(w):
               web["health"] in ("starting", "healthy"), "its state is told", web)
     TAP.equal(web["image"], w.lab.inspect("hello:1", "image")["Id"], "the image by its id")
     TAP.check(w.wait(lambda: w.ps()[f"{PROJECT}-web-1"]["health"] == "healthy"), "its health is told")
-    TAP.equal(w.lab.http("http://127.0.0.1:8080/"), (200, b"one\n"), "it serves the release's file")
+    TAP.equal(w.served(), (200, b"one\n"), "it serves the release's file")
     env = w.lab.docker("exec", f"{PROJECT}-web-1", "env").stdout
     TAP.check(f"FROM={SECRET}\n" in env and "PLAIN=a$b\n" in env and "EXTRA=1" in env and "HALF=0.5" in env,
               "dollars and quotes arrive as they were", env)
@@ -376,12 +390,12 @@ def running(w):
     after = w.ids()
     TAP.check(after[f"{PROJECT}-worker-1"] == before[f"{PROJECT}-worker-1"] and
               after[f"{PROJECT}-web-1"] != before[f"{PROJECT}-web-1"], "only that one is made anew", after)
-    TAP.equal(w.lab.http("http://127.0.0.1:8080/")[1], b"two\n", "it serves the new file")
+    TAP.equal(w.served()[1], b"two\n", "it serves the new file")
     note = app(w, **{"www/index.html": "two\n", "note.txt": "other\n"})
     TAP.check(note["services"]["web"]["hash"] != second["services"]["web"]["hash"],
               "the content of a config counts as well")
     reply = b.get("up", plan=first["plan"])
-    TAP.equal((reply, w.lab.http("http://127.0.0.1:8080/")[1]), ({}, b"one\n"), "the plan before is the way back")
+    TAP.equal((reply, w.served()[1]), ({}, b"one\n"), "the plan before is the way back")
     TAP.equal(w.ids()[f"{PROJECT}-worker-1"], before[f"{PROJECT}-worker-1"], "which leaves the rest alone")
 
     web = w.ids()[f"{PROJECT}-web-1"]
@@ -591,7 +605,7 @@ def databases(w):
     b = w.b
     w.lab.postgres_image()
     b.config("name: shop\napp: {repository: 'https://git.example/a.git'}\n"
-             "backup: {volumes: [data], paths: [/srv/files]}\n")
+             "backup: {volumes: [data], paths: [/srv/files, /srv/link/a, /srv/files/a]}\n")
     (b.root / "srv/files").mkdir(parents=True)
     (b.root / "srv/files/a").write_text("aaa")
     plan = w.plan("services:\n  db:\n    image: postgres:lab\n    stop_grace_period: 2s\n"
@@ -691,6 +705,10 @@ def databases(w):
     for asked in ({"path": "/etc"}, {"volume": "other"}, {"path": "/srv"}):
         TAP.check("not in kbuild.backup" in said(b.get("volume-tar", **asked)), f"not the definition's: {asked}")
     TAP.check("error" in b.get("volume-tar", path="/srv/files/../../etc"), "no way around")
+    data, end = b.stream("volume-tar", path="/srv/files/a")
+    TAP.check(b"aaa" in data and end == {}, "one file alone", end)
+    (b.root / "srv/link").symlink_to("files")
+    TAP.check("leads through a link" in said(b.get("volume-tar", path="/srv/link/a")), "nor through a link")
 
 
 def cut_off_pulls(w):

@@ -276,6 +276,20 @@ static void it_is_known_before_what_can_be_put_back(void)
 	check(strstr(e.msg, "not in kbuild.backup"));
 }
 
+/* Who owns a directory on the way could lead root anywhere. */
+static void nothing_is_put_back_through_a_link(void)
+{
+	_close_ int fd = -1;
+	struct error e = { 0 };
+
+	start(&forms[0]);
+	sh("mv root/srv/x root/srv/real && ln -s real root/srv/x");
+	fd = openat(tmp_fd(), "tar", O_RDONLY | O_CLOEXEC);
+	check(ask("files-fill", fd, &e) < 0);
+	check(strstr(e.msg, "leads through a link"));
+	check_int(names_in("root/srv/real", ".kbuild-restore-"), 0);
+}
+
 int main(void)
 {
 	run(a_swap_may_be_cut_anywhere);
@@ -284,5 +298,6 @@ int main(void)
 	run(the_same_backup_twice_keeps_both);
 	run(what_held_it_may_be_lost_too);
 	run(it_is_known_before_what_can_be_put_back);
+	run(nothing_is_put_back_through_a_link);
 	return done();
 }
