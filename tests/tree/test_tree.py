@@ -137,6 +137,42 @@ def rights_are_bounded(w):
     check(p.stdout.splitlines() == want, p.stdout + p.stderr)
 
 
+def devices_made_inside_cannot_be_opened(w):
+    # 1:5 is /dev/zero: what may not be opened by that number may not be as a disk either.
+    p = inside(w, 'for d in / /dev /dev/shm /tmp /run; do mknod $d/made c 1 5 || echo "no mknod in $d"; '
+                  'head -c 1 $d/made >/dev/null 2>&1 && echo "opened in $d"; rm -f $d/made; done; '
+                  'for d in null zero full random urandom; do test -c /dev/$d || echo "no $d"; done; '
+                  'head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c; cat /dev/null; echo x >/dev/null; '
+                  'echo x 2>/dev/null >/dev/full || echo full; python3 -c "import os; os.openpty()"')
+    check((p.returncode, p.stdout, p.stderr) == (0, '3\n3\nfull\n', ''), p.stdout + p.stderr)
+
+
+def no_handle_leads_out(w):
+    p = inside(w, 'python3 -c "import ctypes, os; c = ctypes.CDLL(None, use_errno=True); '
+                  'h = (ctypes.c_uint * 4)(8, 1, 2, 0); '  # 8 bytes of type 1: inode 2 of the first generation
+                  'print(c.open_by_handle_at(os.open(\'/\', os.O_RDONLY), h, 0), ctypes.get_errno())"')
+    check(p.stdout == '-1 1\n', p.stdout + p.stderr)  # EPERM
+
+
+def links_of_a_script_lead_nowhere_but_into_the_tree(w):
+    outside = os.path.join(w.work, 'outside')
+    os.makedirs(outside, exist_ok=True)
+    for name in ('dpkg.log', 'extended_states', 'history.log'):
+        with open(os.path.join(outside, name), 'w') as f:
+            f.write('of the host\n')
+    line = w.package('zz-link', postinst='''set -e
+mkdir -p %s
+for d in /var/lib/apt /var/log /var/log/apt; do rm -rf $d; ln -s %s $d; done
+''' % (outside, outside))
+    p = w.get(w.essentials(line))
+    check(p.returncode == 0, p.stderr)
+    for name in ('dpkg.log', 'extended_states', 'history.log'):
+        with open(os.path.join(outside, name)) as f:
+            check(f.read() == 'of the host\n', name)
+    check(sorted(os.listdir(outside)) == ['dpkg.log', 'extended_states', 'history.log'], str(os.listdir(outside)))
+    check(os.path.exists(p.stdout.strip() + outside + '/extended_states'), 'the marks are not in the tree')
+
+
 def syncs_are_answered_at_once(w):
     p = inside(w, 'python3 -c "import os; f = os.open(\'/tmp/x\', os.O_CREAT | os.O_RDWR); os.sync(); '
                   'print(os.fsync(f), os.fdatasync(f))" && python3 -c "import os; os.fsync(os.pipe()[1])"')
@@ -285,11 +321,12 @@ def old_trees_go(w):
 TESTS = [
     a_real_set_becomes_a_tree, dpkg_and_apt_have_nothing_to_say, names_versions_and_marks_are_those_of_the_list,
     nothing_of_the_work_is_left, nothing_changed_means_nothing_done,
-    the_host_is_out_of_sight, the_swap_of_the_host_is_out_of_sight, rights_are_bounded, syncs_are_answered_at_once,
+    the_host_is_out_of_sight, the_swap_of_the_host_is_out_of_sight, rights_are_bounded, devices_made_inside_cannot_be_opened, no_handle_leads_out,
+    syncs_are_answered_at_once,
     what_a_program_leaves_behind_ends_with_it, no_service_is_started,
     a_strict_umask_makes_no_difference, a_failing_script_is_named_and_quoted, a_failing_preinst_is_named,
     two_packages_with_one_file_are_an_error_that_names_both, a_missing_dependency_is_an_error,
-    pre_dependencies_are_configured_first, an_initrd_has_neither_date_nor_swap_of_the_host, a_full_disk_leaves_nothing_half_made, ctrl_c_ends_it,
+    pre_dependencies_are_configured_first, links_of_a_script_lead_nowhere_but_into_the_tree, an_initrd_has_neither_date_nor_swap_of_the_host, a_full_disk_leaves_nothing_half_made, ctrl_c_ends_it,
     kill_9_leaves_no_process_and_no_mount, old_trees_go,
 ]
 LONG = [it_is_what_mmdebstrap_makes]

@@ -203,6 +203,28 @@ static void an_archive_whose_security_is_elsewhere_has_to_be_said(void)
 	close(fd);
 }
 
+/* A package's script may have put a link anywhere: to us it leads into the tree. */
+static void links_of_the_tree_do_not_lead_out_of_it(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(BASE PRIMARY);
+	_free_ char *inside = xasprintf("linked%s", tmp_name("outside"));
+	_free_ char *written = xasprintf("%s/sources.list.d/debian.sources", inside);
+	struct error e = {};
+	int fd;
+
+	put("outside/sources.list", "deb of the host\n");
+	check_int(mkdir_all(tmp_fd(), "linked/etc", 0755), 0);
+	check_int(mkdir_all(tmp_fd(), inside, 0755), 0);
+	check_int(symlinkat(tmp_name("outside"), tmp_fd(), "linked/etc/apt"), 0);
+	fd = open(tmp_name("linked"), O_DIRECTORY | O_CLOEXEC);
+	if (lock_write_apt_config(def, fd, &e) < 0)
+		check_fail("%s", e.msg);
+	close(fd);
+	check_file("outside/sources.list", "deb of the host\n");
+	check(faccessat(tmp_fd(), "outside/sources.list.d", F_OK, 0) < 0);
+	check_int(faccessat(tmp_fd(), written, F_OK, 0), 0);
+}
+
 static void a_broken_cloud_cfg_is_said(void)
 {
 	_cleanup_(definition_freep) struct definition *def = load(BASE);
@@ -224,6 +246,7 @@ int main(void)
 	run(each_key_of_a_list_has_a_file_of_its_own);
 	run(two_spellings_of_a_name_do_not_share_a_key);
 	run(an_archive_whose_security_is_elsewhere_has_to_be_said);
+	run(links_of_the_tree_do_not_lead_out_of_it);
 	run(a_broken_cloud_cfg_is_said);
 	return done();
 }

@@ -52,7 +52,7 @@ static int publish(const struct work *scratch, const char *dir, struct error *e)
 {
 	_free_ char *from = xasprintf("%s/job/" FILE_NAME, scratch->path);
 	_free_ char *to = xasprintf("%s/" FILE_NAME, dir);
-	_close_ int fd = open(from, O_RDONLY | O_CLOEXEC);
+	_close_ int fd = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
 	if (fd < 0 || fsync(fd) < 0)

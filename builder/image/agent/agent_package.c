@@ -14,6 +14,7 @@
 #include "error.h"
 #include "fd.h"
 #include "progress.h"
+#include "rootfd.h"
 #include "walk.h"
 #include "work.h"
 
@@ -141,7 +142,8 @@ static int unpack(const struct agent_package *p, struct error *e)
 static int put(const struct agent_package *p, const char *path, const char *text, mode_t mode,
 	struct error *e)
 {
-	int r = file_replace(p->scratch->fd, path, text, strlen(text), mode);
+	/* Programs of the tree have written there, too: no link of theirs leads out. */
+	int r = rootfd_puts(p->scratch->fd, path, text, mode);
 
 	return r < 0 ? error_errno(e, r, "writing %s/%s", p->scratch->path, path) : 0;
 }
@@ -192,13 +194,13 @@ static int by_text(const void *x, const void *y)
 /* DEBIAN/md5sums, which dpkg --verify compares with, and the size of it all. */
 static int sum_files(const struct agent_package *p, uint64_t *ret_size, struct error *e)
 {
-	_close_ int fd = openat(p->scratch->fd, "job/package", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int fd = rootfd_open(p->scratch->fd, "job/package", O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct files files = {
 		.arena = a, .argv = { "env", "--chdir=" JOB "/package", "md5sum" }, .n = 3
 	};
 	_buf_ sums = BUF_INIT;
-	int r = fd < 0 ? -errno : walk_below(fd, "/", add_file, &files);
+	int r = fd < 0 ? fd : walk_below(fd, "/", add_file, &files);
 
 	if (r < 0)
 		return error_errno(e, r, "reading %s/job/package", p->scratch->path);

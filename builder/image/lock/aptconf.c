@@ -9,25 +9,18 @@
 #include "buf.h"
 #include "definition.h"
 #include "error.h"
-#include "fd.h"
 #include "node.h"
+#include "rootfd.h"
 #include "sources.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 static int put(int root_fd, const char *path, const struct buf *b, struct error *e)
 {
-	_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	int r;
+	int r = rootfd_write(root_fd, path, buf_str(b), b->len, 0644);
 
-	r = mkdir_all(root_fd, dir, 0755);
-	if (r == 0)
-		r = file_replace(root_fd, path, buf_str(b), b->len, 0644);
-	if (r < 0)
-		return error_errno(e, r, "writing /%s of the image", path);
-	return 0;
+	return r < 0 ? error_errno(e, r, "writing /%s of the image", path) : 0;
 }
 
 static int put_key(int root_fd, const struct apt_source *s, struct error *e)
@@ -170,7 +163,7 @@ int lock_write_apt_config(const struct definition *def, int root_fd, struct erro
 			return r;
 	}
 	/* The pockets are in a .sources file: an old list would name them twice. */
-	r = remove_all(root_fd, "etc/apt/sources.list");
+	r = rootfd_remove(root_fd, "etc/apt/sources.list");
 	if (r < 0)
 		return error_errno(e, r, "removing /etc/apt/sources.list of the image");
 	r = put_sources(&sources, def, root_fd, e);

@@ -30,10 +30,14 @@
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET)
 
-/* What maintainer scripts need. Not among them: SYS_ADMIN, so that nothing can be mounted. */
+/*
+ * What maintainer scripts need. Not among them: SYS_ADMIN, so that nothing can be mounted, and DAC_READ_SEARCH,
+ * which DAC_OVERRIDE has all of but one call: open_by_handle_at() knows no root directory and opens any file of the
+ * file system that the tree lies on, the host's.
+ */
 static const int kept_capabilities[] = {
-	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_KILL,
-	CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SETFCAP, CAP_MKNOD, CAP_SYS_CHROOT,
+	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
+	CAP_SETPCAP, CAP_SETFCAP, CAP_MKNOD, CAP_SYS_CHROOT,
 	CAP_AUDIT_WRITE, /* passwd and chpasswd report to the audit log or fail */
 };
 

@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
@@ -40,7 +41,7 @@ static const struct mount_point mount_points[] = {
 	{ "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, false },
 	/* Containers may refuse it, and no maintainer script needs it. */
 	{ "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, true },
-	{ "tmpfs", "/dev", "mode=0755", MS_NOSUID | MS_NOEXEC, false },
+	{ "tmpfs", "/dev", "mode=0755", MS_NOSUID | MS_NODEV | MS_NOEXEC, false },
 	{ "tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV, false },
 	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, false },
 };
@@ -121,14 +122,62 @@ static int protect_kernel(const char **what)
 	return 0;
 }
 
-static int make_devices(const char **what)
+static int bind_take(int *ret, const char *from)
 {
+	/* fd < 0 is the error; the mount lives as long as the fd until it is moved into place. */
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	*ret = fd;
+	return 0;
+}
+
+static int bind_move(int fd, const char *to)
+{
+	long r = syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH);
+
+	return r < 0 ? -errno : 0;
+}
+
+/* The devices on a file system of their own, that nobody reaches but through what is returned. */
+static int take_devices(int fds[ARRAY_SIZE(devices)], const char **what)
+{
+	*what = "the devices' file system";
+	if ((mkdir("/dev", 0755) < 0 && errno != EEXIST) ||
+		mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, NULL) < 0)
+		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		int r;
+
 		*what = devices[i].path;
 		if (mknod(devices[i].path, S_IFCHR | 0666,
 			    makedev(devices[i].major, devices[i].minor)) < 0 ||
 			chmod(devices[i].path, 0666) < 0)
 			return -errno;
+		r = bind_take(&fds[i], devices[i].path);
+		if (r < 0)
+			return r;
+	}
+	return umount2("/dev", MNT_DETACH) < 0 ? -errno : 0;
+}
+
+/*
+ * Whoever may make devices may make the host's disk. So none can be opened that is made in a tree, its /dev
+ * included; these here can, each a mount of its own.
+ */
+static int place_devices(const int fds[ARRAY_SIZE(devices)], const char **what)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		int r;
+
+		*what = devices[i].path;
+		if (mknod(devices[i].path, S_IFREG, 0) < 0)
+			return -errno;
+		r = bind_move(fds[i], devices[i].path);
+		if (r < 0)
+			return r;
+		close(fds[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++) {
 		*what = dev_links[i].path;
@@ -166,25 +215,15 @@ static void loopback_up(void)
 		(void)ioctl(fd, SIOCSIFFLAGS, &req);
 }
 
-static int bind_take(int *ret, const char *from)
-{
-	/* fd < 0 is the error; the mount lives as long as the fd until it is moved into place. */
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	*ret = fd;
-	return 0;
-}
-
 static int bind_place(int fd, const char *to, bool writable)
 {
-	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return -errno;
-	if (!writable && mount(NULL, to, NULL,
-				 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
-		return -errno;
-	return 0;
+	const unsigned long flags = MS_NOSUID | MS_NODEV | (writable ? 0 : MS_RDONLY);
+	int r;
+
+	r = bind_move(fd, to);
+	if (r < 0)
+		return r;
+	return mount(NULL, to, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? -errno : 0;
 }
 
 /* Makes the parents of path and, of the kind of what fd shows, path itself. */
@@ -226,21 +265,38 @@ static int place_binds(struct chroot_mounts *m, const char **what)
 	return r;
 }
 
+/* The tree: without devices, and with what else its file system forbids (ST_ and MS_ are the same bits). */
+static int mount_tree(const struct chroot_mounts *m)
+{
+	unsigned long flags = MS_REMOUNT | MS_BIND | MS_NODEV;
+	struct statvfs st;
+	int r;
+
+	if (m->overlay) {
+		r = mount("overlay", m->root_real, "overlay", MS_NODEV, m->overlay);
+		return r < 0 ? -errno : 0;
+	}
+	if (mount(m->root_real, m->root_real, NULL, MS_BIND | MS_REC, NULL) < 0 ||
+		statvfs(m->root_real, &st) < 0)
+		return -errno;
+	flags |= st.f_flag & (ST_RDONLY | ST_NOSUID | ST_NOEXEC);
+	return mount(NULL, m->root_real, NULL, flags, NULL) < 0 ? -errno : 0;
+}
+
 /* Leaves the tree as the root directory and the host's mounts out of reach. */
 static int change_root(struct chroot_mounts *m, const char **what)
 {
 	const struct chroot_bind *b = m->run->binds;
+	int r;
 
 	*what = "making mounts private";
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	*what = m->overlay ? "mounting the overlay" : "mounting the tree";
-	if (m->overlay ? mount("overlay", m->root_real, "overlay", 0, m->overlay) < 0
-		       : mount(m->root_real, m->root_real, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return -errno;
+	r = mount_tree(m);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < m->n_binds; i++) {
-		int r;
-
 		*what = b[i].from;
 		r = bind_take(&m->binds[i], b[i].from);
 		if (r < 0)
@@ -256,17 +312,19 @@ static int change_root(struct chroot_mounts *m, const char **what)
 
 int chroot_mounts_enter(struct chroot_mounts *m, const char **what)
 {
-	int r;
+	int fds[ARRAY_SIZE(devices)], r;
 
 	r = change_root(m, what);
 	if (r < 0)
 		return r;
 	umask(0);
-	r = mount_all(mount_points, ARRAY_SIZE(mount_points), what);
+	r = take_devices(fds, what);
+	if (r == 0)
+		r = mount_all(mount_points, ARRAY_SIZE(mount_points), what);
 	if (r == 0)
 		r = protect_kernel(what);
 	if (r == 0)
-		r = make_devices(what);
+		r = place_devices(fds, what);
 	if (r == 0)
 		r = hide_swap(what);
 	if (r == 0)

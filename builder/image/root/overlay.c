@@ -49,7 +49,7 @@ int overlay_open(struct overlay *o, const char *lower, const struct work *scratc
 	if (r < 0)
 		return error_errno(e, r, "making a mount namespace");
 	o->root = xasprintf("%s/root", scratch->path);
-	if (mount("overlay", o->root, "overlay", 0, options) < 0) {
+	if (mount("overlay", o->root, "overlay", MS_NODEV, options) < 0) {
 		free(TAKE(o->root));
 		return error_errno(e, errno,
 			"mounting an overlay in %s (its file system must allow it: ext4, xfs, btrfs, tmpfs; choose another with --cache)",

@@ -12,6 +12,7 @@
 #include "fd.h"
 #include "interrupt.h"
 #include "names.h"
+#include "rootfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +106,7 @@ static bool take(struct deferred *d, struct call *ret)
 	for (size_t i = 0; i < names.n; i++) {
 		struct call c = { .program = program_of(names.v[i]) };
 
-		if (!c.program || file_read(d->calls, names.v[i], CALL_MAX, &c.args) < 0)
+		if (!c.program || rootfd_read(d->calls, names.v[i], CALL_MAX, &c.args) < 0)
 			continue;
 		unlinkat(d->calls, names.v[i], 0);
 		if (c.program->once) {

@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "lock.h"
 #include "progress.h"
+#include "rootfd.h"
 #include "store.h"
 #include "tree.h"
 #include "treejob.h"
@@ -59,7 +60,7 @@ static int merge_usr(struct job *j, size_t first, struct error *e)
 		int r = remove_all(j->root_fd, dirs[i]);
 
 		if (r == 0)
-			r = mkdir_all(j->root_fd, target, 0755);
+			r = rootfd_mkdir(j->root_fd, target, 0755);
 		if (r == 0 && symlinkat(target, j->root_fd, dirs[i]) < 0)
 			r = -errno;
 		if (r < 0)
@@ -76,16 +77,16 @@ static int prepare_database(struct job *j, struct error *e)
 	static const char *const files[] = { "var/lib/dpkg/status", "var/lib/dpkg/available" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		int r = mkdir_all(j->root_fd, dirs[i], 0755);
+		int r = rootfd_mkdir(j->root_fd, dirs[i], 0755);
 
 		if (r < 0)
 			return error_errno(e, r, "making /%s", dirs[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_close_ int fd = openat(j->root_fd, files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		_close_ int fd = rootfd_open(j->root_fd, files[i], O_WRONLY | O_CREAT, 0644);
 
 		if (fd < 0)
-			return error_errno(e, errno, "making /%s", files[i]);
+			return error_errno(e, fd, "making /%s", files[i]);
 	}
 	return 0;
 }

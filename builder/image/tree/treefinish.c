@@ -11,25 +11,18 @@
 #include "lock.h"
 #include "names.h"
 #include "progress.h"
+#include "rootfd.h"
 #include "tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct finish {
 	const struct tree_request *q;
 	const char *root;
 	int root_fd;
 };
-
-static bool exists(const struct finish *f, const char *path)
-{
-	struct stat st;
-
-	return fstatat(f->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 /*
  * Which packages apt may remove when nothing needs them. apt files packages of architecture "all"
@@ -46,10 +39,7 @@ static int write_marks(const struct finish *f, struct error *e)
 			buf_printf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n",
 				l->packages[i].name, l->architecture);
 	}
-	r = mkdir_all(f->root_fd, "var/lib/apt", 0755);
-	if (r == 0)
-		r = file_replace(
-			f->root_fd, "var/lib/apt/extended_states", buf_str(&text), text.len, 0644);
+	r = rootfd_write(f->root_fd, "var/lib/apt/extended_states", buf_str(&text), text.len, 0644);
 	return r < 0 ? error_errno(e, r, "writing /var/lib/apt/extended_states") : 0;
 }
 
@@ -86,7 +76,7 @@ static int make_initrd(const struct finish *f, const char *version, struct error
 
 	progress_detail(f->q->progress, "initrd of %s", version);
 	r = run_in_tree(f, make, e);
-	if (r == 0 && exists(f, "usr/bin/linux-update-symlinks"))
+	if (r == 0 && rootfd_exists(f->root_fd, "usr/bin/linux-update-symlinks"))
 		r = run_in_tree(f, link, e);
 	return r;
 }
@@ -96,7 +86,8 @@ static int make_initrds(const struct finish *f, struct error *e)
 	_cleanup_(names_free) struct names names = NAMES_INIT;
 	int r = 0;
 
-	if (names_read(&names, f->root_fd, "boot") < 0 || !exists(f, "usr/sbin/update-initramfs"))
+	if (names_read(&names, f->root_fd, "boot") < 0 ||
+		!rootfd_exists(f->root_fd, "usr/sbin/update-initramfs"))
 		return 0;
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		if (strncmp(names.v[i], "vmlinuz-", 8) == 0)
@@ -118,12 +109,9 @@ static const char *const traces[] = {
 
 static int empty_file(const struct finish *f, const char *path, struct error *e)
 {
-	_close_ int fd = -1;
+	_close_ int fd = rootfd_open(f->root_fd, path, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0);
 
-	if (!exists(f, path))
-		return 0;
-	fd = openat(f->root_fd, path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? error_errno(e, errno, "emptying /%s", path) : 0;
+	return fd < 0 && fd != -ENOENT ? error_errno(e, fd, "emptying /%s", path) : 0;
 }
 
 static int remove_traces(const struct finish *f, struct error *e)
@@ -131,8 +119,9 @@ static int remove_traces(const struct finish *f, struct error *e)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(traces); i++) {
-		if (unlinkat(f->root_fd, traces[i], 0) < 0 && errno != ENOENT && errno != ENOTDIR)
-			return error_errno(e, errno, "removing /%s", traces[i]);
+		r = rootfd_remove(f->root_fd, traces[i]);
+		if (r < 0 && r != -ENOTDIR)
+			return error_errno(e, r, "removing /%s", traces[i]);
 	}
 	/* dpkg fills it when installing files; apt keeps it empty. */
 	r = empty_file(f, "var/lib/dpkg/available", e);
@@ -176,12 +165,13 @@ static int check_status(const struct finish *f, struct error *e)
 {
 	_cleanup_(deb822_freep) struct deb822 *d = NULL;
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	_free_ char *path = xasprintf("%s/var/lib/dpkg/status", f->root);
+	int fd = rootfd_open(f->root_fd, "var/lib/dpkg/status", O_RDONLY, 0);
 	struct stanza s;
 	size_t n = 0;
-	int r;
+	int r = fd;
 
-	r = deb822_open(&d, path);
+	if (fd >= 0)
+		d = deb822_new(fd);
 	for (; r >= 0; n++) {
 		r = deb822_next(d, &s);
 		if (r <= 0)
