@@ -97,6 +97,62 @@ static void a_plain_form_is_made_once(void)
 	check_int(inode(second), ino);
 }
 
+static void bytes(const char *path, struct buf *ret)
+{
+	check_int(file_read(AT_FDCWD, path, MIB, ret), 0);
+}
+
+static void a_rotten_plain_form_is_made_again(void)
+{
+	/* In the header of ar, in the names of data.tar, in a file's content, in the digest itself. */
+	static const struct {
+		const char *of, *before;
+	} cases[] = { { ".deb", "debian-binary" }, { ".deb", "./file" }, { ".deb", "rotten" },
+		{ ".sum", NULL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(world_end) struct world w = world_new();
+		_free_ char *path = NULL, *again = NULL, *spoilt = NULL;
+		_buf_ good = BUF_INIT, now = BUF_INIT;
+		char hex[SHA256_HEX];
+		struct error e = {};
+		const char *at;
+
+		put(&w, "rotten", hex);
+		check_int(store_plain(w.store, hex, &path, &e), 0);
+		bytes(path, &good);
+		at = cases[i].before
+			     ? memmem(good.data, good.len, cases[i].before, strlen(cases[i].before))
+			     : good.data;
+		check(at);
+		spoilt = xasprintf("%.*s%s", (int)strlen(path) - 4, path, cases[i].of);
+		turn_a_bit(spoilt, at - good.data);
+		check_int(store_plain(w.store, hex, &again, &e), 0);
+		bytes(again, &now);
+		check(now.len == good.len && memcmp(now.data, good.data, now.len) == 0);
+	}
+}
+
+static void a_plain_form_without_its_digest_is_made_again(void)
+{
+	_cleanup_(world_end) struct world w = world_new();
+	_free_ char *path = NULL, *again = NULL, *sum = NULL;
+	char hex[SHA256_HEX];
+	struct error e = {};
+	ino_t ino;
+
+	put(&w, "x", hex);
+	check_int(store_plain(w.store, hex, &path, &e), 0);
+	ino = inode(path);
+	sum = xasprintf("%.*s.sum", (int)strlen(path) - 4, path);
+	check_int(unlink(sum), 0);
+	/* Held open, its number is not given to the next file. */
+	_close_ int held = open(path, O_RDONLY | O_CLOEXEC);
+	check_int(store_plain(w.store, hex, &again, &e), 0);
+	check(inode(again) != ino);
+	check(access(sum, F_OK) == 0);
+}
+
 static void a_torn_plain_form_is_made_again(void)
 {
 	static const struct {
@@ -252,6 +308,8 @@ int main(void)
 {
 	run(a_plain_form_is_made_once);
 	run(a_torn_plain_form_is_made_again);
+	run(a_rotten_plain_form_is_made_again);
+	run(a_plain_form_without_its_digest_is_made_again);
 	run(a_rotten_package_is_removed_before_it_is_read);
 	run(the_blame_goes_to_the_disk_only_if_it_is_its_own);
 	run(errors_have_the_names_of_the_packages);

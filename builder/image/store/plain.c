@@ -3,13 +3,14 @@
  * core while it holds everything up; here all cores do it before it asks.
  *
  * A plain file is a cache of a verified file: it is renamed in but not fsynced (848 MiB of them would
- * keep the disk busy for nothing). Instead its structure is checked when it is used: the header of
- * data.tar is written last and says how long the file must be, so one that a power cut left short or
- * empty is made again.
+ * keep the disk busy for nothing). Instead it is compared when it is used again: the digest of its bytes
+ * lies beside it, so one that has rotted, or of which a power cut has kept a part, is made again. dpkg
+ * reads the same bytes a moment later, so that costs hashing alone: 0.7 s of one core for 1 GB.
  */
 #include "store.h"
 
 #include "alloc.h"
+#include "buf.h"
 #include "deb.h"
 #include "digest.h"
 #include "error.h"
@@ -47,13 +48,38 @@ struct pool {
 	size_t n_threads;
 };
 
-static bool is_whole_plain(struct store *s, const char *name)
+/* "plain/ab/abcd….sum": the SHA-256 of the plain file itself. */
+static char *sum_name(const char *sha256)
 {
-	_close_ int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct error ignored;
-	struct deb d;
+	return xasprintf("plain/%.2s/%s.sum", sha256, sha256);
+}
 
-	return fd >= 0 && deb_open(&d, fd, name, &ignored) == 0 && deb_is_plain(&d);
+static bool is_whole_plain(struct store *s, const char *sha256)
+{
+	_free_ char *name = plain_name(sha256), *sum = sum_name(sha256);
+	_close_ int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char hex[SHA256_HEX];
+	_buf_ want = BUF_INIT;
+
+	return fd >= 0 && file_read(s->fd, sum, SHA256_HEX, &want) == 0 &&
+	       sha256_fd(fd, hex, NULL) == 0 && strcmp(buf_str(&want), hex) == 0;
+}
+
+/* Not synced either: with a part of it, too, the plain file is made again. */
+static int write_sum(struct store *s, const char *sha256, int plain)
+{
+	_free_ char *name = sum_name(sha256);
+	_close_ int fd = -1;
+	char hex[SHA256_HEX];
+	int r;
+
+	if (lseek(plain, 0, SEEK_SET) < 0)
+		return -errno;
+	r = sha256_fd(plain, hex, NULL);
+	if (r < 0)
+		return r;
+	fd = openat(s->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : fd_write(fd, hex, strlen(hex));
 }
 
 /*
@@ -120,7 +146,7 @@ static int make_plain(struct store *s, const char *sha256, struct error *e)
 	struct deb d;
 	int r;
 
-	if (is_whole_plain(s, to))
+	if (is_whole_plain(s, sha256))
 		return 0;
 	fd = open_stored(s, sha256, e);
 	if (fd < 0)
@@ -136,6 +162,9 @@ static int make_plain(struct store *s, const char *sha256, struct error *e)
 	r = deb_write_plain(&d, out.fd, e);
 	if (r < 0)
 		return error_prefix(e, "decompressing into %s/plain", s->dir);
+	r = write_sum(s, sha256, out.fd);
+	if (r < 0)
+		return error_errno(e, r, "writing the digest of %s/%s", s->dir, to);
 	if (renameat(s->fd, out.tmp, s->fd, to) < 0)
 		return error_errno(e, errno, "renaming %s/%s", s->dir, to);
 	free(TAKE(out.tmp)); /* renamed: nothing left to remove */

@@ -2,8 +2,8 @@
  * The store's files and what is missing of them. Loading is fetch.c's, plain forms are plain.c's.
  *
  * What is trusted when: the size of a stored file is compared each time it is asked for, its digest
- * each time its plain form is made (the bytes are read anyway) and by store_verify(). So bit rot is
- * found before dpkg sees it, at no cost where nothing is unpacked.
+ * each time its plain form is made (the bytes are read anyway) and by store_verify(); that of a plain
+ * form each time it is used. So bit rot is found before dpkg sees it, at no cost where nothing is unpacked.
  */
 #include "store.h"
 

@@ -6,6 +6,7 @@
  *   store/ab/abcd….deb     a package as its archive serves it
  *   store/partial/abcd…    a download that is not complete
  *   plain/ab/abcd….deb     the same package with uncompressed members, made once
+ *   plain/ab/abcd….sum     the SHA-256 of that file
  *   blobs/ab/abcd…         a manifest, configuration or layer of a container image
  *   blobs/partial/abcd…
  */
