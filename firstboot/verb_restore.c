@@ -8,6 +8,7 @@
 #include "ipc.h"
 #include "manifest.h"
 #include "offsite.h"
+#include "report.h"
 #include "restore.h"
 #include "run.h"
 #include "store.h"
@@ -145,10 +146,11 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 	struct error *e)
 {
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
-	_close_ int dir = store_open(a, e);
+	bool dry = verb_opt(args, "dry-run") != NULL;
+	struct error removing = { 0 };
+	_close_ int dir = -1;
 	struct restore q = {
 		.agent = a,
-		.dir = dir,
 		.identities = ids->v,
 		.n = ids->n,
 		.only = verb_opt(args, "database"),
@@ -157,15 +159,20 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 		.files = !verb_opt(args, "database") && !verb_opt(args, "to") &&
 			 !verb_opt(args, "databases"),
 	};
-	int r = dir < 0 ? dir : run_lock(a, e);
+	int r = run_lock(a, e);
 
+	if (r >= 0)
+		r = q.dir = dir = offsite_open(a, verb_opt(args, "server"), e);
 	if (r >= 0)
 		r = restore_settle(a, e);
 	if (r >= 0)
 		r = find_backup(a, dir, args, &list, &q.m, e);
-	return r < 0 ? r
-		     : do_restore(a, &q, verb_opt(args, "dry-run") != NULL,
-			       !verb_opt(args, "without-safety-dump"), e);
+	if (r >= 0)
+		r = do_restore(a, &q, dry, !verb_opt(args, "without-safety-dump"), e);
+	/* After a dry run it waits for the true one, at most until the next night. */
+	if (r >= 0 && !dry && store_forget_foreign(a, &removing) < 0)
+		report(REPORT_WARNING, "%s", removing.msg);
+	return r;
 }
 
 static int run(struct ctx *c, const struct verb_args *args, struct error *e)

@@ -17,17 +17,26 @@
 
 #include <string.h>
 
-/* PREFIX/SERVER/: servers of one definition share the rest. An id is no name: below it are files. */
+/* An id is no name: below it are files. */
+int bucket_server(const struct agent *a, const char *server, struct arena *arena, const char **ret,
+	struct error *e)
+{
+	*ret = server ? server : self_name(a, arena);
+	if (!self_name_valid(*ret) || backup_id_valid(*ret))
+		return error_set(e, ERR_USAGE, "'%s' is no name of a server", *ret);
+	return 0;
+}
+
+/* PREFIX/SERVER/: servers of one definition share the rest. */
 static int make_prefix(const struct agent *a, const char *server, struct arena *arena,
 	const char **ret, struct error *e)
 {
 	const char *prefix = a->config->backup.offsite.prefix;
 	size_t n = prefix ? strlen(prefix) : 0;
+	int r = bucket_server(a, server, arena, &server, e);
 
-	if (!server)
-		server = self_name(a, arena);
-	if (!self_name_valid(server) || backup_id_valid(server))
-		return error_set(e, ERR_USAGE, "'%s' is no name of a server", server);
+	if (r < 0)
+		return r;
 	*ret = arena_printf(arena, "%s%s%s/", n ? prefix : "",
 		n > 0 && prefix[n - 1] != '/' ? "/" : "", server);
 	return 0;

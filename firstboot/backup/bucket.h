@@ -14,6 +14,9 @@ struct bucket {
 	const char *prefix; /* "…/", of one server */
 };
 
+/* The name of a server (NULL: this one), in the arena. ERR_USAGE: no such name can be. */
+int bucket_server(const struct agent *a, const char *server, struct arena *arena, const char **ret,
+	struct error *e);
 /*
  * Opens it with the credential "s3", at the copies of a server (NULL: of this one). ERR_INVALID when there
  * is no credential, ERR_USAGE: no such name can be.

@@ -19,7 +19,12 @@ int offsite_sync(struct agent *a, int dir, struct error *e);
 /* What is whole there, newest first; of a server, NULL: of this one. */
 int offsite_list(struct agent *a, const char *server, struct backup_list *ret, struct error *e);
 /*
- * Brings one of a server (NULL: this one) here: into ID.part, as far as it was brought before, then digests are compared and it gets its
+ * Opens the directory that backups of a server (NULL: this one) are brought to: for those of another one, it is not
+ * the one of ours (store.h). The fd.
+ */
+int offsite_open(const struct agent *a, const char *server, struct error *e);
+/*
+ * Brings one of a server (NULL: this one) here, into dir of offsite_open(): into ID.part, as far as it was brought before, then digests are compared and it gets its
  * name. ret_id: BACKUP_ID_LEN + 1; id as backup_list_find() takes it.
  */
 int offsite_fetch(struct agent *a, int dir, const char *server, const char *id, char *ret_id,

@@ -11,6 +11,7 @@
 #include "manifest.h"
 #include "pack.h"
 #include "s3.h"
+#include "self.h"
 #include "store.h"
 
 #include <errno.h>
@@ -85,6 +86,17 @@ static int fetch(struct bucket *b, int dir, const struct manifest *m, struct err
 	for (size_t i = 0; r >= 0 && i < m->n_files; i++)
 		r = fetch_file(b, part, m, &m->files[i], e);
 	return r < 0 ? r : store_publish(dir, part, m, e);
+}
+
+int offsite_open(const struct agent *a, const char *server, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	int r;
+
+	if (!server || strcmp(server, self_name(a, arena)) == 0)
+		return store_open(a, e);
+	r = bucket_server(a, server, arena, &server, e);
+	return r < 0 ? r : store_open_foreign(a, server, e);
 }
 
 int offsite_fetch(

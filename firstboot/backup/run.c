@@ -77,6 +77,9 @@ static int prepare(struct running *k, struct error *e)
 	_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
 	int r = store_sweep(k->dir, e);
 
+	/* Fetched for a restore that did not come to its end; its own safety dump is no scheduled run. */
+	if (r >= 0 && k->run->scheduled)
+		r = store_forget_foreign(k->a, e);
 	if (r >= 0)
 		r = restore_settle(k->a, e);
 	if (r >= 0)

@@ -20,6 +20,7 @@
 #include <sys/statvfs.h>
 
 #define DIRECTORY "backup"
+#define FOREIGN	  "backup-foreign"
 #define ROOM_MIN  (64 * MIB)
 
 void backup_list_free(struct backup_list *l)
@@ -79,14 +80,34 @@ static int disk_error(struct error *e, int err, const char *what)
 	return err == -ENOSPC || err == ENOSPC || err == -EDQUOT ? error_transient(e) : -e->code;
 }
 
-int store_open(const struct agent *a, struct error *e)
+static int open_directory(const struct agent *a, const char *path, struct error *e)
 {
 	int fd;
 
-	if (mkdirat(a->state_fd, DIRECTORY, 0700) < 0 && errno != EEXIST)
-		return error_errno(e, errno, "cannot make %s/" DIRECTORY, a->state_dir);
-	fd = openat(a->state_fd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? error_errno(e, errno, "cannot open %s/" DIRECTORY, a->state_dir) : fd;
+	if (mkdirat(a->state_fd, path, 0700) < 0 && errno != EEXIST)
+		return error_errno(e, errno, "cannot make %s/%s", a->state_dir, path);
+	fd = openat(a->state_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? error_errno(e, errno, "cannot open %s/%s", a->state_dir, path) : fd;
+}
+
+int store_open(const struct agent *a, struct error *e)
+{
+	return open_directory(a, DIRECTORY, e);
+}
+
+int store_open_foreign(const struct agent *a, const char *server, struct error *e)
+{
+	_free_ char *path = xasprintf(FOREIGN "/%s", server);
+	_close_ int top = open_directory(a, FOREIGN, e);
+
+	return top < 0 ? top : open_directory(a, path, e);
+}
+
+int store_forget_foreign(const struct agent *a, struct error *e)
+{
+	int r = remove_all(a->state_fd, FOREIGN);
+
+	return r < 0 ? error_errno(e, r, "cannot remove %s/" FOREIGN, a->state_dir) : 0;
 }
 
 static int read_manifest(

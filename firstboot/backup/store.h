@@ -1,7 +1,8 @@
 /*
- * The backups on this server: STATE/backup/ID/ with its files and manifest.json. A backup is written into
+ * The backups of this server: STATE/backup/ID/ with its files and manifest.json. A backup is written into
  * ID.part and gets its name by one rename when all of it is on the disk; one that goes loses its name
- * first. So what has a name is whole, after a power cut too.
+ * first. So what has a name is whole, after a power cut too. What was fetched of another server lies apart, in
+ * STATE/backup-foreign/SERVER/ID/: it is never listed, compared with, sent or kept in place of one of ours.
  */
 #pragma once
 
@@ -35,6 +36,10 @@ void backup_list_sort(struct backup_list *l);
 
 /* Opens STATE/backup, making it. The fd. */
 int store_open(const struct agent *a, struct error *e);
+/* The same for those of another server (a valid name), here until they are restored. */
+int store_open_foreign(const struct agent *a, const char *server, struct error *e);
+/* Removes all of these. */
+int store_forget_foreign(const struct agent *a, struct error *e);
 /* What has a valid manifest. What has none is said on standard error and left alone. */
 int store_list(int dir, struct backup_list *ret, struct error *e);
 /* Removes what a run that was cut off left behind. */

@@ -904,11 +904,13 @@ def test_offsite_two_servers(world):
     listed = other.run("backup", "list", "--server", "web-1", "--json")
     tap.equal([json.loads(x)["id"] for x in listed.stdout.splitlines()], [first["id"]], "another's can be listed")
     done = other.run("restore", "--server", "web-1", "--dry-run")
-    tap.check(done.returncode == 0 and first["id"] in done.stdout and (other.state / "backup" / first["id"]).is_dir(),
-              "and restored", done.stdout + done.stderr)
+    tap.check(done.returncode == 0 and first["id"] in done.stdout and
+              (other.state / "backup-foreign/web-1" / first["id"]).is_dir(), "and restored", done.stdout + done.stderr)
     for name in ("../web-1", "", "a/b", "20260104T020000Z"):
-        done = other.run("backup", "list", "--server", name)
-        tap.check(done.returncode == 2 and "no name of a server" in done.stderr, f"'{name}' is no name", done.stderr)
+        for words in (("backup", "list"), ("restore", "--dry-run")):
+            done = other.run(*words, "--server", name)
+            tap.check(done.returncode == 2 and "no name of a server" in done.stderr, f"{words[0]}: '{name}' is no name",
+                      done.stderr)
     edit(agent, first, lambda m: m["verified"].append("restore"))
     agent.run("backup", "copy")
     listed = agent.run("backup", "list", "--offsite", "--json")
@@ -917,6 +919,43 @@ def test_offsite_two_servers(world):
     done = agent.run("backup", "copy")
     tap.check(done.returncode == 1 and "has another server the same one" in done.stderr,
               "an id alone is not taken for the backup", done.stderr)
+
+
+def test_offsite_foreign(world):
+    """What is fetched of another server is none of this one's backups: not even the newest of the day."""
+    storage, agent = with_storage(world), world.agent
+    agent.backup["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    volume = world.dir / "volume"
+    volume.mkdir()
+    world.broker.volumes["uploads"] = str(volume)
+    other = Agent(world.program, world.dir, world.broker, "other")
+    other.backup = dict(agent.backup, volumes=["uploads"])
+    to_storage(other, "web-2")
+    own = one(agent.run("backup", "--json"))
+    other.run("backup", "now")  # so that the next one's id is not the one of ours, however fast all of this is
+    foreign = one(other.run("backup", "--json"))
+    held = agent.state / "backup-foreign/web-2"
+
+    def strange(names):
+        return [n for n in names if "volume-uploads" in n]
+
+    for words in (("--dry-run",), ("--dry-run",), ("--to", "look")):
+        done = agent.run("restore", "--server", "web-2", "--databases", *words)
+        listed = agent.list()
+        tap.check(done.returncode == 0 and foreign["id"] in done.stdout and own["id"] in [b["id"] for b in listed] and
+                  not strange(f["name"] for b in listed for f in b["files"]),
+                  f"restore {words[0]}: it does not become one of this server's", f"{listed} {done.stdout}{done.stderr}")
+        tap.equal((held / foreign["id"]).is_dir(), words[0] == "--dry-run", "and stays until it is restored")
+    gets = [p for m, p in storage.requests if m == "GET" and p.endswith(f"/{foreign['id']}/{foreign['files'][0]['name']}")]
+    tap.equal(len(gets), 1, "it is fetched once for a dry run and its restore")
+    agent.run("restore", "--server", "web-2", "--dry-run")
+    done = agent.run("backup", "now", "--json")
+    tap.check(one(done) and one(done)["suspect"] is None and held.is_dir(), "ours are not compared with it", done.stderr)
+    done = agent.run("backup", "--json")
+    tap.check(one(done) and not held.exists(), "the next nightly run removes what was never restored", done.stderr)
+    there = s3_lab.objects(storage)
+    tap.check(one(done)["id"] in remote_ids(storage) and strange(there) and
+              all(n.startswith(f"demo/web-2/{foreign['id']}/") for n in strange(there)), "and sends its own alone", there)
 
 
 def test_offsite_retention(world):
