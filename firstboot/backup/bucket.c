@@ -148,7 +148,7 @@ static int load(struct bucket *b, const char *key, const char *id, struct arena 
 {
 	_buf_ text = BUF_INIT;
 	struct error broken = { 0 };
-	int r = s3_get(&b->s3, key, 0, MANIFEST_MAX - 2 * KIB, &text, e);
+	int r = s3_get(&b->s3, key, 0, MANIFEST_MAX, &text, e);
 
 	if (r != 0)
 		return r;

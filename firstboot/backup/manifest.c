@@ -16,8 +16,6 @@
 #include <string.h>
 #include <time.h>
 
-#define FILES_MAX 1000
-
 bool backup_id_valid(const char *id)
 {
 	int64_t at;
@@ -184,7 +182,7 @@ static void field_files(
 	struct manifest *m = out;
 	struct backup_file *v;
 
-	if (node->kind != NODE_LIST || node->n > FILES_MAX) {
+	if (node->kind != NODE_LIST || node->n > MANIFEST_FILES_MAX) {
 		schema_wrong(s, f, node, "a list of files");
 		return;
 	}
@@ -305,6 +303,44 @@ void manifest_write(const struct manifest *m, struct buf *out)
 	ipc_add(out, "files", buf_str(&files));
 	ipc_end(out);
 	buf_addc(out, '\n');
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int check_file(const struct backup_file *f, const struct backup_file *again, struct error *e)
+{
+	if (!same_text(f->of, again->of))
+		return error_set(e, ERR_FAILED, "the name '%s' is not UTF-8", f->of);
+	for (size_t i = 0; i < f->n_tables; i++) {
+		if (strcmp(f->tables[i].name, again->tables[i].name) != 0)
+			return error_set(
+				e, ERR_FAILED, "the name '%s' is not UTF-8", f->tables[i].name);
+	}
+	return 0;
+}
+
+int manifest_write_checked(const struct manifest *m, struct buf *out, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct manifest again = { 0 };
+	int r = 0;
+
+	manifest_write(m, out);
+	if (out->len > MANIFEST_MAX)
+		return error_set(e, ERR_FAILED,
+			"the manifest takes %zu KiB, more than %zu: there are %zu tables; name fewer "
+			"databases",
+			out->len / KIB, (size_t)(MANIFEST_MAX / KIB), manifest_tables(m));
+	if (manifest_parse(&again, arena, buf_str(out), out->len, e) < 0) {
+		e->code = ERR_FAILED;
+		return error_prefix(e, "what was written cannot be read again");
+	}
+	for (size_t i = 0; r >= 0 && i < m->n_files; i++)
+		r = check_file(&m->files[i], &again.files[i], e);
+	return r;
 }
 
 uint64_t manifest_size(const struct manifest *m)

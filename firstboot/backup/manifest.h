@@ -16,9 +16,10 @@ struct arena;
 struct buf;
 struct error;
 
-#define MANIFEST_NAME "manifest.json"
-#define MANIFEST_MAX  (16 * MIB)
-#define BACKUP_ID_LEN 16 /* YYYYMMDDTHHMMSSZ */
+#define MANIFEST_NAME	   "manifest.json"
+#define MANIFEST_MAX	   (16 * MIB - 2 * KIB)
+#define MANIFEST_FILES_MAX 1000
+#define BACKUP_ID_LEN	   16 /* YYYYMMDDTHHMMSSZ */
 
 struct backup_table {
 	const char *name;
@@ -60,6 +61,11 @@ bool backup_id_time(const char *id, int64_t *ret);
 int manifest_parse(
 	struct manifest *ret, struct arena *a, const char *text, size_t len, struct error *e);
 void manifest_write(const struct manifest *m, struct buf *out);
+/*
+ * The same, and read again: what could not be read, or says something else then, would be a backup that nobody can
+ * restore. ERR_FAILED says what is wrong with it.
+ */
+int manifest_write_checked(const struct manifest *m, struct buf *out, struct error *e);
 
 uint64_t manifest_size(const struct manifest *m); /* all files, as stored */
 size_t manifest_tables(const struct manifest *m); /* of all databases */

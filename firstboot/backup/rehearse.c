@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "arena.h"
 #include "config.h"
+#include "create.h"
 #include "error.h"
 #include "load.h"
 #include "manifest.h"
@@ -39,7 +40,7 @@ static int restore_one(
 	const struct load_item item = { f, name };
 	/* Another name than any that the server is made with. */
 	static const char into[] = "kbuild_rehearsal";
-	int r = pg_create(l->pg, into, e);
+	int r = create_database(l, &item, into, e);
 
 	if (r >= 0)
 		r = load_database(l, &item, into, e);

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "error.h"
 #include "scan_parts.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -45,8 +46,30 @@ int scan_end(struct scan *s, struct error *e)
 	return s->format->end(s->state, e);
 }
 
+/*
+ * As a manifest can hold it: a dump's names are in its database's encoding. Bytes that are no UTF-8 become \xHH, always
+ * the same, because names are compared with those of later dumps. Takes name, returns new.
+ */
+static char *as_text(char *name)
+{
+	_free_ char *raw = name;
+	size_t len = strlen(raw);
+	_buf_ out = BUF_INIT;
+	uint32_t c;
+
+	for (size_t i = 0, step; i < len; i += MAX(step, 1)) {
+		step = utf8_next(raw + i, len - i, &c);
+		if (step == 0)
+			buf_printf(&out, "\\x%02x", (unsigned char)raw[i]);
+		else
+			buf_add(&out, raw + i, step);
+	}
+	return xstrdup(buf_str(&out));
+}
+
 struct scan_table *scan_table_add(struct scan *s, char *name)
 {
+	name = as_text(name);
 	s->tables = grow(s->tables, s->n, &s->cap, sizeof *s->tables);
 	s->tables[s->n] = (struct scan_table){ name, 0 };
 	return &s->tables[s->n++];

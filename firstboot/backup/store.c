@@ -227,9 +227,10 @@ int store_begin(int dir, int64_t now, const char *last, char *ret_id, struct err
 static int write_manifest(int fd, const struct manifest *m, struct error *e)
 {
 	_buf_ text = BUF_INIT;
-	int r;
+	int r = manifest_write_checked(m, &text, e);
 
-	manifest_write(m, &text);
+	if (r < 0)
+		return error_prefix(e, "the manifest of backup %s", m->id);
 	r = file_replace(fd, MANIFEST_NAME, text.data, text.len, 0600);
 	return r < 0 ? disk_error(e, r, "write the manifest of a backup") : 0;
 }

@@ -217,6 +217,15 @@ static bool is_there(const char *const *names, const char *name)
 	return false;
 }
 
+static size_t count(const char *const *names)
+{
+	size_t n = 0;
+
+	while (names && names[n])
+		n++;
+	return n;
+}
+
 /* Those of the configuration, or all. */
 static int choose_databases(struct taking *k, const char ***ret, struct error *e)
 {
@@ -228,10 +237,7 @@ static int choose_databases(struct taking *k, const char ***ret, struct error *e
 		*ret = r < 0 ? NULL : there;
 		return r;
 	}
-	for (; v[n]; n++)
-		;
-	*ret = arena_alloc(k->arena, (n + 1) * sizeof **ret);
-	n = 0;
+	*ret = arena_alloc(k->arena, (count(v) + 1) * sizeof **ret);
 	for (; *v; v++) {
 		if (is_there(there, *v))
 			(*ret)[n++] = *v;
@@ -242,13 +248,28 @@ static int choose_databases(struct taking *k, const char ***ret, struct error *e
 	return 0;
 }
 
+/* Before hours are spent on what no manifest can name. */
+static int check_count(struct taking *k, const char *const *databases, struct error *e)
+{
+	size_t n = 1 + count(databases) + count(k->config->volumes) + count(k->config->paths);
+
+	return n > MANIFEST_FILES_MAX
+		       ? error_set(e, ERR_FAILED,
+				 "a backup holds at most %d files, and this one would have %zu: "
+				 "name fewer databases, volumes or paths (kbuild.backup)",
+				 MANIFEST_FILES_MAX, n)
+		       : 0;
+}
+
 static int take_custom(struct taking *k, struct error *e)
 {
 	const char **names = NULL;
-	int r = run_job(k, &(struct job){ "globals", NULL, "globals", "sql", SCAN_GLOBALS }, e);
+	int r = choose_databases(k, &names, e);
 
 	if (r >= 0)
-		r = choose_databases(k, &names, e);
+		r = check_count(k, names, e);
+	if (r >= 0)
+		r = run_job(k, &(struct job){ "globals", NULL, "globals", "sql", SCAN_GLOBALS }, e);
 	for (; r >= 0 && *names; names++)
 		r = run_job(
 			k, &(struct job){ "database", *names, "custom", "dump", SCAN_CUSTOM }, e);

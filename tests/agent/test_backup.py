@@ -319,6 +319,40 @@ def test_restored_databases_look_as_before(world):
         tap.equal([d for d in pg.databases() if d not in ("app", "postgres")], [], f"{form}: nothing else is left")
 
 
+ACCENTED = "chr(233) || 't' || chr(233)"
+
+
+def test_other_encodings(world):
+    """Names are in the encoding of their database; SQL_ASCII has none."""
+    agent, pg = world.agent, world.pg
+    for encoding in ("LATIN1", "SQL_ASCII"):
+        pg.sql("drop database app")
+        pg.sql(f"create database app owner app template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'")
+        pg.sql(f"do $$begin execute format('create table %I as select chr(233) t', {ACCENTED}); end$$", "app")
+        for form in ("custom", "plain"):
+            agent.backup["postgres"]["format"] = form
+            shutil.rmtree(agent.state / "backup", ignore_errors=True)
+            done = agent.run("backup", "--json")
+            tap.check(done.returncode == 0 and "restore" in agent.list()[0]["verified"],
+                      f"{encoding}, {form}: it is backed up, and restored for a test", done.stderr)
+            done = agent.run("backup", "verify")
+            tap.check(done.returncode == 0, f"{encoding}, {form}: it is what its manifest says", done.stderr)
+            done = agent.run("restore")
+            tap.check(done.returncode == 0, f"{encoding}, {form}: it is restored", done.stderr)
+            tap.equal(pg.sql(f"select count(*) from pg_class where relname = {ACCENTED}", "app"), "1",
+                      f"{encoding}, {form}: with its name")
+            pg.sql(f"drop database \"{next(d for d in pg.databases() if '_before_' in d)}\"")
+
+
+def test_more_than_a_manifest_holds(world):
+    agent = world.agent
+    agent.backup["paths"] = [f"/srv/{i}" for i in range(999)]
+    done = agent.run("backup", "now")
+    tap.check(done.returncode == 1 and "at most 1000 files, and this one would have 1002" in done.stderr and
+              not [c for c in world.broker.calls if c["op"] == "pg-dump"], "a backup of too many files is not begun",
+              done.stderr)
+
+
 def test_what_cannot_be_made_as_it_was(world):
     agent, pg = world.agent, world.pg
     pg.sql("create role gone")

@@ -279,6 +279,43 @@ static void what_no_manifest_can_say_is_refused(void)
 	}
 }
 
+/* Nothing gets its name that would be no backup when it is read. */
+static void what_cannot_be_read_again_is_not_published(void)
+{
+	static const struct backup_table latin[] = { { "public.\xe9t\xe9", 1 } };
+	static struct backup_file files[MANIFEST_FILES_MAX + 1];
+	static const struct {
+		size_t n_files, n_tables;
+		const char *says; /* NULL: it is published */
+	} rows[] = {
+		{ MANIFEST_FILES_MAX, 0, NULL },
+		{ MANIFEST_FILES_MAX + 1, 0, "cannot be read again" },
+		{ 1, 1, "is not UTF-8" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct manifest m = {
+			.reason = "hand", .files = files, .n_files = rows[i].n_files
+		};
+		_cleanup_(arena_freep) struct arena *arena = arena_new();
+		_cleanup_(backup_list_free) struct backup_list list = BACKUP_LIST_INIT;
+		struct error e = { 0 };
+		char id[BACKUP_ID_LEN + 1];
+		_close_ int part = store_begin(tmp_fd(), 2000000000 + (int64_t)i, NULL, id, &e);
+
+		for (size_t k = 0; k < rows[i].n_files; k++)
+			files[k] = (struct backup_file){ arena_printf(arena, "f%zu", k), "database",
+				"app", SHA, 1, 2, latin, rows[i].n_tables };
+		m.id = id;
+		check_int(store_publish(tmp_fd(), part, &m, &e), rows[i].says ? -ERR_FAILED : 0);
+		if (rows[i].says && !strstr(e.msg, rows[i].says))
+			check_fail("row %zu says '%s'", i, e.msg);
+		check_int(faccessat(tmp_fd(), id, F_OK, 0), rows[i].says ? -1 : 0);
+		check_int(store_list(tmp_fd(), &list, &e), 0);
+		check_int(list.n, 1);
+	}
+}
+
 static void the_latest_is_no_safety_dump(void)
 {
 	struct manifest v[] = {
@@ -334,6 +371,7 @@ int main(void)
 	run(no_tables_at_all_is_odd);
 	run(a_manifest_is_written_as_it_was_read);
 	run(what_no_manifest_can_say_is_refused);
+	run(what_cannot_be_read_again_is_not_published);
 	run(the_latest_is_no_safety_dump);
 	run(ids_never_go_back);
 	return done();
