@@ -210,7 +210,7 @@ static const struct verb_option options[] = {
 	{ "identity", "FILE", "the age identity that opens it; - reads standard input", 0 },
 	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
 	{ "server", "NAME", "from the copies elsewhere of another server", 0 },
-	{ "roles", NULL, "with the roles' passwords and settings of then", 0 },
+	{ "roles", NULL, "with the roles' passwords, settings and memberships of then", 0 },
 	{ "without-safety-dump", NULL,
 		"back up nothing first: for what cannot be dumped any more; it is kept all the same",
 		0 },

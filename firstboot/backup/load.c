@@ -11,6 +11,7 @@
 #include "pack.h"
 #include "pg.h"
 #include "plain_part.h"
+#include "roles.h"
 #include "scan.h"
 #include "store.h"
 
@@ -293,17 +294,10 @@ static int read_roles(const struct load *l, struct buf *ret, struct error *e)
 	return 0;
 }
 
-/* The lines that make roles and memberships; pg_dumpall writes each on one line. */
-static void only_new(const struct buf *from, struct buf *ret)
+static void wipe(struct buf *b)
 {
-	static const char *const wanted[] = { "CREATE ROLE ", "GRANT " };
-
-	for (const char *line = buf_str(from), *end; (end = strchr(line, '\n')); line = end + 1) {
-		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-			if (strncmp(line, wanted[i], strlen(wanted[i])) == 0)
-				buf_add(ret, line, (size_t)(end - line) + 1);
-		}
-	}
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
 }
 
 int load_roles(const struct load *l, bool whole, struct error *e)
@@ -315,10 +309,11 @@ int load_roles(const struct load *l, bool whole, struct error *e)
 
 	if (r < 0)
 		return r;
-	only_new(&all, &some);
-	fd = whole ? ipc_memfd(buf_str(&all), all.len) : ipc_memfd(buf_str(&some), some.len);
-	if (all.data)
-		explicit_bzero(all.data, all.cap); /* hashes of passwords */
+	(whole ? roles_whole : roles_missing)(&all, &some);
+	fd = ipc_memfd(buf_str(&some), some.len);
+	/* Hashes of passwords. */
+	wipe(&all);
+	wipe(&some);
 	if (fd < 0)
 		return error_errno(e, fd, "cannot hand over the roles");
 	r = pg_restore(l->pg, "globals", NULL, fd, e);

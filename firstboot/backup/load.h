@@ -39,7 +39,7 @@ int load_files(const struct load *l, const struct backup_file *f, struct error *
 int load_compare(
 	const struct load *l, const struct load_item *i, const char *into, struct error *e);
 /*
- * Roles. whole: with their passwords and settings, for a server that has none of ours; else only those that
- * are missing are made, without a password, because the ones that are there may have newer ones.
+ * Roles. whole: with their passwords, settings and memberships, for a server that has none of ours; else only those
+ * that are missing are made, without a password, because the ones that are there may have newer ones.
  */
 int load_roles(const struct load *l, bool whole, struct error *e);

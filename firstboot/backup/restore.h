@@ -22,7 +22,7 @@ struct restore {
 	size_t n;
 	const char *only; /* this database alone; NULL: all that hold tables */
 	const char *to;	  /* into a new database of this name, nothing is swapped; NULL: swap */
-	bool roles;	  /* with the roles' passwords and settings of then */
+	bool roles;	  /* with the roles' passwords, settings and memberships of then */
 	bool files;	  /* volumes and paths too */
 };
 

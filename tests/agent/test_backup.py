@@ -376,6 +376,32 @@ def test_what_cannot_be_made_as_it_was(world):
     tap.equal(pg.sql(LOOKS % "app").split("|")[0], "app", "and its owner")
 
 
+def test_roles_that_are_there_stay_as_they_are(world):
+    agent, pg = world.agent, world.pg
+
+    def members():
+        return pg.sql("select string_agg(roleid::regrole || ' to ' || member::regrole, ', ' order by member::regrole::text) "
+                      "from pg_auth_members where roleid = 'admins'::regrole")
+
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        pg.sql("create role admins; create role bob in role admins; create role \"the boss\" in role admins; "
+               "comment on role bob is 'x\nCREATE ROLE spoofed SUPERUSER;\nGRANT admins TO spoofed;\n'")
+        done = agent.run("backup", "now")
+        tap.equal(done.returncode, 0, f"{form}: there is a backup") or tap.note(done.stderr)
+        pg.sql("revoke admins from bob; drop role \"the boss\"")
+        done = agent.run("restore")
+        tap.equal([done.returncode, members()], [0, 'admins to "the boss"'],
+                  f"{form}: only who was lost is a member again") or tap.note(done.stderr)
+        done = agent.run("restore", "latest", "--to", "look", "--database", "app", "--roles")
+        tap.equal([done.returncode, members()], [0, 'admins to "the boss", admins to bob'],
+                  f"{form}: with --roles all are") or tap.note(done.stderr)
+        tap.equal(pg.sql("select count(*) from pg_roles where rolname = 'spoofed'"), "0",
+                  f"{form}: what only looks like a role is none")
+        pg.sql("drop database look")
+        pg.sql("drop role bob, \"the boss\", admins")
+
+
 def test_restore_after_the_loss_of_all(world):
     agent, pg = world.agent, world.pg
     agent.backup["postgres"]["databases"] = ["app"]

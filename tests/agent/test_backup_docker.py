@@ -121,6 +121,8 @@ def check(lab, build, scratch):
     db.upload("picture", "a picture", "chown 1234 /uploads/picture; chmod 640 /uploads/picture")
     db.sql("create table orders as select g id, md5(g::text) note from generate_series(1, 20000) g; "
            "create table files as select g id, decode(repeat('00ff', 500), 'hex') from generate_series(1, 50) g")
+    # Memberships name who granted them, since version 16: the superuser that this server was made with.
+    db.sql("create role admins; create role bob in role admins")
     agent.backup = {"postgres": {"container": "db", "user": "app"}, "recipients": [recipient], "volumes": ["uploads"]}
     broker.config("name: demo\nbackup:\n  volumes: [uploads]\n  postgres: {container: db, user: app}\n")
     broker.start()
