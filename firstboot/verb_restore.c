@@ -10,6 +10,7 @@
 #include "offsite.h"
 #include "report.h"
 #include "restore.h"
+#include "room.h"
 #include "run.h"
 #include "store.h"
 #include "verbs.h"
@@ -92,10 +93,12 @@ static int put_aside(struct agent *a, const struct restore *q, struct arena *are
 	struct manifest m;
 	int r = run_backup(a, &safety, arena, &m, e);
 
-	return r < 0 ? error_prefix(e,
-			       "nothing was changed: what is there could not be backed up first "
-			       "(--without-safety-dump goes on all the same)")
-		     : 0;
+	if (r < 0)
+		return error_prefix(e,
+			"nothing was changed: what is there could not be backed up first "
+			"(--without-safety-dump goes on all the same)");
+	/* Once more: it may have taken the room. */
+	return room_for_restore(q, e);
 }
 
 static int do_restore(struct agent *a, struct restore *q, bool dry, bool safety, struct error *e)
@@ -106,6 +109,8 @@ static int do_restore(struct agent *a, struct restore *q, bool dry, bool safety,
 
 	if (r >= 0)
 		r = restore_plan(q, arena, &done, e);
+	if (r >= 0)
+		r = room_for_restore(q, e);
 	if (r >= 0 && !dry && safety)
 		r = put_aside(a, q, arena, e);
 	if (r >= 0 && !dry)

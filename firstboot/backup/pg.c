@@ -209,6 +209,52 @@ int pg_all_databases(const struct pg *p, struct arena *arena, const char ***ret,
 	return names(p, "all-databases", arena, ret, e);
 }
 
+int pg_sizes(const struct pg *p, struct arena *arena, const struct pg_size **ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	const struct node *rows;
+	struct pg_size *v;
+	int r = query(p, "sizes", NULL, NULL, &m, e);
+
+	if (r < 0)
+		return r;
+	rows = node_get(m.doc, "rows");
+	if (!rows || rows->kind != NODE_LIST)
+		return error_set(e, ERR_FAILED, "the broker did not tell the databases' sizes");
+	v = arena_alloc(arena, (rows->n + 1) * sizeof *v);
+	for (size_t i = 0; i < rows->n; i++) {
+		const char *name = node_str(node_get(rows->items[i], "database"));
+		int64_t bytes;
+
+		if (!name || !node_is_int(node_get(rows->items[i], "bytes"), &bytes) || bytes < 0)
+			return error_set(e, ERR_FAILED, "the broker gave a database no size");
+		v[i] = (struct pg_size){ arena_strdup(arena, name), (uint64_t)bytes };
+	}
+	v[rows->n] = (struct pg_size){ 0 };
+	*ret = v;
+	return 0;
+}
+
+int pg_disk(const struct agent *a, struct arena *arena, struct pg_disk *ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_buf_ request = BUF_INIT;
+	const char *path;
+	int64_t left;
+	int r;
+
+	ipc_begin_op(&request, "disk");
+	ipc_end(&request);
+	r = broker_call(a, &request, NULL, 0, BEGIN_MS, &m, e);
+	if (r < 0)
+		return r;
+	path = node_str(node_get(m.doc, "path"));
+	if (!path || !node_is_int(node_get(m.doc, "free"), &left) || left < 0)
+		return error_set(e, ERR_FAILED, "the broker did not tell how full the disk is");
+	*ret = (struct pg_disk){ arena_strdup(arena, path), (uint64_t)left };
+	return 0;
+}
+
 static int change(
 	const struct pg *p, const char *word, const char *name, const char *to, struct error *e)
 {

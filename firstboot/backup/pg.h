@@ -10,7 +10,8 @@
  *   pg-query    {container, user, query: WORD, database, to}: {"rows": ["NAME", …]} for "databases" and
  *               "all-databases" (closed ones too); "create-db", "create-like" (as "to" is), "drop-db",
  *               "rename-db", "open-db"; drop-db and rename-db first end the connections to it; drop-db is content
- *               when there is none
+ *               when there is none; "sizes": {"rows": [{"database", "bytes"}, …]}
+ *   disk        {}: {"path", "free", …} of the directory that has the volumes
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
  *   volume-tar  {volume} or {path}: as pg-dump; {"absent": true}, and no pipe, when it is not there
@@ -83,6 +84,12 @@ int pg_restore_end(int sock, struct error *e);
 int pg_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
 /* Also those that nobody can connect to. */
 int pg_all_databases(const struct pg *p, struct arena *arena, const char ***ret, struct error *e);
+struct pg_size {
+	const char *database; /* NULL: the end */
+	uint64_t bytes;
+};
+/* What each takes that people can connect to; in the arena. */
+int pg_sizes(const struct pg *p, struct arena *arena, const struct pg_size **ret, struct error *e);
 int pg_create(const struct pg *p, const char *name, struct error *e);
 int pg_create_like(const struct pg *p, const char *name, const char *model, struct error *e);
 int pg_drop(const struct pg *p, const char *name, struct error *e);
@@ -90,6 +97,13 @@ int pg_rename(const struct pg *p, const char *from, const char *to, struct error
 
 /* Lets people connect again, where a rename was cut off. */
 int pg_open(const struct pg *p, const char *name, struct error *e);
+
+/* The disk that Docker's volumes are on. */
+struct pg_disk {
+	const char *path; /* a directory there, in the arena */
+	uint64_t left;	  /* bytes */
+};
+int pg_disk(const struct agent *a, struct arena *arena, struct pg_disk *ret, struct error *e);
 
 /* Starts one from this image (a digest); container and user in the arena. */
 int pg_throwaway(const struct agent *a, const char *image, struct arena *arena, struct pg *ret,

@@ -11,6 +11,7 @@
 #include "manifest.h"
 #include "pg.h"
 #include "report.h"
+#include "room.h"
 #include "store.h"
 
 #include <string.h>
@@ -104,6 +105,8 @@ int rehearse(struct agent *a, int dir, struct manifest *m, const struct age_iden
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct error removing = { 0 };
+	const struct backup_config *c = &a->config->backup;
+	const struct pg live = { a, c->postgres.container, c->postgres.user };
 	struct pg pg;
 	const struct load load = { &pg, dir, m, witness, witness ? 1 : 0 };
 	int r;
@@ -111,6 +114,9 @@ int rehearse(struct agent *a, int dir, struct manifest *m, const struct age_iden
 	if (!m->image)
 		return error_set(
 			e, ERR_FAILED, "nobody can tell which image the database's container runs");
+	r = room_for_rehearsal(&live, m, e);
+	if (r < 0)
+		return error_prefix(e, "the test restore of backup %s", m->id);
 	r = pg_throwaway(a, m->image, arena, &pg, e);
 	if (r >= 0) {
 		r = restore_all(&load, arena, e);

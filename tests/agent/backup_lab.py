@@ -95,6 +95,7 @@ class Broker:
         self.calls = []
         self.image = "sha256:" + "ab" * 32
         self.spoil_restores = False
+        self.free = None         # bytes that the disk of the volumes is said to have left; None: the truth
         self.volumes = {}        # name -> directory
         self.refuses = lambda q: False  # requests that fail before anything is done
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -231,6 +232,10 @@ class Broker:
         if word in ("databases", "all-databases"):
             self.send(sock, {"rows": pg.databases("" if word[0] == "a" else "and datallowconn")})
             return
+        if word == "sizes":
+            self.send(sock, {"rows": [{"database": d, "bytes": int(pg.sql(f"select pg_database_size('{d}')"))}
+                                      for d in pg.databases("and datallowconn")]})
+            return
         if self.refuses(q):
             raise RuntimeError("somebody is connected")
         if word not in ("create-db", "create-like", "drop-db", "open-db", "rename-db"):
@@ -244,6 +249,12 @@ class Broker:
 
     def op_ps(self, sock, _q, _):
         self.send(sock, {"containers": [{"name": n, "image": self.image} for n in self.containers]})
+
+    def op_disk(self, sock, _q, _):
+        disk = os.statvfs(self.parent)
+        free = disk.f_bavail * disk.f_frsize if self.free is None else self.free
+        self.send(sock, {"free": free, "size": disk.f_blocks * disk.f_frsize, "inodes_free": disk.f_favail,
+                         "path": str(self.parent)})
 
     def op_volume_tar(self, sock, q, _):
         where = q.get("path") or self.volumes[q["volume"]]

@@ -682,6 +682,49 @@ def test_full_disk(world):
         subprocess.run(["umount", str(small)], check=False)
 
 
+def test_no_room_to_restore(world):
+    """What is put back lies beside the application's own database, which stops when their disk is full."""
+    agent, broker, pg = world.agent, world.broker, world.pg
+    path = world.dir / "path"
+    path.mkdir()
+    (path / "file").write_bytes(os.urandom(64 << 20))
+
+    def begun():
+        return [c for c in broker.calls if c["op"] in ("pg-throwaway", "pg-restore", "files-fill") and
+                c.get("kind") != "list"]
+
+    pg.sql("create table big as select g, md5(g::text) x from generate_series(1, 1000000) g", "app")
+    size = int(pg.sql("select pg_database_size('app')"))
+    for form in ("custom", "plain"):
+        agent.backup["postgres"]["format"] = form
+        shutil.rmtree(agent.state / "backup", ignore_errors=True)
+        broker.free, broker.calls[:] = 2 * size + (255 << 20), []
+        done = agent.run("backup", "--json")
+        alerts = [json.loads(p.read_text()) for p in (agent.state / "alerts").glob("*.json")]
+        told = [a["text"] for a in alerts if a["key"] == "backup-rehearsal" and not a["over"]]
+        tap.check(done.returncode == 1 and len(told) == 1 and f"{broker.free >> 20} MiB are free" in told[0] and
+                  "1 MiB are lacking" in told[0] and not begun(),
+                  f"{form}: a test restore that has no room is not begun, and an alert says so", f"{told} {done.stderr}")
+        broker.free += 2 << 20
+        done = agent.run("backup", "--json")
+        tap.check(done.returncode == 0 and begun(), f"{form}: where there is just enough, it is", done.stderr)
+    agent.backup["postgres"]["format"] = "custom"
+    agent.backup["paths"] = [str(path)]
+    sizes = {f["of"]: f["bytes"] for f in one(agent.run("backup", "now", "--json"))["files"]}
+    both = sizes["app"] // 2 + sizes[str(path)]
+    for words, need, fits in (((), both, False), (("--databases",), sizes["app"] // 2, True), ((), both, True)):
+        pg.sql("truncate big", "app")  # what it takes now says nothing of what it will
+        rows, listed = pg.rows("app"), agent.list()
+        broker.free, broker.calls[:] = 2 * need + ((257 if fits else 255) << 20), []
+        done = agent.run("restore", *words)
+        if fits:
+            tap.check(done.returncode == 0 and begun(), f"restore {words}: where there is room, it is done", done.stderr)
+        else:
+            tap.check(done.returncode == 1 and "MiB are lacking" in done.stderr and not begun() and
+                      pg.rows("app") == rows and agent.list() == listed,
+                      "a restore that has no room is refused before anything is made", done.stderr)
+
+
 def test_volumes_and_paths(world):
     agent = world.agent
     volume = world.dir / "volume"
