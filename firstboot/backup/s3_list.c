@@ -16,6 +16,7 @@ struct listing {
 	size_t n, cap;
 	char *key, *next;
 	uint64_t size;
+	bool truncated; /* there is more than this answer says */
 };
 
 static int list_element(void *arg, const char *path, const char *text, struct error *e)
@@ -29,6 +30,8 @@ static int list_element(void *arg, const char *path, const char *text, struct er
 			return error_set(e, ERR_FAILED, "the list of the bucket has no sizes");
 	} else if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0) {
 		l->next = arena_strdup(l->arena, text);
+	} else if (strcmp(path, "ListBucketResult/IsTruncated") == 0) {
+		l->truncated = strcmp(text, "true") == 0;
 	} else if (strcmp(path, "ListBucketResult/Contents") == 0) {
 		if (!l->key)
 			return error_set(e, ERR_FAILED, "the list of the bucket has no keys");
@@ -58,12 +61,23 @@ static int list_page(
 	buf_adds(&query, "list-type=2&prefix=");
 	sigv4_encode(prefix, false, &query);
 	l->next = NULL;
+	l->truncated = false;
 	r = s3_demand(s,
 		&(struct s3_call){ .method = "GET", .query = buf_str(&query), .max = 4 * MIB },
 		&answer, e);
 	if (r < 0)
 		return r;
-	return xml_read(buf_str(&answer.body), answer.body.len, list_element, l, e);
+	r = xml_read(buf_str(&answer.body), answer.body.len, list_element, l, e);
+	/* What is missing in a list would be taken for what is not there. */
+	if (r >= 0 && l->truncated && !l->next)
+		return error_set(e, ERR_FAILED,
+			"the list of the bucket is cut off, and does not say how it goes on");
+	if (r >= 0 && l->n > OBJECTS_MAX)
+		return error_set(e, ERR_FAILED,
+			"the bucket has more than %d objects below %s: use a prefix (backup.offsite) "
+			"that nothing else has",
+			OBJECTS_MAX, prefix);
+	return r;
 }
 
 static int by_key(const void *a, const void *b)
@@ -77,7 +91,7 @@ int s3_list(struct s3 *s, const char *prefix, struct arena *arena, struct s3_obj
 	struct listing l = { .arena = arena };
 	int r = list_page(s, prefix, NULL, &l, e);
 
-	while (r >= 0 && l.next && l.n < OBJECTS_MAX)
+	while (r >= 0 && l.next)
 		r = list_page(s, prefix, l.next, &l, e);
 	if (r >= 0) {
 		*ret = arena_alloc(arena, (l.n + 1) * sizeof **ret);

@@ -228,6 +228,60 @@ static void a_list_goes_over_several_answers(void)
 	fake_http_done(&fake);
 }
 
+/* What is missing in a list would be taken for pieces of what is not there, and removed. */
+static void a_list_that_is_not_whole_is_none(void)
+{
+	static const char *const bodies[] = {
+		"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>p/b</Key>"
+		"<Size>2</Size></Contents></ListBucketResult>",
+		"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>p/b</Key>"
+		"<Size>2</Size></Contents></ListBucketResult>",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		const struct fake_reply script[] = {
+			{ "GET " URL "?list-type=2&prefix=p%2F", .status = 200, .body = bodies[i] },
+			{},
+		};
+		_cleanup_(arena_freep) struct arena *arena = arena_new();
+		struct fake_http fake = { script };
+		struct http http = fake_http(&fake);
+		struct s3 s3 = S3(&http);
+		struct s3_object *v;
+		struct error e = { 0 };
+		size_t n;
+
+		check_int(s3_list(&s3, "p/", arena, &v, &n, &e), i == 0 ? -ERR_FAILED : 0);
+		check(i == 1 || strstr(e.msg, "cut off"));
+		fake_http_done(&fake);
+	}
+}
+
+static void a_list_of_more_than_ours_is_none(void)
+{
+	_buf_ body = BUF_INIT;
+	struct fake_reply script[] = {
+		{ "GET " URL "?list-type=2&prefix=p%2F", .status = 200 },
+		{},
+	};
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct fake_http fake = { script };
+	struct http http = fake_http(&fake);
+	struct s3 s3 = S3(&http);
+	struct s3_object *v;
+	struct error e = { 0 };
+	size_t n;
+
+	buf_adds(&body, "<ListBucketResult>");
+	for (int i = 0; i <= 100000; i++)
+		buf_adds(&body, "<Contents><Key>p/b</Key><Size>2</Size></Contents>");
+	buf_adds(&body, "</ListBucketResult>");
+	script[0].body = buf_str(&body);
+	check_int(s3_list(&s3, "p/", arena, &v, &n, &e), -ERR_FAILED);
+	check(strstr(e.msg, "more than 100000 objects"));
+	fake_http_done(&fake);
+}
+
 static int keep(void *arg, const struct s3_upload *u, _unused_ struct error *e)
 {
 	buf_printf(arg, "%zu ", u ? u->n : 99);
@@ -319,6 +373,8 @@ int main(void)
 	run(what_passes_is_tried_again_and_what_does_not_is_not);
 	run(the_clock_of_the_server_counts);
 	run(a_list_goes_over_several_answers);
+	run(a_list_that_is_not_whole_is_none);
+	run(a_list_of_more_than_ours_is_none);
 	run(an_etag_is_a_digest_only_where_it_is_one);
 	run(an_upload_goes_on_where_both_sides_agree);
 	return done();
