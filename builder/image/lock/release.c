@@ -47,13 +47,13 @@ const char *release_field(const char *text, const char *field, struct arena *a)
  * Ubuntu's pockets all have the Codename of their release, and only the Suite tells them apart: "noble" is not
  * "noble-backports". Where the Suite is the Codename with more behind it, the Codename says nothing.
  */
-static bool is_named(const char *suite, const char *codename, const char *name)
+static bool is_named(const char *named, const char *codename, const char *asked)
 {
 	size_t n = codename ? strlen(codename) : 0;
-	bool pocket = suite && n > 0 && strncmp(suite, codename, n) == 0 && suite[n] == '-';
+	bool pocket = named && n > 0 && strncmp(named, codename, n) == 0 && named[n] == '-';
 
-	return (suite && strcmp(suite, name) == 0) ||
-	       (codename && !pocket && strcmp(codename, name) == 0);
+	return (named && strcmp(named, asked) == 0) ||
+	       (codename && !pocket && strcmp(codename, asked) == 0);
 }
 
 bool release_is(const char *text, const char *suite)

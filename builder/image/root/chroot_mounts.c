@@ -312,7 +312,7 @@ static int change_root(struct chroot_mounts *m, const char **what)
 
 int chroot_mounts_enter(struct chroot_mounts *m, const char **what)
 {
-	int fds[ARRAY_SIZE(devices)], r;
+	int fds[ARRAY_SIZE(devices)] = {}, r;
 
 	r = change_root(m, what);
 	if (r < 0)
