@@ -752,6 +752,8 @@ LONG = {"a_mirror_that_stalls_is_given_up"}
 
 def main():
     global KBUILD, TOP
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     args = sys.argv[1:]
     KBUILD = pathlib.Path(args.pop(0)).resolve()
     long = "--long" in args
