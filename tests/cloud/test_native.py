@@ -560,6 +560,8 @@ TESTS = (login, login_that_fails, policy, doctor, doctor_without, activate, doct
 
 
 def main():
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not inside():
         go_inside()
     scratch = Path(tempfile.mkdtemp(prefix="kbuild-native-"))

@@ -365,6 +365,8 @@ CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith("
 
 
 def main():
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     w = World(sys.argv[1])

@@ -463,6 +463,8 @@ def attempt(c):
 
 
 def main():
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = 0
     wanted = sys.argv[1:]
     chosen = [c for c in CASES if not wanted or c.__name__ in wanted]

@@ -345,6 +345,8 @@ def one(w, test):
 
 
 def main():
+    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     args = [a for a in sys.argv[1:] if not a.startswith('-')]
     if os.geteuid() != 0:
         print('1..0 # SKIP needs root')
