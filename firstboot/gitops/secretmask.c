@@ -13,54 +13,31 @@
 #define SECRET_MIN 8
 
 struct mask {
-	struct buf text; /* the file, cut into names and values */
 	struct {
-		const char *name, *value;
-		size_t len; /* of value */
+		char *name, *value;
 	} * v;
 	size_t n, cap;
 };
-
-/*
- * The value that begins there, as secrets_env() writes it: plain to the end of the line, in single quotes, or in
- * double ones with backslashes; quoted ones may have lines. It is unquoted in place. Returns what follows.
- */
-static char *take_value(char *from, char **ret)
-{
-	char quote = *from == '"' || *from == '\'' ? *from++ : '\n', *to = from, *p = from;
-
-	*ret = from;
-	for (; *p && *p != quote; p++) {
-		if (quote == '"' && *p == '\\' && p[1])
-			p++;
-		*to++ = *p;
-	}
-	if (*p)
-		p++;
-	*to = '\0';
-	return quote == '\n' ? p : p + strspn(p, "\n");
-}
 
 static void add(struct mask *m, const char *name, const char *value, size_t len)
 {
 	if (len < SECRET_MIN)
 		return;
 	m->v = grow(m->v, m->n, &m->cap, sizeof *m->v);
-	m->v[m->n].name = name;
-	m->v[m->n].value = value;
-	m->v[m->n++].len = len;
+	m->v[m->n].name = xstrdup(name);
+	m->v[m->n++].value = xstrndup(value, len);
 }
 
 /* Where a value has lines, each of them as well: a log has one at a time. */
-static void add_value(struct mask *m, const char *name, const char *value)
+static void add_value(void *arg, const char *name, const char *value)
 {
 	bool lines = strchr(value, '\n') != NULL;
 
-	add(m, name, value, strlen(value));
+	add(arg, name, value, strlen(value));
 	for (const char *p = value; lines && *p; p += strspn(p, "\n")) {
 		size_t n = strcspn(p, "\n");
 
-		add(m, name, p, n);
+		add(arg, name, p, n);
 		p += n;
 	}
 }
@@ -68,38 +45,27 @@ static void add_value(struct mask *m, const char *name, const char *value)
 struct mask *mask_new(const struct agent *a)
 {
 	struct mask *m = xcalloc(1, sizeof *m);
-	struct error e = { 0 };
+	struct error ignored = { 0 };
 
-	if (secrets_env(a, &m->text, &e) != 0 || m->text.len == 0)
-		return m;
-	for (char *p = m->text.data; *p;) {
-		char *name = p, *equal = p + strcspn(p, "=\n"), *value;
-
-		if (*p == '#' || *equal != '=') {
-			p += strcspn(p, "\n");
-			p += *p == '\n';
-			continue;
-		}
-		*equal = '\0';
-		p = take_value(equal + 1, &value);
-		add_value(m, name, value);
-	}
+	(void)secrets_each(a, add_value, m, &ignored);
 	return m;
 }
 
 void mask_free(struct mask *m)
 {
-	if (m->text.data)
-		explicit_bzero(m->text.data, m->text.len);
-	buf_free(&m->text);
+	for (size_t i = 0; i < m->n; i++) {
+		explicit_bzero(m->v[i].value, strlen(m->v[i].value));
+		free(m->v[i].value);
+		free(m->v[i].name);
+	}
 	free(m->v);
 	free(m);
 }
 
-static void replace(struct buf *text, const char *value, size_t n, const char *name)
+static void replace(struct buf *text, const char *value, const char *name)
 {
 	_buf_ out = BUF_INIT;
-	size_t from = 0;
+	size_t from = 0, n = strlen(value);
 	const char *hit;
 
 	while ((hit = memmem(buf_str(text) + from, text->len - from, value, n))) {
@@ -118,5 +84,5 @@ static void replace(struct buf *text, const char *value, size_t n, const char *n
 void mask_text(const struct mask *m, struct buf *text)
 {
 	for (size_t i = 0; i < m->n; i++)
-		replace(text, m->v[i].value, m->v[i].len, m->v[i].name);
+		replace(text, m->v[i].value, m->v[i].name);
 }

@@ -120,6 +120,20 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e)
 	return values_write(a, values, e);
 }
 
+int secrets_each(const struct agent *a,
+	void (*each)(void *arg, const char *name, const char *value), void *arg, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *definition = definition_of(a);
+	struct node *values;
+	int r;
+
+	if (!definition)
+		return SECRETS_NONE;
+	r = values_read(a, arena, &values, e);
+	return r < 0 ? r : values_each(definition, values, each, arg, e);
+}
+
 int secrets_env(const struct agent *a, struct buf *ret, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();

@@ -39,8 +39,12 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e);
  */
 int secrets_env(const struct agent *a, struct buf *ret, struct error *e);
 
+/* Each value by itself, templates filled in; borrowed for the call. 0 or SECRETS_NONE. */
+int secrets_each(const struct agent *a,
+	void (*each)(void *arg, const char *name, const char *value), void *arg, struct error *e);
+
 /*
- * Writes it to kbuild.secrets.env inside a release's directory: 0600, durably, never through a symlink
+ * Writes the text of the .env file to kbuild.secrets.env inside a release's directory: 0600, durably, never through a symlink
  * of the repository. 0, or SECRETS_NONE (also when the definition names no file). ERR_INVALID when a
  * value is missing: secrets_make() has not been.
  */

@@ -166,12 +166,11 @@ static struct node *with_texts(
 	return all;
 }
 
-int values_env(
-	const struct node *definition, const struct node *values, struct buf *ret, struct error *e)
+int values_each(const struct node *definition, const struct node *values, values_fn each, void *arg,
+	struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct node *all = with_texts(definition, values, arena);
-	_buf_ text = BUF_INIT;
 
 	for (size_t i = 0; i < definition->n; i++) {
 		const char *name = definition->keys[i]->str, *value = node_str(node_get(all, name));
@@ -183,14 +182,29 @@ int values_env(
 			return r;
 		if (!template && !value)
 			return missing(name, e);
-		buf_printf(&text, "%s=", name);
-		add_value(&text, template ? buf_str(&filled) : value);
-		buf_addc(&text, '\n');
+		each(arg, name, template ? buf_str(&filled) : value);
 		if (filled.data)
 			crypt_wipe(filled.data, filled.len);
 	}
-	buf_add(ret, buf_str(&text), text.len);
+	return 0;
+}
+
+static void add_line(void *arg, const char *name, const char *value)
+{
+	buf_printf(arg, "%s=", name);
+	add_value(arg, value);
+	buf_addc(arg, '\n');
+}
+
+int values_env(
+	const struct node *definition, const struct node *values, struct buf *ret, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	int r = values_each(definition, values, add_line, &text, e);
+
+	if (r == 0)
+		buf_add(ret, buf_str(&text), text.len);
 	if (text.data)
 		crypt_wipe(text.data, text.len);
-	return 0;
+	return r;
 }

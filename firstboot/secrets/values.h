@@ -16,6 +16,10 @@ int values_write(const struct agent *a, const struct node *values, struct error 
 /* A new value of at least so many bits: letters, digits, '-', '_', beginning with a letter or digit. */
 void values_generate(int64_t bits, struct buf *ret);
 
+/* Each name of the definition with its value, templates filled; borrowed for the call. ERR_INVALID as below. */
+typedef void (*values_fn)(void *arg, const char *name, const char *value);
+int values_each(const struct node *definition, const struct node *values, values_fn each, void *arg,
+	struct error *e);
 /* The text of .env from the definition's map and the values. ERR_INVALID names what is missing. */
 int values_env(
 	const struct node *definition, const struct node *values, struct buf *ret, struct error *e);
