@@ -24,8 +24,8 @@ int offsite_list(struct agent *a, const char *server, struct backup_list *ret, s
  */
 int offsite_open(const struct agent *a, const char *server, struct error *e);
 /*
- * Brings one of a server (NULL: this one) here, into dir of offsite_open(): into ID.part, as far as it was brought before, then digests are compared and it gets its
- * name. ret_id: BACKUP_ID_LEN + 1; id as backup_list_find() takes it.
+ * Brings one of a server (NULL: this one) here, into dir of offsite_open(): into ID.part, going on where an earlier
+ * call ended, then digests are compared and it gets its name. ret_id: BACKUP_ID_LEN + 1; id as backup_list_find() takes it.
  */
 int offsite_fetch(struct agent *a, int dir, const char *server, const char *id, char *ret_id,
 	struct error *e);

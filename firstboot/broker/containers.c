@@ -77,37 +77,42 @@ static const struct node *mount_at(const struct node *service, const char *at)
 	return NULL;
 }
 
-/* 1: the image has a volume there. */
-static int image_has(struct call *c, const struct node *service, const char *at, struct error *e)
+/* The map of what the service's image has volumes at. */
+static int image_volumes(
+	struct call *c, const struct node *service, const struct node **ret, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	const char *image = node_str(node_get(service, "image"));
-	const struct node *volumes;
 	struct node *doc;
 	int r;
 
+	*ret = NULL;
 	if (!image)
 		return 0;
 	args_set(a, "docker", "image", "inspect", "--", image, NULL);
 	r = docker_json(c->b, a, "cannot look at the image", c->q->arena, &doc, e);
-	if (r < 0 || doc->kind != NODE_LIST || doc->n == 0)
-		return MIN(r, 0);
-	volumes = node_path(doc->items[0], "Config.Volumes");
+	if (r >= 0 && doc->kind == NODE_LIST && doc->n > 0)
+		*ret = node_path(doc->items[0], "Config.Volumes");
+	return r;
+}
+
+static bool has_place(const struct node *volumes, const char *at)
+{
 	for (size_t i = 0; volumes && volumes->kind == NODE_MAP && i < volumes->n; i++) {
 		if (same_place(volumes->keys[i]->str, at))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* 1: something of the machine is mounted where the service, or its image, now says only a path. */
 static int inherits(
 	struct call *c, const struct node *container, const struct node *service, struct error *e)
 {
-	const struct node *mounts = node_get(container, "Mounts");
-	int r = 0;
+	const struct node *mounts = node_get(container, "Mounts"), *volumes = NULL;
+	bool asked = false;
 
-	for (size_t i = 0; mounts && i < mounts->n && r == 0; i++) {
+	for (size_t i = 0; mounts && i < mounts->n; i++) {
 		const char *type = node_str(node_get(mounts->items[i], "Type"));
 		const char *at = node_str(node_get(mounts->items[i], "Destination"));
 		const struct node *now = at ? mount_at(service, at) : NULL;
@@ -115,9 +120,13 @@ static int inherits(
 
 		if (!type || !at || strcmp(type, "bind") != 0)
 			continue;
-		r = !now ? image_has(c, service, at, e) : !source || !*source;
+		if (!now && !asked && image_volumes(c, service, &volumes, e) < 0)
+			return -e->code;
+		asked |= !now;
+		if (now ? !source || !*source : has_place(volumes, at))
+			return 1;
 	}
-	return r;
+	return 0;
 }
 
 static bool wanted(const char *const *services, const char *name)

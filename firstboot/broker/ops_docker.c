@@ -22,7 +22,6 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define LABEL	    CONTAINERS_LABEL
 #define HEALTH_TEXT 500
 #define LOG_LINES   2000
 /* As long as `up` has for the same: what a container takes to end is its own choice. */
@@ -65,7 +64,8 @@ static void add_labels(struct buf *out, const struct node *labels)
 		const char *key = labels->keys[i]->str;
 		_buf_ quoted = BUF_INIT;
 
-		if (strncmp(key, LABEL, strlen(LABEL)) != 0 && strncmp(key, "kbuild.", 7) != 0)
+		if (strncmp(key, CONTAINERS_LABEL, strlen(CONTAINERS_LABEL)) != 0 &&
+			strncmp(key, "kbuild.", 7) != 0)
 			continue;
 		if (json.len > 1)
 			buf_addc(&json, ',');
@@ -103,7 +103,7 @@ static void add_container(struct buf *out, const struct node *c)
 	ipc_begin(&json);
 	ipc_add_str(&json, "id", text_at(c, "Id"));
 	ipc_add_str(&json, "name", name + (*name == '/'));
-	ipc_add_str(&json, "service", node_str(node_get(labels, LABEL "service")));
+	ipc_add_str(&json, "service", node_str(node_get(labels, CONTAINERS_LABEL "service")));
 	ipc_add_str(&json, "state", text_at(state, "Status"));
 	add_health(&json, health && !node_is_null(health) ? health : NULL);
 	add_number(&json, "exit_code", state, "ExitCode");
@@ -116,7 +116,7 @@ static void add_container(struct buf *out, const struct node *c)
 	ipc_add_str(&json, "restart_policy", text_at(c, "HostConfig.RestartPolicy.Name"));
 	ipc_add_str(&json, "image", text_at(c, "Image"));
 	ipc_add_str(&json, "image_reference", text_at(c, "Config.Image"));
-	ipc_add_str(&json, "hash", node_str(node_get(labels, LABEL "config-hash")));
+	ipc_add_str(&json, "hash", node_str(node_get(labels, CONTAINERS_LABEL "config-hash")));
 	add_labels(&json, labels);
 	ipc_end(&json);
 	if (out->len > 0)

@@ -98,8 +98,7 @@ static int drop_fresh(const struct place *p, struct error *e)
 {
 	int r = has_fresh(p) ? remove_all(p->fd, p->fresh) : 0;
 
-	return r < 0 && r != -ENOENT ? error_errno(e, r, "cannot remove %s/%s", p->dir, p->fresh)
-				     : 0;
+	return r < 0 ? error_errno(e, r, "cannot remove %s/%s", p->dir, p->fresh) : 0;
 }
 
 /* No directory has this mode: what tar does not change belongs to the tar of one file. */
