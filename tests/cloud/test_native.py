@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import Double, wait_until  # first: it says where the others are
 from clients import enter, go_inside, inside
-from kbtest import Tap
+from kbtest import Tap, take_interrupts
 
 PROGRAM = str(Path(sys.argv[1]).resolve())
 DEFINITION = """#cloud-config
@@ -560,8 +560,7 @@ TESTS = (login, login_that_fails, policy, doctor, doctor_without, activate, doct
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     if not inside():
         go_inside()
     scratch = Path(tempfile.mkdtemp(prefix="kbuild-native-"))

@@ -19,6 +19,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+from kbtest import take_interrupts  # noqa: E402
+
 TOOL = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build'), 'tests/disk/disk_tool')
 EPOCH = 1700000000
 MIB = 1 << 20
@@ -579,8 +582,7 @@ def test_signals(tmp):
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     if os.geteuid() != 0:
         print('1..0 # SKIP needs root')
         return 0

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from caching_mirror import CachingMirror, faulty_mirror  # noqa: E402
-from kbtest import Kbuild, Tap, mounts, processes, wait_for, written  # noqa: E402
+from kbtest import Kbuild, Tap, mounts, processes, take_interrupts, wait_for, written  # noqa: E402
 
 Fault = faulty_mirror.Fault
 DEFINITION = """#cloud-config
@@ -365,8 +365,7 @@ CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith("
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     w = World(sys.argv[1])

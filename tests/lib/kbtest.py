@@ -15,6 +15,11 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 
 
+def take_interrupts():
+    """Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Tap:
     """Prints each check as it is made; a failed one never ends the program."""
 

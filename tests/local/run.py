@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-from kbtest import kill  # noqa: E402
+from kbtest import kill, take_interrupts  # noqa: E402
 
 READY = 'kbuild-status: {"version":1,"state":"ready"}\r\n'
 OBEY, SWITCH_OFF = 1, 2
@@ -241,13 +241,18 @@ def destroy_leaves_nothing(p):
     p.nothing_left()
 
 
-@case
-def a_data_volume_outlives_its_server(p):
-    kept = p.state / "volumes" / "web.raw"
+def launch_with_data(p):
+    """A server that has something on its data volume, stopped."""
     p.launch("--volume", "64M")
     p.run("stop", "--force")
     with open(p.dir() / "volume.raw", "r+b") as f:
         f.write(b"precious")
+
+
+@case
+def a_data_volume_outlives_its_server(p):
+    kept = p.state / "volumes" / "web.raw"
+    launch_with_data(p)
     has(p.run("destroy", status=7).err, "data volume (64 MiB) is kept", "--with-data")
     has(p.run("destroy", "--yes").out, "'web' is gone", "data volume (64 MiB) is kept")
     assert kept.read_bytes()[:8] == b"precious" and not p.dir().exists()
@@ -268,10 +273,7 @@ def a_data_volume_outlives_its_server(p):
 @case
 def an_interrupted_launch_takes_no_data_with_it(p):
     kept = p.state / "volumes" / "web.raw"
-    p.launch("--volume", "64M")
-    p.run("stop", "--force")
-    with open(p.dir() / "volume.raw", "r+b") as f:
-        f.write(b"precious")
+    launch_with_data(p)
     p.run("destroy", "--yes")
     # The next server takes it, and never answers; the one that replaces it is interrupted.
     has(p.launch("--volume", "64M", disk=p.disk("bye\r\n", flags=SWITCH_OFF), status=1).err, "gets its data volume back")
@@ -898,8 +900,7 @@ def run_case(function, kbuild, sector, cache):
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     kbuild = str(Path(sys.argv[1]).resolve())
     chosen = [c for c in CASES if not sys.argv[2:] or c.__name__ in sys.argv[2:]]
     failed = 0

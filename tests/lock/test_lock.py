@@ -19,7 +19,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from archive import BASE, Archive, Key, Server, package  # noqa: E402
-from kbtest import written  # noqa: E402
+from kbtest import take_interrupts, written  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 KBUILD = None
@@ -746,14 +746,13 @@ def the_host_is_neither_read_nor_written():
 
 TESTS = [f for n, f in list(globals().items())
          if "_" in n and not n.startswith("_") and hasattr(f, "__code__") and
-         f.__code__.co_argcount == 0]
+         f.__module__ == __name__ and f.__code__.co_argcount == 0]
 LONG = {"a_mirror_that_stalls_is_given_up"}
 
 
 def main():
     global KBUILD, TOP
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     args = sys.argv[1:]
     KBUILD = pathlib.Path(args.pop(0)).resolve()
     long = "--long" in args

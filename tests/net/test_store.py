@@ -11,7 +11,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(1, os.path.join(os.path.dirname(sys.path[0]), "lib"))
 from faulty_mirror import Fault, Mirror  # noqa: E402
+from kbtest import take_interrupts  # noqa: E402
 
 DRIVER = os.environ.get("STORE_DRIVER", "build/tests/net/store_driver")
 ENV = {"PATH": os.environ["PATH"], "KBUILD_STALL_SECONDS": "30", "KBUILD_RETRY_PAUSE_MS": "20",
@@ -463,8 +465,7 @@ def attempt(c):
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     failed = 0
     wanted = sys.argv[1:]
     chosen = [c for c in CASES if not wanted or c.__name__ in wanted]

@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 
-from treeworld import COUNT, HERE, PACKAGES, Failed, World, check, run
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+from kbtest import take_interrupts  # noqa: E402
+from treeworld import COUNT, HERE, PACKAGES, Failed, World, check, run  # noqa: E402
 
 
 def mounts_of(w):
@@ -345,8 +347,7 @@ def one(w, test):
 
 
 def main():
-    # Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     args = [a for a in sys.argv[1:] if not a.startswith('-')]
     if os.geteuid() != 0:
         print('1..0 # SKIP needs root')
