@@ -418,6 +418,11 @@ def another_suites_index_is_refused_where_the_distribution_signed_it():
                  for base, suite in (part.split("/") for part in (asked, given))]
         dists[0].rename(dists[0].with_name("good"))
         shutil.copytree(dists[1], dists[0])
+        # The wrong one is the newer: "what changed since?" is no question that brings the right one back.
+        os.utime(dists[0] / "InRelease")
+        for name in ("InRelease", "Release", "Release.gpg"):
+            if (dists[0].with_name("good") / name).exists():
+                os.utime(dists[0].with_name("good") / name, (time.time() - 60,) * 2)
         w.run(want=4).says(f"the index {dists[0].name} at", "it is another one's", says, "--mirror")
         assert not w.lock.exists()
         # A mirror that is mended is believed, and one that turns bad later is not.

@@ -117,6 +117,7 @@ struct check {
 	const struct apt_source *source;
 	const char *keyring;
 	const struct definition *def;
+	bool fetched;
 	struct arena *arena;
 	struct progress *progress;
 	struct error *e;
@@ -337,15 +338,17 @@ static int verify_source(const struct check *c, const struct lock *old, struct l
 	if (r < 0)
 		return r;
 	r = check_signer(c, &s);
-	if (r < 0)
-		return r;
-	r = check_date(c, &text, old, ret);
+	if (r == 0)
+		r = check_date(c, &text, old, ret);
 	if (r == 0)
 		r = check_suite(c, &text);
 	if (r == 0)
 		r = check_components(c, &text);
-	if (r < 0)
+	if (r < 0) {
+		if (c->fetched)
+			(void)unlink(path);
 		return r;
+	}
 	for (size_t i = 0; i < c->d->n; i++) {
 		if (c->d->indexes[i].source != c->source)
 			continue;
@@ -363,13 +366,14 @@ static int verify_source(const struct check *c, const struct lock *old, struct l
 }
 
 int verify_indexes(const struct aptdir *d, const struct definition *def, const struct lock *old,
-	struct arena *a, struct lock_source *ret, struct progress *p, struct error *e)
+	bool fetched, struct arena *a, struct lock_source *ret, struct progress *p, struct error *e)
 {
 	for (size_t i = 0; i < d->sources->n; i++) {
 		struct check c = { .d = d,
 			.source = &d->sources->v[i],
 			.keyring = d->keyrings[i],
 			.def = def,
+			.fetched = fetched,
 			.arena = a,
 			.progress = p,
 			.e = e };

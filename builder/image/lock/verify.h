@@ -19,9 +19,11 @@ struct progress;
 /*
  * Fills ret (as many as the directory has sources, in their order; strings in the arena). old may
  * be NULL. ERR_LOCK naming suite, URL, reason and what to do; ERR_NETWORK when there are no indexes yet.
+ * With fetched, one that is refused is forgotten: apt asks only for what is newer than it, so a mended mirror whose
+ * own is older would never be believed again. Offline it stays, as nothing else can be had.
  */
 int verify_indexes(const struct aptdir *d, const struct definition *def, const struct lock *old,
-	struct arena *a, struct lock_source *ret, struct progress *p, struct error *e);
+	bool fetched, struct arena *a, struct lock_source *ret, struct progress *p, struct error *e);
 
 /* The name under which apt keeps a file of a URI in its lists; in the arena. */
 const char *apt_list_name(struct arena *a, const char *uri);
