@@ -411,18 +411,17 @@ def another_suites_index_is_refused_where_the_distribution_signed_it():
             ("ubuntu", "noble", "ubuntu/noble", "ubuntu/noble-backports", "Suite: noble-backports")):
         w = World(distribution, release)
         getattr(w.archive, distribution)([package("aa", "1")])
-        w.archive.suite("debian-security", "bookworm-security", [package("aa", "9")])
-        w.archive.suite("ubuntu", "noble-backports", [*BASE, package("aa", "9")], components=("main", "universe"))
+        # The wrong one is the newer, after which apt passes over the right one.
+        new = {"date": datetime.datetime.now(datetime.timezone.utc)}
+        w.archive.suite("debian-security", "bookworm-security", [package("aa", "9")], **new)
+        w.archive.suite("debian", "trixie-updates", [], suite="stable-updates", **new)
+        w.archive.suite("ubuntu", "noble-backports", [*BASE, package("aa", "9")], components=("main", "universe"),
+                        **new)
         w.define(["aa"])
         dists = [w.dir / "www" / base / "dists" / suite
                  for base, suite in (part.split("/") for part in (asked, given))]
         dists[0].rename(dists[0].with_name("good"))
         shutil.copytree(dists[1], dists[0])
-        # The wrong one is the newer: "what changed since?" is no question that brings the right one back.
-        os.utime(dists[0] / "InRelease")
-        for name in ("InRelease", "Release", "Release.gpg"):
-            if (dists[0].with_name("good") / name).exists():
-                os.utime(dists[0].with_name("good") / name, (time.time() - 60,) * 2)
         w.run(want=4).says(f"the index {dists[0].name} at", "it is another one's", says, "--mirror")
         assert not w.lock.exists()
         # A mirror that is mended is believed, and one that turns bad later is not.

@@ -19,8 +19,8 @@ struct progress;
 /*
  * Fills ret (as many as the directory has sources, in their order; strings in the arena). old may
  * be NULL. ERR_LOCK naming suite, URL, reason and what to do; ERR_NETWORK when there are no indexes yet.
- * With fetched, one that is refused is forgotten: apt asks only for what is newer than it, so a mended mirror whose
- * own is older would never be believed again. Offline it stays, as nothing else can be had.
+ * With fetched, one that is refused is forgotten: apt passes over what is older than the one it has, so a
+ * mended mirror would not be believed again. Offline it stays, as nothing else can be had.
  */
 int verify_indexes(const struct aptdir *d, const struct definition *def, const struct lock *old,
 	bool fetched, struct arena *a, struct lock_source *ret, struct progress *p, struct error *e);
