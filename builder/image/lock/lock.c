@@ -141,8 +141,7 @@ static int get_indexes(
 		return r;
 	l->n_sources = d->sources->n;
 	l->sources = arena_alloc(l->arena, l->n_sources * sizeof *l->sources);
-	r = verify_indexes(
-		d, q->def, q->old, !q->offline, l->arena, l->sources, q->progress, e);
+	r = verify_indexes(d, q->def, q->old, !q->offline, l->arena, l->sources, q->progress, e);
 	if (r < 0)
 		return r;
 	progress_end(q->progress, NULL);

@@ -23,7 +23,8 @@ struct progress;
  * mended mirror would not be believed again. Offline it stays, as nothing else can be had.
  */
 int verify_indexes(const struct aptdir *d, const struct definition *def, const struct lock *old,
-	bool fetched, struct arena *a, struct lock_source *ret, struct progress *p, struct error *e);
+	bool fetched, struct arena *a, struct lock_source *ret, struct progress *p,
+	struct error *e);
 
 /* The name under which apt keeps a file of a URI in its lists; in the arena. */
 const char *apt_list_name(struct arena *a, const char *uri);
