@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "alloc.h"
+#include "app_defaults.h"
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
@@ -209,8 +210,8 @@ static const struct field fields[] = {
 
 static void set_defaults(struct agent_config *c)
 {
-	c->app.branch = "main";
-	c->app.compose = "compose.yaml";
+	c->app.branch = APP_BRANCH;
+	c->app.compose = APP_COMPOSE;
 	c->app.interval = 180;
 	c->app.timeout = 300;
 	c->app.repair_drift = true;

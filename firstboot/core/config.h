@@ -21,8 +21,8 @@ struct agent_config {
 	bool has_app;
 	struct {
 		const char *repository;	    /* https://…, ssh://…, user@host:path */
-		const char *branch;	    /* default "main" */
-		const char *compose;	    /* default "compose.yaml", relative to the repository */
+		const char *branch;	    /* default APP_BRANCH */
+		const char *compose;	    /* default APP_COMPOSE, relative to the repository */
 		const char *project;	    /* of Compose; default: name */
 		const char *health;	    /* URL, or NULL */
 		uint64_t interval, timeout; /* seconds; 180, 300 */

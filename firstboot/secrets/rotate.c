@@ -123,8 +123,6 @@ static int no_such(const struct agent *a, const char *name, struct arena *arena,
 static int new_value(const char *name, const struct node *how, const char *given, struct buf *ret,
 	struct error *e)
 {
-	int64_t bits = 256;
-
 	if (node_get(how, "operator")) {
 		if (!given || !*given)
 			return error_set(e, ERR_USAGE,
@@ -139,8 +137,7 @@ static int new_value(const char *name, const struct node *how, const char *given
 	if (given)
 		return error_set(e, ERR_USAGE,
 			"the secret '%s' is made here; no value can be given for it", name);
-	(void)node_is_int(node_get(how, "generate"), &bits);
-	values_generate(bits, ret);
+	values_generate(node_get(how, "generate"), ret);
 	return 0;
 }
 

@@ -15,10 +15,7 @@
 #include "node.h"
 #include "values.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const struct mark here = { .file = SECRETS_FILE };
 
@@ -51,7 +48,6 @@ static int make_one(const struct agent *a, struct arena *arena, const char *name
 {
 	bool database = flags & SECRETS_DATABASE, known = node_get(values, name) != NULL;
 	_buf_ value = BUF_INIT;
-	int64_t bits = 256;
 
 	if (known && (database || !(flags & SECRETS_RENEW)))
 		return 0;
@@ -60,8 +56,7 @@ static int make_one(const struct agent *a, struct arena *arena, const char *name
 	/* One that a later image added is no loss, unless the database should already know it. */
 	if (database && node_get(how, "postgres"))
 		return lost_one(name, e);
-	(void)node_is_int(node_get(how, "generate"), &bits);
-	values_generate(bits, &value);
+	values_generate(node_get(how, "generate"), &value);
 	node_set(arena, values, &here, name,
 		node_scalar(arena, &here, arena_strdup(arena, buf_str(&value)), value.len));
 	crypt_wipe(value.data, value.len);
@@ -145,57 +140,6 @@ int secrets_env(const struct agent *a, struct buf *ret, struct error *e)
 		return SECRETS_NONE;
 	r = values_read(a, arena, &values, e);
 	return r < 0 ? r : values_env(definition, values, ret, e);
-}
-
-/*
- * The directory of path inside the release, made where it is missing, one name after the other: a symlink
- * of the repository on the way is refused, wherever it leads.
- */
-static int open_directory(int release_fd, const char *path, int *ret, const char **ret_name)
-{
-	_close_ int fd = fcntl(release_fd, F_DUPFD_CLOEXEC, 3);
-
-	if (fd < 0)
-		return -errno;
-	for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
-		_free_ char *name = xstrndup(path, (size_t)(slash - path));
-		int next;
-
-		if (strcmp(name, "..") == 0)
-			return -EINVAL;
-		if (!*name || strcmp(name, ".") == 0)
-			continue;
-		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0)
-			return -errno;
-		close(fd);
-		fd = next;
-	}
-	*ret = TAKE_FD(fd);
-	*ret_name = path;
-	return 0;
-}
-
-int secrets_install(const struct agent *a, int release_fd, struct error *e)
-{
-	const char *path = a->config->secrets.env, *name = NULL;
-	_close_ int dir = -1;
-	_buf_ text = BUF_INIT;
-	int r = path ? secrets_env(a, &text, e) : SECRETS_NONE;
-
-	if (r != 0)
-		return r;
-	r = open_directory(release_fd, path, &dir, &name);
-	if (r == 0)
-		r = file_replace(dir, name, buf_str(&text), text.len, 0600);
-	if (text.data)
-		crypt_wipe(text.data, text.len);
-	if (r == 0)
-		return 0;
-	error_errno(e, r, "cannot write the application's %s", path);
-	return r == -ENOSPC || r == -EDQUOT ? error_transient(e) : -e->code;
 }
 
 int secrets_digest(const struct agent *a, char ret_hex[65], struct error *e)

@@ -1,6 +1,6 @@
 /*
- * kbuild.secrets on the server: made once, kept in one document, given to the application as an .env
- * file. All values stand in STATE/secrets/values.json (0600, in a directory of 0700), which is replaced as
+ * kbuild.secrets on the server: made once, kept in one document, given to Compose as an .env file, which is
+ * there only while the broker has Compose read it (broker/jail.c). All values stand in STATE/secrets/values.json (0600, in a directory of 0700), which is replaced as
  * a whole, so that there are either all of them or none.
  *
  * The directory lives and dies with the database: where there is a data volume, it is part of that
@@ -43,12 +43,5 @@ int secrets_env(const struct agent *a, struct buf *ret, struct error *e);
 int secrets_each(const struct agent *a,
 	void (*each)(void *arg, const char *name, const char *value), void *arg, struct error *e);
 
-/*
- * Writes the text of the .env file to kbuild.secrets.env inside a release's directory: 0600, durably, never through a symlink
- * of the repository. 0, or SECRETS_NONE (also when the definition names no file). ERR_INVALID when a
- * value is missing: secrets_make() has not been.
- */
-int secrets_install(const struct agent *a, int release_fd, struct error *e);
-
-/* The digest of what secrets_install() would write, 65 bytes with the NUL; "" when nothing. */
+/* The digest of the text of the .env file, 65 bytes with the NUL; "" when the definition names no file. */
 int secrets_digest(const struct agent *a, char ret_hex[65], struct error *e);

@@ -65,14 +65,16 @@ int values_write(const struct agent *a, const struct node *values, struct error 
 	return r < 0 ? error_errno(e, r, "cannot write %s/" SECRETS_FILE, a->state_dir) : 0;
 }
 
-void values_generate(int64_t bits, struct buf *ret)
+void values_generate(const struct node *generate, struct buf *ret)
 {
 	/* No '$', which Compose replaces; nothing that a URL or a shell would take for its own. */
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	/* 6 bits a character; one more than needed pays for what the first one may not be. */
-	int64_t n = bits / 6 + 1;
+	int64_t bits = 256, n;
 
+	(void)node_is_int(generate, &bits);
+	n = bits / 6 + 1;
 	while (n > 0) {
 		unsigned char byte;
 		char c;

@@ -13,8 +13,11 @@ struct node;
 int values_read(const struct agent *a, struct arena *arena, struct node **ret, struct error *e);
 int values_write(const struct agent *a, const struct node *values, struct error *e);
 
-/* A new value of at least so many bits: letters, digits, '-', '_', beginning with a letter or digit. */
-void values_generate(int64_t bits, struct buf *ret);
+/*
+ * A new value of at least as many bits as the definition's "generate" says (256 where it is no number): letters,
+ * digits, '-', '_', beginning with a letter or digit.
+ */
+void values_generate(const struct node *generate, struct buf *ret);
 
 /* Each name of the definition with its value, templates filled; borrowed for the call. ERR_INVALID as below. */
 typedef void (*values_fn)(void *arg, const char *name, const char *value);

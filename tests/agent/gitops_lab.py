@@ -153,6 +153,7 @@ class Gitops:
         (self.dir / "credentials/git").write_bytes((self.dir / "credentials/git.json").read_bytes())
         self.app = {
             "repository": self.ssh.url(str(self.dir / "app.git")),
+            "compose": "compose.yaml",
             "health": "http://api.example.test/health",
             "known_hosts": [self.ssh.known_host()],
             # For what is slow: a bad version is known as one by what it does.

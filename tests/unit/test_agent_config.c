@@ -18,6 +18,8 @@ static void a_name_is_enough(void)
 	check_int(parse(&c, "name: web\n", &e), 0);
 	check(!c->has_app && !c->has_dns && !c->has_backup);
 	check_str(c->app.project, "web");
+	check_str(c->app.branch, "main");
+	check_str(c->app.compose, "docker-compose.yml"); /* as docs/reference.md has it */
 	check_int(c->app.interval, 180);
 	check_int(c->health.interval, 300);
 	check_int(c->health.tls_days, 21);

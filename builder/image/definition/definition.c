@@ -2,6 +2,7 @@
 #include "definition.h"
 
 #include "alloc.h"
+#include "app_defaults.h"
 #include "arena.h"
 #include "buf.h"
 #include "cloudconfig.h"
@@ -157,8 +158,8 @@ const struct node *definition_key(const struct definition *def, const char *key)
 
 const char *definition_app(const struct definition *def, const char *key)
 {
-	static const char *const defaults[][2] = { { "branch", "main" },
-		{ "compose", "docker-compose.yml" }, { "images", "pull" } };
+	static const char *const defaults[][2] = { { "branch", APP_BRANCH },
+		{ "compose", APP_COMPOSE }, { "images", "pull" } };
 	const char *text = node_str(node_get(def->app, key));
 
 	for (size_t i = 0; !text && i < ARRAY_SIZE(defaults); i++) {

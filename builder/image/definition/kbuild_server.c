@@ -188,6 +188,20 @@ static void check_references(const struct schema *s, const struct node *values,
 
 static const int64_t bits[] = { 64, 4096 };
 
+/* true: as many as are usual, which the agent knows. */
+static void field_generate(
+	const struct schema *s, const struct field *f, const struct node *node, void *out)
+{
+	const struct field number = { .key = f->key, .arg = bits };
+	bool usual;
+
+	if (!node_is_bool(node, &usual))
+		field_int(s, &number, node, out);
+	else if (!usual)
+		diag_add(s->diags, DIAG_ERROR, &node->at, "wrong-value", NULL,
+			"'%s.%s' must be true or a number of bits, not false", s->where, f->key);
+}
+
 /* Of whose password it is, for "secrets rotate"; what is absent comes from kbuild.backup.postgres. */
 static const struct field role_fields[] = {
 	{ "role", field_shape, .flags = FIELD_REQUIRED, .arg = &shape_word },
@@ -204,7 +218,7 @@ static void check_secret(const struct schema *s, const struct node *values, cons
 	const struct node *value)
 {
 	static const struct field fields[] = {
-		{ "generate", field_int, .arg = bits },
+		{ "generate", field_generate },
 		{ "operator", field_shape, .arg = &shape_line },
 		{ "postgres", field_submap, .arg = role_fields },
 		{},
