@@ -235,8 +235,11 @@ class Proof:
         return self.query("select count(*), sum(hashtext(what)) from facts")
 
     def backups(self):
+        return [m["id"] for m in self.manifests()]
+
+    def manifests(self):
         lines = self.agent("backup", "list", "--json")[1].splitlines()
-        return [json.loads(line)["id"] for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def kept_secrets(self):
         return self.server.out("sha256sum /var/lib/kbuild/secrets/* | sort")
@@ -392,8 +395,35 @@ class Proof:
         tried = [h for h in self.history() if h.get("sha") == self.sha]
         self.tap.equal((len(tried), len(self.world.git.fetched)), (1, fetched), f"{what}: it was tried once")
 
+    # What runs once and ends, and changes the database: as Compose's own documents have it.
+    MIGRATION = """\
+  migrate:
+    image: %s/postgres:1
+    environment: {DATABASE_URL: "${DATABASE_URL}"}
+    command: ["sh", "-c", "psql $$DATABASE_URL -c 'create table migrated as select count(*) n from facts'"]
+    depends_on: {db: {condition: service_healthy}}
+    restart: "no"
+"""
+
+    def migration(self):
+        """A commit that changes the database, which is dumped before."""
+        t, before = self.tap, self.backups()
+        name = f"{self.version}m"
+        t.check(self.deploy(name, more=self.MIGRATION % self.world.registry.name), "a commit with a migration goes live",
+                self.journal("kbuild-gitops.service"))
+        self.settle()
+        t.equal(self.query("select n from migrated"), "50000", "the migration ran")
+        made = [m for m in self.manifests() if m["id"] not in before]
+        t.equal([m.get("reason") for m in made], ["deploy"], "the database was dumped before it") or t.note(made)
+        self.run_unit("kbuild-gitops.service")
+        t.equal([h.get("result") for h in self.history()][:1], ["good"], "what has run once and ended is no drift")
+        self.query("drop table migrated")
+        t.check(self.deploy(name[:-1]), "a commit without it goes live", self.journal("kbuild-gitops.service"))
+
     def backup(self):
         t, s = self.tap, self.server
+        self.settle()
+        self.migration()
         self.settle()
         t.equal(self.run_unit("kbuild-backup.service"), "success", "a backup is taken") or \
             t.note(self.journal("kbuild-backup.service"))

@@ -220,6 +220,27 @@ static void a_branch_that_goes_back_is_held(void)
 	check(is_well(2));
 }
 
+/* Unless the definition follows it, and until the branch comes after the good one again. */
+static void a_forced_branch_is_held(void)
+{
+	int forced;
+
+	begin_with_a_good_one();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	config->app.follow_forced = false;
+	forced = push_on(0, GOOD);
+	check_int(once(), GITOPS_REFUSED);
+	check_int(once(), GITOPS_UNCHANGED);
+	check(is_well(1));
+	send_alerts();
+	check_int(w->commits[forced].faults, 1);
+	push_on(1, GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(3));
+	config->app.follow_forced = true;
+}
+
 static void what_may_not_be_taken_back_needs_a_human(void)
 {
 	begin_with_a_good_one();
@@ -377,6 +398,7 @@ int main(void)
 	run(a_bad_commit_is_taken_back_once);
 	run(what_cannot_be_begun_changes_nothing);
 	run(a_branch_that_goes_back_is_held);
+	run(a_forced_branch_is_held);
 	run(what_may_not_be_taken_back_needs_a_human);
 	run(a_branch_that_is_put_back_ends_that_a_human_is_needed);
 	run(each_commit_that_needs_a_human_is_told);

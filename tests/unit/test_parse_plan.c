@@ -1,0 +1,196 @@
+/* What the engine is told of the services of a rendered Compose document: each key and each label, by itself. */
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "ipc.h"
+#include "json.h"
+#include "mark.h"
+#include "node.h"
+#include "parse.h"
+#include "plan_table.h"
+
+#include "check.h"
+
+static struct arena *arena;
+
+/* A message as the gitops process sends it; database may be NULL. */
+static int ask(const char *document, const char *database, struct plan *ret, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message q = IPC_MESSAGE_INIT;
+	const char *request = arena_printf(arena,
+		"{\"op\":\"plan\",\"health\":\"https://web.example.org:8443/x\",\"database\":\"%s\"}",
+		database ? database : "");
+	_buf_ json = BUF_INIT;
+	_buf_ text = BUF_INIT;
+	struct role_reply reply = { .json = &json, .fds = { -1, -1, -1, -1 } };
+	struct node *doc, *table;
+	char *kept;
+	int r;
+
+	q.arena = arena_new();
+	check_int(json_parse(&doc, q.arena, "request", request, strlen(request), e), 0);
+	q.doc = doc;
+	q.fds[0] = ipc_memfd(document, strlen(document));
+	q.n_fds = 1;
+	r = (parse_plan.run)(&q, &reply, e);
+	if (r < 0)
+		return r;
+	check_int(ipc_read_fd(reply.fds[0], MIB, &text), 0);
+	close(reply.fds[0]);
+	kept = arena_strndup(arena, buf_str(&text), text.len);
+	check_int(json_parse(&table, arena, "table", kept, text.len, e), 0);
+	return plan_parse(table, arena, ret, e);
+}
+
+/* The only service, "db", with this as its definition. */
+static struct plan_service one(const char *definition, const char *database)
+{
+	const char *document = arena_printf(arena,
+		"{\"name\":\"shop\",\"services\":{\"db\":%s},\"volumes\":{\"d\":{}}}", definition);
+	struct error e = {};
+	struct plan p = {};
+
+	if (ask(document, database, &p, &e) < 0)
+		check_fail("%s: %s", definition, e.msg);
+	check_int((int64_t)p.n, 1);
+	return p.services[0];
+}
+
+#define LABEL(name, value) "{\"labels\":{\"kbuild." name "\":\"" value "\"}}"
+#define VOLUME		   "\"volumes\":[{\"type\":\"volume\",\"source\":\"d\",\"target\":\"/d\"}]"
+
+static void each_key_and_label_means_what_is_documented(void)
+{
+	static const struct {
+		const char *definition, *database;
+		bool stateful, is_database, restarts, retries, oneshot, unsafe, dump, named,
+			published;
+	} rows[] = {
+		{ "{}", NULL },
+		{ "{" VOLUME "}", NULL, .stateful = true },
+		{ "{\"volumes\":[{\"type\":\"bind\",\"source\":\"/srv/x\",\"target\":\"/x\"}]}",
+			NULL },
+		{ "{\"volumes\":[{\"type\":\"volume\",\"target\":\"/x\"}]}",
+			NULL }, /* of nobody's name */
+		{ "{" VOLUME ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL },
+		{ LABEL("stateful", "true"), NULL, .stateful = true },
+		{ LABEL("stateful", "yes"), NULL },
+		{ "{}", "db", .stateful = true, .is_database = true },
+		{ "{}", "shop-db-1", .stateful = true, .is_database = true },
+		{ "{}", "shop_db_1", .stateful = true, .is_database = true },
+		{ "{}", "shop-db-2", NULL },
+		{ "{\"container_name\":\"pg\"}", "pg", .stateful = true, .is_database = true,
+			.named = true },
+		{ LABEL("stateful", "false"), "db", .is_database = true },
+		{ "{\"restart\":\"always\"}", NULL, .restarts = true },
+		{ "{\"restart\":\"unless-stopped\"}", NULL, .restarts = true },
+		{ "{\"restart\":\"on-failure:3\"}", NULL, .retries = true },
+		{ "{\"restart\":\"no\"}", NULL },
+		{ LABEL("oneshot", "true"), NULL, .oneshot = true },
+		{ LABEL("oneshot", "false"), NULL },
+		{ LABEL("rollback", "unsafe"), NULL, .unsafe = true },
+		{ LABEL("rollback", "safe"), NULL },
+		{ LABEL("dump", "before"), NULL, .dump = true },
+		{ LABEL("dump", "after"), NULL },
+		{ "{\"ports\":[{\"target\":80,\"published\":\"80\"}]}", NULL, .published = true },
+		{ "{\"ports\":[]}", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct plan_service s = one(rows[i].definition, rows[i].database);
+
+		if (s.stateful != rows[i].stateful || s.database != rows[i].is_database ||
+			s.restarts != rows[i].restarts || s.retries != rows[i].retries ||
+			s.oneshot != rows[i].oneshot || s.unsafe != rows[i].unsafe ||
+			s.dump != rows[i].dump || s.named != rows[i].named ||
+			s.published != rows[i].published)
+			check_fail("row %zu: %s", i, rows[i].definition);
+		check(!s.drain && s.memory == 0 && s.replicas == 1);
+	}
+}
+
+static void numbers_and_files_are_read(void)
+{
+	check_str(one(LABEL("drain", "/tmp/drain"), NULL).drain, "/tmp/drain");
+	check_int(one("{\"deploy\":{\"replicas\":3}}", NULL).replicas, 3);
+	check_int(one("{\"scale\":2}", NULL).replicas, 2);
+	check_int(one("{\"mem_limit\":\"1048576\"}", NULL).memory, 1048576);
+	check_int(
+		one("{\"deploy\":{\"resources\":{\"limits\":{\"memory\":\"64M\"}}}}", NULL).memory,
+		64 * (int64_t)MIB);
+	check_str(one("{\"image\":\"a/b:1\"}", NULL).image, "a/b:1");
+}
+
+/* What a service names counts as its own; where its keys stand, and what another one has, does not. */
+static void a_hash_is_of_what_the_service_is(void)
+{
+	static const char *const documents[] = {
+		"{\"services\":{\"a\":{\"image\":\"x\",\"volumes\":[{\"type\":\"volume\",\"source\":\"d\"}]},"
+		"\"b\":{\"image\":\"y\"}},\"volumes\":{\"d\":{\"name\":\"d1\"},\"z\":{}}}",
+		/* the same, in another order, and another service differs */
+		"{\"volumes\":{\"z\":{\"name\":\"q\"},\"d\":{\"name\":\"d1\"}},\"services\":{\"b\":{\"image\":\"w\"},"
+		"\"a\":{\"volumes\":[{\"source\":\"d\",\"type\":\"volume\"}],\"image\":\"x\"}}}",
+		/* its volume differs */
+		"{\"services\":{\"a\":{\"image\":\"x\",\"volumes\":[{\"type\":\"volume\",\"source\":\"d\"}]},"
+		"\"b\":{\"image\":\"y\"}},\"volumes\":{\"d\":{\"name\":\"d2\"},\"z\":{}}}",
+	};
+	struct plan p[ARRAY_SIZE(documents)];
+	struct error e = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
+		check_int(ask(documents[i], NULL, &p[i], &e), 0);
+	check_str(plan_find(&p[0], "a")->hash, plan_find(&p[1], "a")->hash);
+	check(strcmp(plan_find(&p[0], "b")->hash, plan_find(&p[1], "b")->hash) != 0);
+	check(strcmp(plan_find(&p[0], "a")->hash, plan_find(&p[2], "a")->hash) != 0);
+}
+
+static void the_address_of_the_health_urls_port_is_found(void)
+{
+	static const struct {
+		const char *ports, *address;
+	} rows[] = {
+		{ "{\"published\":\"8443\",\"host_ip\":\"127.0.0.1\"}", "127.0.0.1" },
+		{ "{\"published\":\"8443\",\"host_ip\":\"0.0.0.0\"}", NULL },
+		{ "{\"published\":\"8443\"}", NULL },
+		{ "{\"published\":\"443\",\"host_ip\":\"10.0.0.1\"}", NULL },
+		{ "{\"published\":\"80\"},{\"published\":\"8443\",\"host_ip\":\"::1\"}", "::1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct plan p = {};
+		struct error e = {};
+
+		check_int(ask(arena_printf(arena, "{\"services\":{\"a\":{\"ports\":[%s]}}}",
+				      rows[i].ports),
+				  NULL, &p, &e),
+			0);
+		check_str(p.address ? p.address : "anywhere",
+			rows[i].address ? rows[i].address : "anywhere");
+	}
+}
+
+static void what_is_no_application_is_refused(void)
+{
+	static const char *const documents[] = { "[]", "{}", "{\"services\":{}}",
+		"{\"services\":[1]}" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+		struct plan p = {};
+		struct error e = {};
+
+		check(ask(documents[i], NULL, &p, &e) < 0);
+		check_int(e.code, ERR_INVALID);
+	}
+}
+
+int main(void)
+{
+	arena = arena_new();
+	run(each_key_and_label_means_what_is_documented);
+	run(numbers_and_files_are_read);
+	run(a_hash_is_of_what_the_service_is);
+	run(the_address_of_the_health_urls_port_is_found);
+	run(what_is_no_application_is_refused);
+	arena_free(arena);
+	return done();
+}
