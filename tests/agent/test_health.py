@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from email import message_from_string
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -66,16 +67,16 @@ class Lab:
         self.broker = Broker(where / "broker")
         self.form = "generic"
 
-    def write(self, mail_port=None, hook_port=None, more=""):
+    def write(self, mail_port=None, hook_port=None, more="", limits=(100, 100, 1000), parts=""):
         (self.where / "credentials/alert").write_text(json.dumps(
             {"smtp_password": PASSWORD, "webhook_token": "tok-en", "ping_url": f"https://localhost:{self.hook.port}/ping"}))
         (self.where / "agent.yaml").write_text(f"""
 name: web
 app: {{repository: https://example.org/a.git}}
-health:
-  disk_percent: 100
-  memory_percent: 100
-  load_per_cpu: 1000
+{parts}health:
+  disk_percent: {limits[0]}
+  memory_percent: {limits[1]}
+  load_per_cpu: {limits[2]}
   http:
     - {{url: "http://127.0.0.1:{self.site.port}/", status: 200}}
 {more}  alert:
@@ -355,6 +356,80 @@ def no_secret_anywhere(tap, lab):
               "without the password")
 
 
+def the_machines_own_limits(tap, lab):
+    """Small numbers of our own: what this machine has is nobody's fault."""
+    state = Path("/var/lib/kbuild")
+    made = not state.exists()
+    state.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=40", "none", state], check=True)
+    (lab.where / "meminfo").write_text("MemTotal: 1000 kB\nMemFree: 50 kB\nMemAvailable: 100 kB\n")
+    subprocess.run(["mount", "--bind", lab.where / "meminfo", "/proc/meminfo"], check=True)
+    try:
+        lab.write(limits=(85, 90, 0))
+        lab.run()
+        tap.equal([(lab.check(n)["now"], lab.check(n)["value"]) for n in ("memory", f"disk:{state}", f"inodes:{state}")],
+                  [("good", 90), ("good", 0), ("good", 2)], "at a limit all is well") or tap.note(lab.state())
+        tap.equal(lab.check("load")["now"], "bad", "a load over 15 minutes above the limit is seen")
+        lab.write(limits=(85, 89, 1000))
+        for n in range(34):
+            (state / str(n)).touch()
+        fill(state)
+        lab.run()
+        tap.equal([lab.check(n)["now"] for n in ("memory", f"disk:{state}", f"inodes:{state}", "load")],
+                  ["bad", "bad", "bad", "good"], "so are memory, a full disk, and one whose inodes are used") or tap.note(lab.state())
+        tap.check("100 %" in lab.check(f"disk:{state}")["text"] and "limit 85 %" in lab.check(f"inodes:{state}")["text"],
+                  "with how much it is, and what the limit is", lab.state())
+    finally:
+        for place in (state, "/proc/meminfo"):
+            subprocess.run(["umount", place], check=True)
+        if made:
+            state.rmdir()
+        lab.write()
+    lab.run()
+
+
+def change_record(lab, change):
+    record = lab.state()
+    change(record)
+    (lab.where / "state/health.json").write_text(json.dumps(record))
+
+
+def what_has_not_come_for_long(tap, lab):
+    """Backups, looks at the repository, and what is told anew a day later."""
+    looked, first = lab.where / "state/gitops-checked", len(lab.posts())
+    looked.touch()
+    lab.write(parts="backup: {postgres: {container: db}, recipients: []}\n")
+    lab.run()
+    tap.equal(lab.check("backup")["now"], "unknown", "a new server's first backup may take its time")
+    change_record(lab, lambda r: r.update(first=r["first"] - 27 * 3600))
+    lab.run()
+    tap.equal((lab.check("backup")["now"], lab.check("backup")["text"]), ("bad", "there is no backup yet"),
+              "after more than a day without one it is a fault")
+    lab.write()
+    lab.run()
+    os.utime(looked, (time.time() - 31 * 60,) * 2)
+    lab.run()
+    lab.run()
+    tap.equal((lab.check("gitops")["now"], lab.check("gitops")["text"]), ("bad", "the repository was not reached for 31 minutes"),
+              "a repository that was not reached for ten intervals is a fault")
+    subjects = [p["subject"] for p in lab.posts()[first:]]
+    tap.equal(subjects.count("the repository was not reached for 31 minutes"), 1, "which is told") or tap.note(subjects)
+
+    def yesterday(record):
+        for check in record["checks"]:
+            if check["name"] == "gitops":
+                check["told"] -= 24 * 3600
+
+    change_record(lab, yesterday)
+    lab.run()
+    lab.run()
+    subjects = [p["subject"] for p in lab.posts()[first:]]
+    tap.equal(len([s for s in subjects if "was not reached" in s]), 2, "and told again a day later, once") or tap.note(subjects)
+    looked.unlink()
+    for _ in range(3):
+        lab.run()
+
+
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -375,7 +450,8 @@ def main():
         tap.check(can_connect(lab.mail.port), "the mail server listens")
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
-                        a_full_disk_is_told, certificates_and_words, forms, no_secret_anywhere):
+                        a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
+                        certificates_and_words, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 
