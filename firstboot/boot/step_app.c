@@ -21,7 +21,9 @@
 
 const char *step_secrets_skip(const struct boot *b)
 {
-	return b->agent->config && b->agent->config->secrets.values ? NULL : "no kbuild.secrets";
+	const struct node *values = b->agent->config ? b->agent->config->secrets.values : NULL;
+
+	return values && values->n > 0 ? NULL : "no kbuild.secrets";
 }
 
 /* A new data volume has none, whatever was done before. */

@@ -156,6 +156,9 @@ static struct node *with_texts(
 {
 	struct node *all = node_map(arena, &here);
 
+	for (size_t i = 0; values && i < values->n; i++)
+		node_set(arena, all, &here, values->keys[i]->str, values->items[i]);
+	/* Over them: what was made here once may be a text in a later image. */
 	for (size_t i = 0; i < definition->n; i++) {
 		const char *text = node_str(definition->items[i]);
 
@@ -163,8 +166,6 @@ static struct node *with_texts(
 			node_set(arena, all, &here, definition->keys[i]->str,
 				node_scalar(arena, &here, text, strlen(text)));
 	}
-	for (size_t i = 0; values && i < values->n; i++)
-		node_set(arena, all, &here, values->keys[i]->str, values->items[i]);
 	return all;
 }
 

@@ -20,8 +20,8 @@ static struct arena *arena;
 static struct agent agent;
 static struct agent_config *config;
 
-/* A new state directory and a definition with these values. */
-static void start(const char *values)
+/* Another definition, with these values. */
+static void define(const char *values)
 {
 	_free_ char *text = xasprintf(
 		"name: x\napp: {repository: https://example.com/x.git}\n"
@@ -29,17 +29,23 @@ static void start(const char *values)
 		values);
 	struct error e = {};
 
-	closep(&agent.state_fd);
-	check_int(remove_all(tmp_fd(), "state"), 0);
-	check_int(mkdir_all(tmp_fd(), "state/rel", 0700), 0);
-	agent.state_fd = openat(tmp_fd(), "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	agent.state_dir = "/srv/kbuild";
-	agent.handed = NULL;
 	agent_config_free(config);
 	config = NULL;
 	if (agent_config_parse(&config, "agent.yaml", text, strlen(text), &e) < 0)
 		check_str(e.msg, "");
 	agent.config = config;
+}
+
+/* A new state directory as well. */
+static void start(const char *values)
+{
+	closep(&agent.state_fd);
+	check_int(remove_all(tmp_fd(), "state"), 0);
+	check_int(mkdir_all(tmp_fd(), "state", 0700), 0);
+	agent.state_fd = openat(tmp_fd(), "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	agent.state_dir = "/srv/kbuild";
+	agent.handed = NULL;
+	define(values);
 }
 
 static void hand(const char *name, const char *value)
@@ -92,6 +98,21 @@ static void values_are_made_once(void)
 	check_int(st.st_mode & 0777, 0700);
 	check_int(secrets_digest(&agent, hex, &e), 0);
 	check_int(strlen(hex), 64);
+}
+
+/* A later image may say itself what an earlier one had made, or asked for. */
+static void a_text_of_the_definition_counts_over_what_was_kept(void)
+{
+	struct error e = {};
+	const char *first;
+
+	start("    NAME: {generate: true}\n    URL: 'db/${NAME}'\n");
+	check_int(secrets_make(&agent, 0, &e), 0);
+	first = env();
+	check(strncmp(first, "NAME=shop\n", 10) != 0);
+	define("    NAME: shop\n    URL: 'db/${NAME}'\n");
+	check_int(secrets_make(&agent, 0, &e), 0);
+	check_str(env(), "NAME=shop\nURL=db/shop\n");
 }
 
 static void a_clone_gets_its_own(void)
@@ -297,6 +318,7 @@ int main(void)
 	arena = arena_new();
 	agent.state_fd = -1;
 	run(values_are_made_once);
+	run(a_text_of_the_definition_counts_over_what_was_kept);
 	run(a_clone_gets_its_own);
 	run(nothing_is_made_for_a_database_that_is_there);
 	run(the_first_secret_of_a_server_with_data_is_made_when_somebody_says_so);
