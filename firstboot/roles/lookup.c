@@ -241,18 +241,24 @@ static void warm_up(void)
 		freeaddrinfo(found);
 }
 
-static _noreturn_ void be_helper(int sock)
+int lookup_confine(struct error *e)
 {
 	static const char *const read[] = { "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
 		"/etc/resolv.conf", "/etc/gai.conf", "/run/systemd/resolve", "/run/nscd", NULL };
+
+	warm_up();
+	return confine_enter(CONFINE_RESOLVE, &(struct confine_files){ .read = read }, e);
+}
+
+static _noreturn_ void be_helper(int sock)
+{
 	struct error e = { 0 };
 
 	dup2(sock, 3);
 	closefrom(4);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "resolve");
-	warm_up();
-	if (confine_enter(CONFINE_RESOLVE, &(struct confine_files){ .read = read }, &e) < 0)
+	if (lookup_confine(&e) < 0)
 		_exit(1);
 	_exit(serve(3, &e) != IPC_CLOSED);
 }

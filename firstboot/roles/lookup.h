@@ -11,5 +11,8 @@
 
 struct error;
 
+/* What the helper does first: loads the NSS modules, then gives up its rights. For the red team, too. */
+int lookup_confine(struct error *e);
+
 /* Forks the helper of this process. Called once, before the process is confined. */
 int lookup_start(struct error *e);
