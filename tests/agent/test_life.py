@@ -10,10 +10,12 @@ Sections: boot good bad backup dead_git dead_registry dead_network secrets cuts.
 """
 import argparse
 import base64
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -38,6 +40,51 @@ table ip life {
 """ % GUEST_SEES
 BOOT = 600
 SECTIONS = ["boot", "good", "bad", "backup", "dead_git", "dead_registry", "dead_network", "secrets", "cuts"]
+
+
+# The filters of all of the agent's processes in kill mode: what they lack ends a process here, and not at somebody's.
+STRICT = """\
+  - path: /etc/systemd/system/kbuild-.service.d/50-strict.conf
+    content: |
+      [Service]
+      Environment=KBUILD_CONFINE_STRICT=1
+"""
+ROLES = {"net", "tip", "git", "parse", "resolve"}
+
+
+class Watch:
+    """Looks at the agent's processes as they come and go: their arguments, their environments, their filters."""
+
+    def __init__(self, init, values):
+        self.pids, self.values = os.readlink(f"/proc/{init}/ns/pid"), [v.encode() for v in values]
+        self.seen, self.confined, self.found, self.stop = set(), set(), set(), threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def look(self):
+        while not self.stop.is_set():
+            for p in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    self.look_at(p)
+
+    def look_at(self, p):
+        name = (p / "comm").read_text().strip()
+        if name not in ROLES | {"kbuild-agent"} or os.readlink(p / "ns/pid") != self.pids:
+            return
+        for part in ("cmdline", "environ"):
+            text = (p / part).read_bytes()
+            self.found |= {f"{part} of {name}" for v in self.values if v in text}
+        status = dict(line.split(":", 1) for line in (p / "status").read_text().splitlines() if ":" in line)
+        self.seen.add(name)
+        if name in ROLES and status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1":
+            self.confined.add(name)
 
 
 class Inside:
@@ -78,6 +125,26 @@ class Life(Proof):
             return False
         done = self.kbuild.run("build", self.definition, "--until", "seal", "--tree", self.tree, timeout=1500)
         return self.tap.check(done.returncode == 0, "and its tree", done.stderr)
+
+    def refine(self, definition):
+        return definition.replace("write_files:\n", "write_files:\n" + STRICT)
+
+    def secrets(self):
+        """Also while the agent is at work."""
+        t, s = self.tap, self.server
+        t.equal(s.out("systemctl show -P Environment kbuild-gitops.service"), "KBUILD_CONFINE_STRICT=1",
+                "filters are in kill mode")
+        self.settle()
+        with Watch(self.machine.init, self.secret_values()) as watch:
+            t.check(self.deploy("watched"), "a commit goes live", self.journal("kbuild-gitops.service"))
+            self.settle()
+            for unit in ("kbuild-backup.service", "kbuild-health.service"):
+                t.equal(self.run_unit(unit), "success", f"{unit} does its work")
+            t.equal(self.agent("dns", "sync")[0], 0, "so does dns sync")
+        t.equal(watch.found, set(), "no secret is in an argument or in the environment of one of the agent's processes")
+        t.equal((watch.seen - {"resolve"}, watch.confined - {"resolve"}), (ROLES - {"resolve"} | {"kbuild-agent"}, ROLES - {"resolve"}),
+                "of which all were seen, and each role with its filter")
+        super().secrets()
 
     def user_data(self):
         """What launch would give a server of this image: made by it, and read from its config drive."""
@@ -149,7 +216,7 @@ class Baked(Life):
     """With kbuild.app.images: bake. The builder asks the world's git server and registry, as a developer's would."""
 
     def refine(self, definition):
-        return definition.replace("    branch: main\n", "    branch: main\n    images: bake\n")
+        return super().refine(definition).replace("    branch: main\n", "    branch: main\n    images: bake\n")
 
     def make_image(self):
         w = self.world
