@@ -16,8 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "agent"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "agent")]
 import gitserver  # noqa: E402
+from kbtest import memory_of  # noqa: E402
 
 CPU, WALL, MEMORY = 0.25, 0.25, 20 << 20  # what must hold
 
@@ -33,21 +35,6 @@ def all_children(but):
             os.waitpid(pid, 0)
     u = resource.getrusage(resource.RUSAGE_CHILDREN)
     return u.ru_utime + u.ru_stime
-
-
-def memory_of(root):
-    """Proportional set size of a process and all below it: pages that are shared count once."""
-    total, todo = 0, [root]
-    while todo:
-        pid = todo.pop()
-        try:
-            with open(f"/proc/{pid}/smaps_rollup") as f:
-                total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) << 10
-            with open(f"/proc/{pid}/task/{pid}/children") as f:
-                todo += map(int, f.read().split())
-        except OSError:
-            pass
-    return total
 
 
 def measure(argv, env, runs, but):

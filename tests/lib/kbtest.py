@@ -143,6 +143,21 @@ def processes(needle):
     return found
 
 
+def memory_of(root):
+    """Proportional set size in bytes of a process and all below it: pages that are shared count once."""
+    total, todo = 0, [root]
+    while todo:
+        pid = todo.pop()
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+                total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) << 10
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                todo += map(int, f.read().split())
+        except OSError:
+            pass
+    return total
+
+
 def kill(pids):
     """kill -9, until they have ended. A dying process has no command line any more long before the kernel has
     closed its files and given up their locks; the pidfd tells the end of its last thread, which comes after that."""
