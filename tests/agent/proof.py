@@ -421,7 +421,7 @@ class Proof:
         made = [m for m in self.manifests() if m["id"] not in before]
         t.equal([m.get("reason") for m in made], ["deploy"], "the database was dumped before it") or t.note(made)
         self.run_unit("kbuild-gitops.service")
-        t.equal([h.get("result") for h in self.history()][:1], ["good"], "what has run once and ended is no drift")
+        t.equal([h.get("what") for h in self.history()][:1], ["good"], "what has run once and ended is no drift")
         self.query("drop table migrated")
         t.check(self.deploy(name[:-1]), "a commit without it goes live", self.journal("kbuild-gitops.service"))
 
