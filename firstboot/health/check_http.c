@@ -50,10 +50,35 @@ static void judge_certificate(struct examination *x, const char *url, int64_t en
 		(double)days);
 }
 
+static bool listed_besides(const struct health_config *c, const struct health_http *want)
+{
+	for (size_t i = 0; i < c->n_http; i++)
+		if (&c->http[i] != want && strcmp(c->http[i].url, want->url) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The URL. Where several ask for one URL each has what it wants in its name, too: a name is a record of what
+ * was found, and the series of a metric.
+ */
+static const char *name_of(const struct examination *x, const struct health_http *want)
+{
+	const char *name = arena_printf(x->arena, "http:%s", want->url);
+
+	if (!listed_besides(&x->agent->config->health, want))
+		return name;
+	if (want->status)
+		name = arena_printf(x->arena, "%s status %" PRId64, name, want->status);
+	if (want->contains)
+		name = arena_printf(x->arena, "%s contains '%s'", name, want->contains);
+	return name;
+}
+
 static void ask(struct examination *x, const struct health_http *want)
 {
 	_cleanup_(http_response_free) struct http_response answer = HTTP_RESPONSE_INIT;
-	const char *name = arena_printf(x->arena, "http:%s", want->url);
+	const char *name = name_of(x, want);
 	const struct http http = agent_http(x->agent);
 	const struct http_request q = {
 		.method = "GET",
@@ -64,6 +89,9 @@ static void ask(struct examination *x, const struct health_http *want)
 	struct error e = { 0 };
 	char word[32];
 
+	/* The very same twice is one check. */
+	if (finding_find(&x->found, name))
+		return;
 	if (http_send(&http, &q, &answer, NULL, &e) < 0) {
 		finding_add(x, VERDICT_BAD, name, "%s", e.msg);
 		return;
@@ -84,9 +112,11 @@ static void ask(struct examination *x, const struct health_http *want)
 void check_http(struct examination *x)
 {
 	const struct agent_config *c = x->agent->config;
+	const struct health_http app = { .url = c->app.health };
 
-	if (c->has_app && c->app.health)
-		ask(x, &(struct health_http){ .url = c->app.health });
+	/* Who lists it says what is wanted of it. */
+	if (c->has_app && app.url && !listed_besides(&c->health, &app))
+		ask(x, &app);
 	for (size_t i = 0; i < c->health.n_http; i++)
 		ask(x, &c->health.http[i]);
 }

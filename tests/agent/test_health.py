@@ -67,12 +67,12 @@ class Lab:
         self.broker = Broker(where / "broker")
         self.form = "generic"
 
-    def write(self, mail_port=None, hook_port=None, more="", limits=(100, 100, 1000), parts=""):
+    def write(self, mail_port=None, hook_port=None, more="", limits=(100, 100, 1000), parts="", app=""):
         (self.where / "credentials/alert").write_text(json.dumps(
             {"smtp_password": PASSWORD, "webhook_token": "tok-en", "ping_url": f"https://localhost:{self.hook.port}/ping"}))
         (self.where / "agent.yaml").write_text(f"""
 name: web
-app: {{repository: https://example.org/a.git}}
+app: {{repository: https://example.org/a.git{app}}}
 {parts}health:
   disk_percent: {limits[0]}
   memory_percent: {limits[1]}
@@ -85,13 +85,36 @@ app: {{repository: https://example.org/a.git}}
     webhook: {{url: "https://localhost:{hook_port or self.hook.port}/hook", form: {self.form}}}
 """)
 
-    def run(self, *args):
+    def fresh(self):
+        """As a server is that nothing was ever found on."""
+        shutil.rmtree(self.where / "state")
+        (self.where / "state").mkdir()
+
+    def queue(self, *subjects, step=1):
+        """Faults that somebody found, and nobody was told of."""
+        (self.where / "state/alerts").mkdir(exist_ok=True)
+        for at, subject in enumerate(subjects):
+            key = f"proof:{subject}"
+            (self.where / f"state/alerts/{hashlib.sha256(key.encode()).hexdigest()[:24]}.json").write_text(json.dumps(
+                {"key": key, "kind": "proof", "subject": subject, "text": "", "at": int(time.time()) - 100 + at * step,
+                 "sent": False, "over": None}))
+
+    def start(self, *args):
         env = dict(os.environ, CREDENTIALS_DIRECTORY=str(self.where / "credentials"),
                    RUNTIME_DIRECTORY=str(self.where / "run"),
                    KBUILD_CONFINE_STRICT="1")
-        return subprocess.run([self.program, "health", *args, "--config", self.where / "agent.yaml", "--state",
-                               self.where / "state", "--broker", self.where / "broker"], env=env, text=True,
-                              capture_output=True, timeout=120)
+        return subprocess.Popen([self.program, "health", *args, "--config", self.where / "agent.yaml", "--state",
+                                 self.where / "state", "--broker", self.where / "broker"], env=env, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *args):
+        with self.start(*args) as child:
+            try:
+                out, err = child.communicate(timeout=120)
+            except BaseException:
+                child.kill()
+                raise
+        return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
     def state(self):
         return json.loads((self.where / "state/health.json").read_text())
@@ -152,11 +175,7 @@ def a_fault_is_told_once(tap, lab):
 
 
 def notices_of_one_second_differ(tap, lab):
-    (lab.where / "state/alerts").mkdir(exist_ok=True)
-    for n in range(2):
-        key = f"proof:{n}"
-        (lab.where / f"state/alerts/{hashlib.sha256(key.encode()).hexdigest()[:24]}.json").write_text(json.dumps(
-            {"key": key, "kind": "proof", "subject": f"fault {n}", "text": "", "at": 1700000000, "sent": False, "over": None}))
+    lab.queue("fault 0", "fault 1", step=0)
     lab.run()
     ids = [message_from_string(m[2])["Message-ID"] for m in lab.mail.mails[-2:]]
     tap.check(ids[0] != ids[1] and all(i.endswith(".web-1@kbuild>") for i in ids), "two alerts of one second are two mails, "
@@ -323,12 +342,47 @@ def certificates_and_words(tap, lab):
     tap.check(json.loads(lab.run("show", "--json").stdout)["checks"], "or JSON")
 
 
+def one_page_for_several_checks(tap, lab):
+    page, start = f"http://127.0.0.1:{lab.site.port}/app", len(lab.posts())
+
+    def named():
+        return sorted(c["name"] for c in lab.state()["checks"] if c["name"].startswith(f"http:{page}"))
+
+    def twice():
+        series = [line.split("} ")[0] for line in (lab.where / "run/kbuild.prom").read_text().splitlines() if "{" in line]
+        return [s for s in series if series.count(s) > 1]
+
+    def told():
+        return [(p["over"], p["subject"]) for p in lab.posts()[start:]]
+
+    app, nope = f', health: "{page}"', f'    - {{url: "{page}", contains: nope}}\n'
+    lab.write(app=app, more=nope)
+    lab.run()
+    lab.run()
+    fault = (False, f"{page} answers without 'nope' in it")
+    tap.equal(told(), [fault], "the application's own URL, listed with a word that is not there, is one fault")
+    tap.equal((named(), twice()), ([f"http:{page}"], []), "of one check")
+    lab.write(app=app)
+    lab.run()
+    lab.run()
+    tap.equal(told(), [fault, (True, f"{page} answers 200")], "not listed, it is asked all the same")
+    lab.fresh()
+    lab.write(app=app, more=f'    - {{url: "{page}", status: 200}}\n{nope}{nope}')
+    lab.run()
+    lab.run()
+    tap.equal(told()[2:], [fault], "the same for a page that is listed more than once")
+    tap.equal((named(), twice()), ([f"http:{page} contains 'nope'", f"http:{page} status 200"], []),
+              "each a check with a name of its own")
+    tap.equal([lab.check(n)["now"] for n in named()], ["bad", "good"], "which finds what it was asked for")
+    lab.fresh()
+    lab.write()
+
+
 def forms(tap, lab):
     for form, test in (("slack", lambda b: "nginx" in json.loads(b)["text"]),
                        ("discord", lambda b: "nginx" in json.loads(b)["content"]),
                        ("ntfy", lambda b: "nginx" in b)):
-        shutil.rmtree(lab.where / "state")
-        (lab.where / "state").mkdir()
+        lab.fresh()
         lab.form = form
         lab.write()
         lab.hook.got.clear()
@@ -347,8 +401,7 @@ def no_secret_anywhere(tap, lab):
     wrong = json.loads((lab.where / "credentials/alert").read_text())
     wrong["smtp_password"] = "wrong-" + PASSWORD
     (lab.where / "credentials/alert").write_text(json.dumps(wrong))
-    shutil.rmtree(lab.where / "state")
-    (lab.where / "state").mkdir()
+    lab.fresh()
     lab.run()
     done = lab.run()
     tap.check("refuses the login" in done.stderr, "a refused login is said", done.stderr)
@@ -451,7 +504,7 @@ def main():
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
-                        certificates_and_words, forms, no_secret_anywhere):
+                        certificates_and_words, one_page_for_several_checks, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 

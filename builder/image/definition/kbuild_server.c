@@ -294,6 +294,20 @@ static void check_roles(const struct schema *s, const struct node *kbuild)
 	}
 }
 
+/* Each is a check of its own on the server, with a record and a name: the same twice would be one. */
+static void check_urls(const struct schema *s, const struct node *list)
+{
+	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (list->items[i]->kind == NODE_MAP &&
+				node_equal(list->items[i], list->items[k])) {
+				diag_add(s->diags, DIAG_ERROR, &list->items[i]->at, "given-twice",
+					"remove one, or let them differ in 'status' or 'contains'",
+					"'kbuild.health.http' has the same entry twice");
+				break;
+			}
+}
+
 static void check_between(const struct schema *s, const struct node *kbuild)
 {
 	const struct node *backup = node_get(kbuild, "backup"),
@@ -307,6 +321,7 @@ static void check_between(const struct schema *s, const struct node *kbuild)
 		diag_add(s->diags, DIAG_ERROR, &secrets->at, "missing-key", NULL,
 			"'kbuild.secrets.env' is a file of the application, but there is no 'kbuild.app'");
 	check_roles(s, kbuild);
+	check_urls(s, node_path(kbuild, "health.http"));
 }
 
 void kbuild_server_check(const struct schema *s, const struct node *kbuild)
