@@ -102,6 +102,12 @@ static const char *header_text(struct arena *a, const char *s)
 	return copy;
 }
 
+/* It, or who stands before it, takes nothing from us now. */
+static bool busy(long status)
+{
+	return status == 429 || (status >= 502 && status <= 504);
+}
+
 static int send(const struct message *m, struct error *e)
 {
 	_cleanup_(http_response_free) struct http_response answer = HTTP_RESPONSE_INIT;
@@ -130,10 +136,11 @@ static int send(const struct message *m, struct error *e)
 	/* The URL may be a secret, so the reason is told without it. */
 	if (http_send(&http, &q, &answer, NULL, e) < 0)
 		return error_set(e, ERR_NETWORK, "the web hook was not reached");
-	if (answer.status >= 300)
-		return error_set(e, ERR_NETWORK, "the web hook answers %s",
-			http_status_text(answer.status, word));
-	return 0;
+	if (answer.status < 300)
+		return 0;
+	/* A 500 may be this notice's own: it must not hold back the others. */
+	return error_set(e, busy(answer.status) ? ERR_NETWORK : ERR_FAILED,
+		"the web hook answers %s", http_status_text(answer.status, word));
 }
 
 const struct channel channel_webhook = { "webhook", wanted, send };

@@ -9,10 +9,12 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
+#include "clock.h"
 #include "config.h"
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
+#include "interrupt.h"
 #include "mark.h"
 #include "node.h"
 #include "report.h"
@@ -26,10 +28,21 @@
 
 #define SENT_STATE "alerts-sent.json"
 #define PING_MS	   20000
+/* No notice is begun after so long, below the unit's TimeoutStartSec=: the next run has its turn soon. */
+#define SEND_MS 90000
 /* A channel that failed for so long is given up for this alert; the others had it. */
 #define GIVE_UP_S (INT64_C(24) * 3600)
 
+static const struct mark nowhere = { 0 };
 static const struct channel *const channels[] = { &channel_mail, &channel_webhook };
+
+struct round {
+	struct message message;
+	struct alert_waiting *list;
+	size_t n;
+	struct node *sent; /* of those that wait, by which channels each went out */
+	bool dead[ARRAY_SIZE(channels)];
+};
 
 const char *message_secret(const struct message *m, const char *key)
 {
@@ -70,42 +83,112 @@ static const char *mark_of(struct arena *a, const struct alert_waiting *w)
 	return arena_printf(a, "%" PRId64 " %d %s", w->at, w->over, w->alert.key);
 }
 
-static bool went_by(const struct node *sent, const char *mark, const char *channel)
+static bool went_by(const struct node *by, const char *channel)
 {
-	const struct node *list = node_get(sent, mark);
-
-	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++)
-		if (strcmp(node_str(list->items[i]) ? node_str(list->items[i]) : "", channel) == 0)
+	for (size_t i = 0; by && by->kind == NODE_LIST && i < by->n; i++)
+		if (strcmp(node_str(by->items[i]) ? node_str(by->items[i]) : "", channel) == 0)
 			return true;
 	return false;
 }
 
-/* Tries the channels that have not had it; true when it need not be tried again. */
-static bool deliver(const struct message *m, const struct node *sent, struct node *list)
+/* What of SENT is still of use: that of the notices that wait. */
+static void recall_sent(struct round *r, const struct node *sent)
 {
-	static const struct mark nowhere = { 0 };
-	const char *mark = mark_of(m->arena, m->waiting);
+	r->sent = node_map(r->message.arena, &nowhere);
+	for (size_t i = 0; i < r->n; i++) {
+		const char *mark = mark_of(r->message.arena, &r->list[i]);
+		const struct node *by = node_get(sent, mark);
+
+		if (by && by->kind == NODE_LIST)
+			node_set(r->message.arena, r->sent, &nowhere, mark,
+				node_copy(r->message.arena, by));
+	}
+}
+
+static void write_sent(struct round *r)
+{
+	struct error e = { 0 };
+	_buf_ text = BUF_INIT;
+
+	node_write_json(r->sent, 0, &text);
+	if (state_insist(r->message.agent, SENT_STATE, &text, &e) < 0)
+		report(REPORT_WARNING, "%s", e.msg);
+}
+
+static void add_sent(struct round *r, const char *mark, const char *channel)
+{
+	struct arena *a = r->message.arena;
+	struct node *by = node_get(r->sent, mark);
+
+	if (!by) {
+		by = node_list(a, &nowhere);
+		node_set(a, r->sent, &nowhere, mark, by);
+	}
+	node_append(a, by, node_scalar(a, &nowhere, channel, strlen(channel)));
+}
+
+/* By channel i, unless that is known to be dead. */
+static bool try_channel(struct round *r, size_t i)
+{
+	struct error e = { 0 };
+
+	if (r->dead[i])
+		return false;
+	if (channels[i]->send(&r->message, &e) >= 0)
+		return true;
+	/* What it costs to find that out, a whole minute, is paid once a round. */
+	r->dead[i] = e.code == ERR_NETWORK || e.denied;
+	report(REPORT_WARNING, "an alert was not sent by %s: %s", channels[i]->name, e.msg);
+	return false;
+}
+
+/*
+ * Tries the channels that have not had it; true when it need not be tried again. Each that had it is
+ * written down at once, as long as there are others: those may take the time until this process is ended.
+ */
+static bool deliver(struct round *r, const char *mark)
+{
+	const struct message *m = &r->message;
 	size_t wanted = 0, done = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(channels); i++) {
-		const struct channel *c = channels[i];
-		struct error e = { 0 };
-
-		if (!c->wanted(m))
+	for (size_t i = 0; i < ARRAY_SIZE(channels); i++)
+		wanted += channels[i]->wanted(m);
+	for (size_t i = 0; i < ARRAY_SIZE(channels) && !interrupted(); i++) {
+		if (!channels[i]->wanted(m))
 			continue;
-		wanted++;
-		if (!went_by(sent, mark, c->name) && c->send(m, &e) < 0) {
-			report(REPORT_WARNING, "an alert was not sent by %s: %s", c->name, e.msg);
-			continue;
+		if (went_by(node_get(r->sent, mark), channels[i]->name)) {
+			done++;
+		} else if (try_channel(r, i)) {
+			add_sent(r, mark, channels[i]->name);
+			if (++done < wanted)
+				write_sent(r);
 		}
-		done++;
-		node_append(
-			m->arena, list, node_scalar(m->arena, &nowhere, c->name, strlen(c->name)));
 	}
 	if (wanted == 0)
 		report(REPORT_WARNING, "%s (nobody is told: kbuild.health.alert has no address)",
 			message_subject(m));
 	return done == wanted || (done > 0 && time(NULL) - m->waiting->at > GIVE_UP_S);
+}
+
+static void send_all(struct round *r)
+{
+	const int64_t end = clock_now_ms(&clock_real) + SEND_MS;
+	size_t i;
+
+	for (i = 0; i < r->n && !interrupted() && clock_now_ms(&clock_real) < end; i++) {
+		const char *mark = mark_of(r->message.arena, &r->list[i]);
+		struct error e = { 0 };
+
+		r->message.waiting = &r->list[i];
+		if (!deliver(r, mark))
+			continue;
+		if (alert_sent(r->message.agent, &r->list[i], &e) < 0)
+			report(REPORT_ERROR, "what was sent cannot be written down: %s", e.msg);
+		else
+			node_remove(r->sent, mark);
+	}
+	if (i < r->n)
+		report(REPORT_NOTICE, "%zu alerts wait for the next run", r->n - i);
 }
 
 /* A sign of life for whoever watches from outside: only that one notices when this machine is gone. */
@@ -133,33 +216,24 @@ static void ping(struct agent *a, const struct message *m, size_t faults)
 
 void send_waiting(struct agent *a, size_t faults)
 {
-	static const struct mark nowhere = { 0 };
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct node *kept = node_map(arena, &nowhere);
 	const struct node *sent = NULL;
-	struct alert_waiting *list = NULL;
 	struct error e = { 0 };
-	struct message m = { .agent = a, .arena = arena, .server = self_name(a, arena) };
-	_buf_ text = BUF_INIT;
-	size_t n = 0;
+	struct round r = {
+		.message = { .agent = a, .arena = arena, .server = self_name(a, arena) },
+	};
 
-	if (credential_read(a, "alert", arena, &m.secrets, &e) < 0 ||
-		alert_waiting(a, arena, &list, &n, &e) < 0 ||
+	if (credential_read(a, "alert", arena, &r.message.secrets, &e) < 0 ||
+		alert_waiting(a, arena, &r.list, &r.n, &e) < 0 ||
 		state_read(a, SENT_STATE, arena, &sent, &e) < 0) {
 		report(REPORT_ERROR, "alerts cannot be sent: %s", e.msg);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct node *by = node_list(arena, &nowhere);
-
-		m.waiting = &list[i];
-		if (!deliver(&m, sent, by))
-			node_set(arena, kept, &nowhere, mark_of(arena, &list[i]), by);
-		else if (alert_sent(a, &list[i], &e) < 0)
-			report(REPORT_ERROR, "what was sent cannot be written down: %s", e.msg);
-	}
-	node_write_json(kept, 0, &text);
-	if ((kept->n > 0 || sent) && state_insist(a, SENT_STATE, &text, &e) < 0)
-		report(REPORT_WARNING, "%s", e.msg);
-	ping(a, &m, faults);
+	/* First: it says that this server looks after itself, however long the rest takes. */
+	if (!interrupted())
+		ping(a, &r.message, faults);
+	recall_sent(&r, sent);
+	send_all(&r);
+	if (r.sent->n > 0 || sent)
+		write_sent(&r);
 }

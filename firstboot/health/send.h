@@ -13,7 +13,7 @@ struct buf;
 struct error;
 struct node;
 
-/* Sends what waits, then tells the dead man's switch that this server looks after itself. */
+/* Tells the dead man's switch that this server looks after itself, then sends what waits. */
 void send_waiting(struct agent *a, size_t faults);
 
 struct message {
@@ -27,6 +27,7 @@ struct message {
 struct channel {
 	const char *name; /* "mail": kept with an alert that went out by it */
 	bool (*wanted)(const struct message *m);
+	/* ERR_NETWORK, or denied: nothing goes this way now, another notice neither. */
 	int (*send)(const struct message *m, struct error *e);
 };
 

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -378,6 +379,79 @@ def one_page_for_several_checks(tap, lab):
     lab.write()
 
 
+def mailed(lab, first):
+    """The subjects of the mails from the first-th, without the server's name."""
+    return [subject(m).split(": ", 1)[1] for m in lab.mail.mails[first:]]
+
+
+class Silent:
+    """Takes connections, as the kernel does by itself, and never says a word."""
+
+    def __enter__(self):
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.sock.getsockname()[1]
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
+def a_silent_channel_keeps_nothing_back(tap, lab):
+    faults = [f"fault {n}" for n in range(10)]
+    got, mails = len(lab.hook.got), len(lab.mail.mails)
+    with Silent() as silent:
+        lab.write(mail_port=silent.port)
+        lab.queue(*faults)
+        for n in ("the first", "the next"):
+            try:
+                tap.equal(lab.run().returncode, 0, f"with a mail server that says nothing {n} run ends")
+            except subprocess.TimeoutExpired:
+                tap.check(False, f"with a mail server that says nothing {n} run ends")
+    tap.equal(sorted(json.loads(b)["subject"] for _, p, b in lab.hook.got[got:] if p == "/hook"), faults,
+              "each notice goes to the web hook once")
+    tap.equal(([p for _, p, _ in lab.hook.got[got:]].count("/ping"), lab.hook.got[got][1]), (2, "/ping"),
+              "the dead man's switch is told both times, and first")
+    lab.write()
+    lab.run()
+    lab.run()
+    tap.equal((mailed(lab, mails), len(lab.hook.got) - got), (faults, 14),
+              "as soon as mail works each comes once, and nothing is posted again")
+    shutil.rmtree(lab.where / "state/alerts")
+
+
+def an_end_between_two_channels_repeats_nothing(tap, lab):
+    sent, posts, mails = lab.where / "state/alerts-sent.json", len(lab.posts()), len(lab.mail.mails)
+    sent.unlink(missing_ok=True)
+    with Silent() as silent:
+        lab.write(hook_port=silent.port)
+        lab.queue("first", "second")
+        with lab.start() as child:
+            while child.poll() is None and not sent.exists():
+                time.sleep(0.05)
+            tap.equal(mailed(lab, mails), ["first"], "that it went by mail is written down "
+                      "before the web hook has its time")
+            child.send_signal(signal.SIGTERM)
+            child.communicate(timeout=120)
+    tap.equal(len(lab.mail.mails) - mails, 1, "who is asked to end begins no other notice")
+    lab.write()
+    lab.run()
+    lab.run()
+    tap.equal((mailed(lab, mails), [p["subject"] for p in lab.posts()[posts:]]),
+              (["first", "second"], ["first", "second"]), "then each goes everywhere once")
+    shutil.rmtree(lab.where / "state/alerts")
+
+
+def one_notice_holds_back_no_other(tap, lab):
+    for status, tried in ((500, 3), (503, 1)):
+        posts = len(lab.posts())
+        lab.hook.status = status
+        lab.queue("first", "second", "third")
+        lab.run()
+        tap.equal(len(lab.posts()) - posts, tried, f"a web hook that answers {status} is asked for {tried} of three notices")
+        shutil.rmtree(lab.where / "state/alerts")
+    lab.hook.status = 200
+
+
 def forms(tap, lab):
     for form, test in (("slack", lambda b: "nginx" in json.loads(b)["text"]),
                        ("discord", lambda b: "nginx" in json.loads(b)["content"]),
@@ -504,7 +578,9 @@ def main():
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
-                        certificates_and_words, one_page_for_several_checks, forms, no_secret_anywhere):
+                        certificates_and_words, one_page_for_several_checks, a_silent_channel_keeps_nothing_back,
+                        an_end_between_two_channels_repeats_nothing, one_notice_holds_back_no_other, forms,
+                        no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 
