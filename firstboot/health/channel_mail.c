@@ -25,7 +25,7 @@
 
 static bool wanted(const struct message *m)
 {
-	return m->agent->config->health.alert.mail && m->agent->config->health.alert.smtp.server;
+	return m->agent->config->health.alert.mail != NULL;
 }
 
 static const char *sender(const struct message *m)
@@ -112,6 +112,9 @@ static int send(const struct message *m, struct error *e)
 
 	if (!m->agent->net)
 		return error_set(e, ERR_FAILED, "this command has no network");
+	/* Refused where images are built; an image from before must not lose what it has to tell. */
+	if (!c->alert.smtp.server)
+		return error_set(e, ERR_FAILED, "kbuild.health.alert.smtp is missing");
 	write_mail(m, &text);
 	fds[n++] = ipc_memfd(buf_str(&text), text.len);
 	if (password)

@@ -91,6 +91,11 @@ app: {{repository: https://example.org/a.git{app}}}
         shutil.rmtree(self.where / "state")
         (self.where / "state").mkdir()
 
+    def without(self, *keys):
+        """The configuration, without the lines of these keys."""
+        path = self.where / "agent.yaml"
+        path.write_text("".join(line for line in path.read_text().splitlines(True) if line.split(":")[0].strip() not in keys))
+
     def queue(self, *subjects, step=1):
         """Faults that somebody found, and nobody was told of."""
         (self.where / "state/alerts").mkdir(exist_ok=True)
@@ -452,6 +457,19 @@ def one_notice_holds_back_no_other(tap, lab):
     lab.hook.status = 200
 
 
+def mail_that_cannot_go_is_kept(tap, lab):
+    mails, said = len(lab.mail.mails), ""
+    lab.without("smtp", "webhook")
+    lab.queue("kept")
+    for _ in range(2):
+        said = lab.run().stderr
+    tap.check("kbuild.health.alert.smtp is missing" in said, "mail without a server is complained of", said)
+    lab.write()
+    lab.run()
+    tap.equal(mailed(lab, mails), ["kept"], "and the notice is kept until there is one")
+    shutil.rmtree(lab.where / "state/alerts")
+
+
 def forms(tap, lab):
     for form, test in (("slack", lambda b: "nginx" in json.loads(b)["text"]),
                        ("discord", lambda b: "nginx" in json.loads(b)["content"]),
@@ -579,8 +597,8 @@ def main():
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
                         certificates_and_words, one_page_for_several_checks, a_silent_channel_keeps_nothing_back,
-                        an_end_between_two_channels_repeats_nothing, one_notice_holds_back_no_other, forms,
-                        no_secret_anywhere):
+                        an_end_between_two_channels_repeats_nothing, one_notice_holds_back_no_other,
+                        mail_that_cannot_go_is_kept, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 

@@ -308,6 +308,21 @@ static void check_urls(const struct schema *s, const struct node *list)
 			}
 }
 
+/* One without the other sends nothing, and nobody would know before it is needed. */
+static void check_alert(const struct schema *s, const struct node *alert)
+{
+	const struct node *mail = node_get(alert, "mail"), *smtp = node_get(alert, "smtp");
+
+	if (mail && !smtp)
+		diag_add(s->diags, DIAG_ERROR, &mail->at, "missing-key",
+			"add smtp: {server: HOST, from: ADDRESS}, or remove 'mail'",
+			"'kbuild.health.alert.mail' is given, but no 'smtp' by which to send it");
+	if (smtp && !mail)
+		diag_add(s->diags, DIAG_ERROR, &smtp->at, "missing-key",
+			"add mail: ADDRESS, or remove 'smtp'",
+			"'kbuild.health.alert.smtp' is given, but no 'mail' to send to");
+}
+
 static void check_between(const struct schema *s, const struct node *kbuild)
 {
 	const struct node *backup = node_get(kbuild, "backup"),
@@ -322,6 +337,7 @@ static void check_between(const struct schema *s, const struct node *kbuild)
 			"'kbuild.secrets.env' is a file of the application, but there is no 'kbuild.app'");
 	check_roles(s, kbuild);
 	check_urls(s, node_path(kbuild, "health.http"));
+	check_alert(s, node_path(kbuild, "health.alert"));
 }
 
 void kbuild_server_check(const struct schema *s, const struct node *kbuild)
