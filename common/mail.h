@@ -3,6 +3,7 @@
 
 #include "base.h"
 
+struct buf;
 struct error;
 
 struct mail {
@@ -15,10 +16,13 @@ struct mail {
 	const void *text;      /* the whole message with its headers, lines ended by CR LF */
 	size_t len;
 	int64_t timeout_ms;
+	struct buf *
+		refused; /* whom the server would not have it for, others having got it: "a@x (550), …" */
 };
 
 /*
- * Sends it. ERR_NETWORK when it may work later (not reached, 4xx of the server), ERR_FAILED when it will
- * not (login refused, 5xx). The message never holds the password.
+ * Sends it to all whom the server takes it for; one is enough. ERR_NETWORK when no other mail would go either
+ * (not reached, no answer, 421 of the server); denied when it refuses the login; ERR_FAILED when it refuses
+ * this one. The message never holds the password.
  */
 int mail_send(const struct mail *m, struct error *e);

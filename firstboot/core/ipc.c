@@ -140,6 +140,8 @@ int ipc_send_error(int sock, const struct error *what, struct error *e)
 	ipc_begin(&inner);
 	ipc_add_int(&inner, "code", what->code);
 	ipc_add_bool(&inner, "transient", what->transient);
+	if (what->denied)
+		ipc_add_bool(&inner, "denied", true);
 	ipc_add_str(&inner, "message", what->msg);
 	ipc_end(&inner);
 	ipc_begin(&m);
@@ -240,6 +242,7 @@ int ipc_check(const struct ipc_message *m, struct error *e)
 	(void)node_is_bool(node_get(error, "transient"), &transient);
 	error_set(e, (int)code, "%s", text ? text : "it failed and gave no reason");
 	e->transient = transient;
+	(void)node_is_bool(node_get(error, "denied"), &e->denied);
 	return -e->code;
 }
 

@@ -14,6 +14,8 @@
 #include "digest.h"
 #include "error.h"
 #include "ipc.h"
+#include "node.h"
+#include "report.h"
 #include "role.h"
 
 #include <inttypes.h>
@@ -100,6 +102,16 @@ static void write_mail(const struct message *m, struct buf *out)
 	write_body(m, out);
 }
 
+/* The others have it, so it counts as sent: all that can be done is to say so. */
+static void tell_refused(const struct message *m, const struct ipc_message *answer)
+{
+	const char *refused = node_str(node_get(answer->doc, "refused"));
+
+	if (refused && *refused)
+		report(REPORT_WARNING, "the mail server %s refuses mail to %s",
+			m->agent->config->health.alert.smtp.server, refused);
+}
+
 static int send(const struct message *m, struct error *e)
 {
 	_cleanup_(ipc_message_free) struct ipc_message answer = IPC_MESSAGE_INIT;
@@ -133,6 +145,8 @@ static int send(const struct message *m, struct error *e)
 		r = role_call(m->agent->net, &request, fds, n, MAIL_MS, &answer, e);
 	for (size_t i = 0; i < n; i++)
 		closep(&fds[i]);
+	if (r >= 0)
+		tell_refused(m, &answer);
 	return r;
 }
 

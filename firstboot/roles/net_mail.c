@@ -25,11 +25,12 @@ static const char **read_addresses(struct arena *a, const struct node *list)
 	return to;
 }
 
-static int run(_unused_ struct net *n, struct ipc_message *q, _unused_ struct role_reply *reply,
-	struct error *e)
+static int run(
+	_unused_ struct net *n, struct ipc_message *q, struct role_reply *reply, struct error *e)
 {
 	_buf_ text = BUF_INIT;
 	_buf_ password = BUF_INIT;
+	_buf_ refused = BUF_INIT;
 	int64_t port = 0;
 	struct mail m = {
 		.server = node_str(node_get(q->doc, "server")),
@@ -37,6 +38,7 @@ static int run(_unused_ struct net *n, struct ipc_message *q, _unused_ struct ro
 		.from = node_str(node_get(q->doc, "from")),
 		.to = read_addresses(q->arena, node_get(q->doc, "to")),
 		.timeout_ms = MAIL_MS,
+		.refused = &refused,
 	};
 	int r;
 
@@ -55,7 +57,12 @@ static int run(_unused_ struct net *n, struct ipc_message *q, _unused_ struct ro
 	r = mail_send(&m, e);
 	if (password.data)
 		explicit_bzero(password.data, password.len);
-	return r;
+	if (r < 0)
+		return r;
+	ipc_begin(reply->json);
+	ipc_add_str(reply->json, "refused", buf_str(&refused));
+	ipc_end(reply->json);
+	return 0;
 }
 
 const struct net_op net_mail = { "mail", run };

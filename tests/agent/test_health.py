@@ -470,6 +470,25 @@ def mail_that_cannot_go_is_kept(tap, lab):
     shutil.rmtree(lab.where / "state/alerts")
 
 
+def one_receiver_that_is_gone(tap, lab):
+    mails = len(lab.mail.mails)
+    lab.mail.refuse = ("kara@proof.test",)
+    lab.queue("for all")
+    said = lab.run().stderr
+    lab.run()
+    tap.equal(([m[1] for m in lab.mail.mails[mails:]], mailed(lab, mails)), ([["ops@proof.test"]], ["for all"]),
+              "the others have the mail, once")
+    tap.check("refuses mail to kara@proof.test (550)" in said, "and who has not is said", said)
+    lab.mail.refuse = ("kara@proof.test", "ops@proof.test")
+    lab.queue("for nobody")
+    lab.run()
+    lab.mail.refuse = ()
+    lab.run()
+    tap.equal([m[1] for m in lab.mail.mails[mails + 1:]], [["kara@proof.test", "ops@proof.test"]],
+              "what nobody had is sent again")
+    shutil.rmtree(lab.where / "state/alerts")
+
+
 def forms(tap, lab):
     for form, test in (("slack", lambda b: "nginx" in json.loads(b)["text"]),
                        ("discord", lambda b: "nginx" in json.loads(b)["content"]),
@@ -598,7 +617,7 @@ def main():
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
                         certificates_and_words, one_page_for_several_checks, a_silent_channel_keeps_nothing_back,
                         an_end_between_two_channels_repeats_nothing, one_notice_holds_back_no_other,
-                        mail_that_cannot_go_is_kept, forms, no_secret_anywhere):
+                        mail_that_cannot_go_is_kept, one_receiver_that_is_gone, forms, no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 

@@ -261,7 +261,7 @@ class MailSink:
     """SMTP with STARTTLS and AUTH PLAIN/LOGIN; keeps each message as (from, to, text)."""
 
     def __init__(self, tls, user=None, password=None, port=0):
-        self.mails, self.tls, self.login = [], tls, (user, password)
+        self.mails, self.tls, self.login, self.refuse = [], tls, (user, password), ()
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -317,8 +317,9 @@ class MailSink:
                 sender = line
                 say("250 ok" if known else "530 log in first")
             elif verb == "RCPT":
-                to.append(re.sub(r".*<(.*)>.*", r"\1", line))
-                say("250 ok")
+                who = re.sub(r".*<(.*)>.*", r"\1", line)
+                to += [who] if who not in self.refuse else []
+                say("550 no such mailbox" if who in self.refuse else "250 ok")
             elif verb == "DATA":
                 say("354 go on")
                 lines = []
