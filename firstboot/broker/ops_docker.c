@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define HEALTH_TEXT 500
@@ -256,6 +257,7 @@ static int run_disk(struct call *c, struct error *e)
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_buf_ out = BUF_INIT;
 	struct statvfs s;
+	struct stat st;
 	int r;
 
 	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
@@ -263,11 +265,16 @@ static int run_disk(struct call *c, struct error *e)
 	if (r < 0)
 		return r;
 	out.data[strcspn(out.data, "\n")] = '\0';
-	if (statvfs(out.data, &s) < 0)
+	if (statvfs(out.data, &s) < 0 || stat(out.data, &st) < 0)
 		return error_errno(e, errno, "cannot look at %s", out.data);
 	ipc_add_int(c->reply.json, "free", (int64_t)(s.f_bavail * s.f_frsize));
 	ipc_add_int(c->reply.json, "size", (int64_t)(s.f_blocks * s.f_frsize));
+	/* Not size - free: that is less by what is kept for root. */
+	ipc_add_int(c->reply.json, "used", (int64_t)((s.f_blocks - s.f_bfree) * s.f_frsize));
+	ipc_add_int(c->reply.json, "inodes", (int64_t)s.f_files);
 	ipc_add_int(c->reply.json, "inodes_free", (int64_t)s.f_favail);
+	/* The same number means the same file system, in every process. */
+	ipc_add_int(c->reply.json, "device", (int64_t)st.st_dev);
 	ipc_add_str(c->reply.json, "path", out.data);
 	return 0;
 }

@@ -267,7 +267,8 @@ def the_door(w):
     TAP.check("may not ask" in as_user("nobody", b.path, b'{"op":"disk"}'),
               "another user may not ask, even where the socket lets him")
     disk = b.get("disk")
-    TAP.check(disk.get("free", 0) > 0 and disk["size"] > disk["free"], "the disk is measured", disk)
+    TAP.check(disk.get("free", 0) > 0 and disk["size"] >= disk["used"] + disk["free"]
+              and disk["device"] == os.stat(disk["path"]).st_dev, "the disk is measured, and which one it is", disk)
     TAP.check(isinstance(b.get("clock").get("synchronized"), bool), "the clock is asked")
 
 

@@ -384,6 +384,28 @@ def one_page_for_several_checks(tap, lab):
     lab.write()
 
 
+def dockers_disk_is_the_brokers_word(tap, lab):
+    disk = {"path": "/srv/docker", "size": 1000, "used": 950, "free": 50, "inodes": 100, "inodes_free": 40,
+            "device": os.stat("/").st_dev}
+    lab.write(limits=(94, 100, 1000))
+    lab.broker.answers["disk"] = disk
+    lab.run()
+    tap.equal((lab.check("disk:/srv"), lab.check("inodes:/srv")), ({}, {}), "one file system is looked at once")
+    disk["device"] = 1 << 40
+    lab.run()
+    tap.equal([(lab.check(n).get("now"), lab.check(n).get("value")) for n in ("disk:/srv/docker", "inodes:/srv/docker")],
+              [("bad", 95), ("good", 60)], "a disk of Docker's own is seen full")
+    lab.broker.answers["disk"] = dict(disk, used=None)
+    lab.run()
+    tap.equal([lab.check(n).get("now") for n in ("disk:docker", "disk:/srv/docker")], ["unknown"] * 2,
+              "an answer without a number changes nothing")
+    del lab.broker.answers["disk"]
+    lab.run()
+    tap.equal([lab.check(n).get("now") for n in ("disk:docker", "disk:/srv/docker")], ["unknown"] * 2,
+              "nor does a broker that cannot say")
+    lab.write()
+
+
 def mailed(lab, first):
     """The subjects of the mails from the first-th, without the server's name."""
     return [subject(m).split(": ", 1)[1] for m in lab.mail.mails[first:]]
@@ -615,9 +637,10 @@ def main():
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
-                        certificates_and_words, one_page_for_several_checks, a_silent_channel_keeps_nothing_back,
-                        an_end_between_two_channels_repeats_nothing, one_notice_holds_back_no_other,
-                        mail_that_cannot_go_is_kept, one_receiver_that_is_gone, forms, no_secret_anywhere):
+                        certificates_and_words, one_page_for_several_checks, dockers_disk_is_the_brokers_word,
+                        a_silent_channel_keeps_nothing_back, an_end_between_two_channels_repeats_nothing,
+                        one_notice_holds_back_no_other, mail_that_cannot_go_is_kept, one_receiver_that_is_gone, forms,
+                        no_secret_anywhere):
             section(tap, lab)
     return tap.done()
 
