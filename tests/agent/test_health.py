@@ -446,6 +446,17 @@ def a_silent_channel_keeps_nothing_back(tap, lab):
     shutil.rmtree(lab.where / "state/alerts")
 
 
+def silent_sites_leave_time_to_tell_of_them(tap, lab):
+    with Silent() as silent:
+        lab.write(more="".join(f'    - {{url: "http://127.0.0.1:{silent.port}/{n}"}}\n' for n in range(7)))
+        tap.equal(lab.run().returncode, 0, "a round with many silent sites ends")
+    verdicts = [lab.check(f"http:http://127.0.0.1:{silent.port}/{n}").get("now") for n in range(7)]
+    tap.equal((verdicts[:3], verdicts[-1]), (["bad"] * 3, "unknown"),
+              "those that had their time are bad, of the others nothing is said")
+    lab.write()
+    lab.run()
+
+
 def an_end_between_two_channels_repeats_nothing(tap, lab):
     sent, posts, mails = lab.where / "state/alerts-sent.json", len(lab.posts()), len(lab.mail.mails)
     sent.unlink(missing_ok=True)
@@ -638,7 +649,7 @@ def main():
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
                         certificates_and_words, one_page_for_several_checks, dockers_disk_is_the_brokers_word,
-                        a_silent_channel_keeps_nothing_back, an_end_between_two_channels_repeats_nothing,
+                        a_silent_channel_keeps_nothing_back, silent_sites_leave_time_to_tell_of_them, an_end_between_two_channels_repeats_nothing,
                         one_notice_holds_back_no_other, mail_that_cannot_go_is_kept, one_receiver_that_is_gone, forms,
                         no_secret_anywhere):
             section(tap, lab)
