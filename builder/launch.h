@@ -52,6 +52,12 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
  */
 int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s,
 	int64_t timeout_ms, bool *ret_answered, struct error *e);
+/*
+ * After provider.start(), which returned how: waits for the boot that has begun. Where none has, a cloud's console says
+ * nothing more: then what it has said counts, as far as its launch is over.
+ */
+int server_started(struct ctx *c, const struct cloud *cloud, const struct server *s, int how,
+	int64_t timeout_ms, struct error *e);
 /* What it said last, of a launch that is over: 0, also when nobody knows; ERR_TEST as above. */
 int server_last_word(
 	struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e);

@@ -300,3 +300,22 @@ int server_wait(struct ctx *c, const struct cloud *cloud, const struct server *s
 		*ret_answered = readiness_answered(&w.watch);
 	return r;
 }
+
+int server_started(struct ctx *c, const struct cloud *cloud, const struct server *s, int how,
+	int64_t timeout_ms, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const bool booted = how != CLOUD_UNCHANGED && how != CLOUD_RESUMED;
+	struct server now;
+	int r;
+
+	if (booted || cloud->provider->knows_boot)
+		return server_wait(c, cloud, s, timeout_ms, NULL, e);
+	r = cloud->provider->find(cloud, s->name, a, &now, e);
+	if (r < 0)
+		return r;
+	/* All that its console holds is of its first boot, which may still be on its way. */
+	if (r == 0 && now.state == SERVER_BOOTING)
+		return server_wait(c, cloud, s, timeout_ms, NULL, e);
+	return server_last_word(c, cloud, s, e);
+}

@@ -25,10 +25,12 @@ static int do_start(struct ctx *c, const struct cloud *cloud, const struct serve
 		return servers_gone(s->name, e);
 	if (r < 0)
 		return r;
-	progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was running already" : NULL);
+	progress_end(c->progress, r == CLOUD_UNCHANGED ? "it was running already"
+				  : r == CLOUD_RESUMED ? "it goes on where it was"
+						       : NULL);
 	if (verb_opt(a, "no-wait"))
 		return 0;
-	return server_wait(c, cloud, s, (int64_t)timeout * 1000, NULL, e);
+	return server_started(c, cloud, s, r, (int64_t)timeout * 1000, e);
 }
 
 static int run_start(struct ctx *c, const struct verb_args *a, struct error *e)

@@ -158,6 +158,7 @@ struct cloud {
 #define CLOUD_TIMEOUT	3 /* stop: the system did not end in time and still runs */
 #define CLOUD_UNCHANGED 4 /* start, stop: it was so already */
 #define CLOUD_SETTLED	5 /* launch: an equal launch has made it, and is over; it runs */
+#define CLOUD_RESUMED	6 /* start: it goes on where it was held, which is no boot */
 
 /* All strings in what is returned live in the arena. Times are milliseconds. */
 struct provider {
@@ -170,6 +171,8 @@ struct provider {
 	int64_t poll_ms; /* how often its console and states may be asked for; 0: as one likes */
 	int64_t stop_ms; /* how long stop() is worth waiting for, where nobody says */
 	bool forces;	 /* stop() can end a server at once */
+	/* find() says where on its console the present boot begins, whoever began it. */
+	bool knows_boot;
 	/*
 	 * Reads what says how to get in, asks nothing of the network. session is set; close() frees it,
 	 * and accepts one that was never opened. NULL on local.
@@ -215,7 +218,7 @@ struct provider {
 	/* What it costs a month, as text in the arena; *ret NULL: nobody knows. NULL: nothing. */
 	int (*cost)(const struct cloud *c, const struct server *s, struct arena *a,
 		const char **ret, struct error *e);
-	/* Same disks, same ports. 0, CLOUD_ABSENT, CLOUD_UNCHANGED. */
+	/* Same disks, same ports. 0, CLOUD_ABSENT, CLOUD_UNCHANGED, CLOUD_RESUMED. */
 	int (*start)(const struct cloud *c, const char *name, struct error *e);
 	/*
 	 * Asks the system to shut down and waits; force (only where .forces): ends it at once.

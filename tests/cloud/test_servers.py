@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -203,6 +204,68 @@ def powered(p, say):
     tap.equal(done.returncode, 2, say("logs of what is no unit"))
 
 
+def nova_of(p):
+    """A token, and the services of GRA11 by their kind."""
+    about = p.double.about
+    headers, token = call(None, about["auth_url"].rstrip("/") + "/auth/tokens", {"auth": {
+        "identity": {"methods": ["password"], "password": {"user": {
+            "name": about["user"], "password": about["password"], "domain": {"name": "Default"}}}},
+        "scope": {"project": {"id": about["project"]}}}})
+    return headers["X-Subject-Token"], {s["type"]: e["url"] for s in token["token"]["catalog"] for e in s["endpoints"]
+                                        if e["region_id"] == "GRA11" and e["interface"] == "public"}
+
+
+def power_awry(p, say):
+    """What is started when no boot follows; answers that do not come; what Nova is doing already."""
+    key, urls = nova_of(p)
+    about = next(s for s in p.double.control("/cloud")["servers"] if s["name"] == "web")
+
+    def act(action, wait=True):
+        call(key, f"{urls['compute']}/servers/{about['id']}/action", action)
+        time.sleep(0.5 if wait else 0)
+
+    def start(what, code, *words, **boot):
+        if boot:
+            p.double.control("/console", [[0, boot["says"]]])
+        began = time.monotonic()
+        done = p.run("start", "web", "--timeout", "25s")
+        tap.check(done.returncode == code and all(w in done.stdout + done.stderr for w in words) and time.monotonic() - began < 20,
+                  say(f"start of {what}"), f"{done.returncode} {done.stdout} {done.stderr}")
+    p.json("stop", "web")
+    start("one that is off waits for its boot", 0, "ready", says="another boot\n" + READY)
+    start("one that runs says what it said", 0, "it was running already")
+    act({"pause": None})
+    start("a paused one waits for no boot", 0, "it goes on where it was")
+    p.json("stop", "web")
+    start("one whose boot was bad", 6, "not as it should be", says="a third boot\n" + READY.replace("ready", "degraded"))
+    start("it again: that still counts", 6, "not as it should be")
+    for how, fault in (("lost", {"kind": "reset", "after": True}), ("502", {"kind": "status", "status": 502, "after": True})):
+        p.double.fault(r"^POST /compute.*/action$", **fault)
+        done = p.run("stop", "web")
+        tap.check(done.returncode == 0 and "stopped" in done.stdout, say(f"stop, and its answer is {how}"), done.stderr)
+        p.double.control("/faults", None, post=True)
+        p.run("start", "web", "--no-wait")
+    p.double.control("/delays", {"action": 4})
+    act({"reboot": {"type": "SOFT"}}, wait=False)
+    done = p.run("stop", "web", "--timeout", "30s")
+    tap.check(done.returncode == 0 and "stopped" in done.stdout, say("stop of one that reboots comes after that"), done.stderr)
+    p.double.control("/delays", {"action": 0.1})
+    p.run("start", "web", "--no-wait")
+    p.double.control("/delays", {"action": 4})
+    act({"os-stop": None}, wait=False)
+    done = p.run("start", "web", "--no-wait")
+    tap.check(done.returncode == 0 and "stopped" not in done.stdout, say("start of one that is being stopped comes after that"), done.stderr)
+    p.double.control("/delays", {"action": 60})
+    act({"reboot": {"type": "SOFT"}}, wait=False)
+    done = p.run("stop", "web", "--timeout", "3s")
+    tap.check(done.returncode == 5 and "could not be asked to shut down within 3 s" in done.stderr and "ends it" not in done.stderr,
+              say("what could never be asked is said"), done.stderr)
+    p.double.control("/delays", {"action": 0.1})
+    p.double.control("/console", [[0, KEYS], [0.5, STEPS + READY]])
+    p.run("destroy", "web", "--yes", "--with-data")
+    p.launch()
+
+
 def asked_too_long(p, say):
     """While the question stands, somebody else destroys the server and launches another one."""
     ours, theirs = pty.openpty()
@@ -355,20 +418,13 @@ def call(token, url, body=None):
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None,
                                      {"X-Auth-Token": token or "", "Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
-        return answer.headers, json.load(answer)
+        return answer.headers, json.loads(answer.read() or b"null")
 
 
 def fifty(p, say):
     """Made without kbuild: their marks are what counts."""
-    about = p.double.about
-    headers, token = call(None, about["auth_url"].rstrip("/") + "/auth/tokens", {"auth": {
-        "identity": {"methods": ["password"], "password": {"user": {
-            "name": about["user"], "password": about["password"], "domain": {"name": "Default"}}}},
-        "scope": {"project": {"id": about["project"]}}}})
-    key = headers["X-Subject-Token"]
-    nova, glance, neutron = (next(e["url"] for s in token["token"]["catalog"] if s["type"] == kind
-                                  for e in s["endpoints"] if e["region_id"] == "GRA11" and e["interface"] == "public")
-                             for kind in ("compute", "image", "network"))
+    key, urls = nova_of(p)
+    nova, glance, neutron = (urls[kind] for kind in ("compute", "image", "network"))
     p.double.control("/region/GRA11", {"limits": {"instances": 100, "cores": 1000, "ram": 10_000_000}})
     image = call(key, glance.rstrip("/").removesuffix("/v2") + "/v2/images")[1]["images"][0]["id"]
     flavor = next(f["id"] for f in call(key, nova + "/flavors/detail")[1]["flavors"] if f["name"] == "b3-8")
@@ -383,7 +439,7 @@ def fifty(p, say):
     tap.check(calls <= 6, say(f"in {calls} calls with nothing in the cache, at most 6"), p.double.log()[-10:])
 
 
-TESTS = (planned, launched, shown, again, without_volumes, of_several_regions, powered, destroyed, three_zones, failed, uploaded_before, late,
+TESTS = (planned, launched, shown, again, without_volumes, of_several_regions, powered, power_awry, destroyed, three_zones, failed, uploaded_before, late,
          unseen, fifty)
 
 

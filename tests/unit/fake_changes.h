@@ -63,20 +63,32 @@ static inline long fake_make_rules(const struct node *body)
 	return 201;
 }
 
-/* As Nova: each action is for servers of some states. */
+static inline void fake_begin_task(struct fake_thing *t, const char *task, const char *after)
+{
+	snprintf(t->task, sizeof t->task, "%s", task);
+	snprintf(t->after, sizeof t->after, "%s", after);
+	t->polls = fake.build_polls;
+}
+
+/* As Nova: each action is for servers of some states, and for none that is being worked on. */
 static inline long fake_act(struct fake_thing *t, const struct node *body)
 {
 	static const struct {
-		const char *action, *from, *to;
-	} rows[] = { { "os-stop", "ACTIVE", "SHUTOFF" }, { "os-start", "SHUTOFF", "ACTIVE" },
-		{ "unpause", "PAUSED", "ACTIVE" }, { "resume", "SUSPENDED", "ACTIVE" },
-		{ "unshelve", "SHELVED", "ACTIVE" },
-		{ "unshelve", "SHELVED_OFFLOADED", "ACTIVE" } };
+		const char *action, *from, *task, *to;
+	} rows[] = { { "os-stop", "ACTIVE", "powering-off", "SHUTOFF" },
+		{ "os-start", "SHUTOFF", "powering-on", "ACTIVE" },
+		{ "unpause", "PAUSED", "unpausing", "ACTIVE" },
+		{ "resume", "SUSPENDED", "resuming", "ACTIVE" },
+		{ "unshelve", "SHELVED", "unshelving", "ACTIVE" },
+		{ "unshelve", "SHELVED_OFFLOADED", "unshelving", "ACTIVE" } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !t->task[0]; i++) {
 		if (!node_get(body, rows[i].action) || strcmp(t->status, rows[i].from) != 0)
 			continue;
-		if (!fake.busy)
+		snprintf(fake.last_action, sizeof fake.last_action, "%s", rows[i].action);
+		if (fake.tasks)
+			fake_begin_task(t, rows[i].task, rows[i].to);
+		else if (!fake.busy)
 			snprintf(t->status, sizeof t->status, "%s", rows[i].to);
 		return 202;
 	}

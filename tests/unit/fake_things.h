@@ -29,11 +29,12 @@ struct fake_thing {
 	char id[32], name[64], status[20], tag[64]; /* tag: kbuild:server, or the description */
 	char metadata[1024];			    /* a JSON object */
 	char key[64], group[32], flavor[16], user_data[64], public_key[256];
-	char server[32];     /* of a volume: attached to */
-	char zone[16];	     /* of a volume or server; "": not said */
-	int64_t launched;    /* unix seconds; 0: it has never run */
-	char rules[16][192]; /* of a group: JSON objects */
-	int n_rules, polls;  /* polls: until it reaches its next state */
+	char server[32];	  /* of a volume: attached to */
+	char zone[16];		  /* of a volume or server; "": not said */
+	int64_t launched;	  /* unix seconds; 0: it has never run */
+	char task[32], after[20]; /* of a server: what is done with it, and its status then */
+	char rules[16][192];	  /* of a group: JSON objects */
+	int n_rules, polls;	  /* polls: until it reaches its next state */
 	bool deleting;
 	int64_t size;
 };
@@ -63,10 +64,11 @@ static struct fake_cloud {
 	const char *down;    /* requests whose URL begins so meet nobody */
 	const char *refused; /* requests whose URL begins so are answered with that status */
 	long refusal;
-	bool unproven; /* nobody has compared the image's bytes */
-	bool busy;     /* servers do not do what they are told */
+	bool unproven;	  /* nobody has compared the image's bytes */
+	bool busy;	  /* servers do not do what they are told */
+	bool tasks;	  /* they take build_polls looks for it, with a task */
 	bool no_image, no_port_security, second_server, no_quota;
-	char last_body[4096];
+	char last_body[4096], last_action[16];
 	char late_url[256], late_body[4096];
 } fake;
 
@@ -166,17 +168,23 @@ static inline void fake_server_json(struct fake_thing *s, struct buf *out)
 		snprintf(s->status, sizeof s->status, "%s", fake.fault ? "ERROR" : "ACTIVE");
 		s->launched = fake.fault ? 0 : (int64_t)time(NULL);
 	}
+	if (s->task[0] && s->polls-- <= 0) {
+		snprintf(s->status, sizeof s->status, "%s", s->after);
+		s->task[0] = '\0';
+	}
 	fake_launched_json(s, out);
 	buf_printf(out,
 		"\"id\":\"%s\",\"name\":\"%s\",\"status\":\"%s\",\"created\":\"2026-11-29T11:%02d:00Z\","
-		"\"OS-EXT-STS:task_state\":%s,\"key_name\":\"%s\",\"metadata\":%s,"
+		"\"OS-EXT-STS:task_state\":%s%s%s,\"key_name\":\"%s\",\"metadata\":%s,"
 		"\"image\":{\"id\":\"img\"},\"flavor\":{\"original_name\":\"%s\",\"vcpus\":1,"
 		"\"ram\":2048,\"disk\":25},\"addresses\":{\"Ext-Net\":["
 		"{\"addr\":\"2001:db8::7\",\"version\":6,\"OS-EXT-IPS:type\":\"fixed\"},"
 		"{\"addr\":\"203.0.113.7\",\"version\":4,\"OS-EXT-IPS:type\":\"fixed\"}]},",
-		s->id, s->name, s->status, atoi(strchr(s->id, '-') + 1),
-		s->deleting ? "\"deleting\"" : "null", s->key, s->metadata[0] ? s->metadata : "{}",
-		s->flavor);
+		s->id, s->name, s->status, atoi(strchr(s->id, '-') + 1), s->task[0] ? "\"" : "",
+		s->task[0]    ? s->task
+		: s->deleting ? "\"deleting\""
+			      : "null",
+		s->task[0] ? "\"" : "", s->key, s->metadata[0] ? s->metadata : "{}", s->flavor);
 	if (strcmp(s->status, "ERROR") == 0)
 		buf_printf(out, "\"fault\":{\"code\":500,\"message\":\"%s\"},",
 			fake.fault ? fake.fault : "");

@@ -204,63 +204,6 @@ static void what_is_not_there_is_absent(void)
 	check_int(fake_count(fake.servers), 2);
 }
 
-static void stop_and_start(void)
-{
-	struct fake_thing *s;
-	RUN r = run_begin();
-
-	fresh();
-	s = add_server("web", "ACTIVE", 1);
-	check_int(row_start(&r.cloud, "web", &r.e), CLOUD_UNCHANGED);
-	check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), 0);
-	check_str(s->status, "SHUTOFF");
-	check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), CLOUD_UNCHANGED);
-	fake.console = "old boot: kbuild-status: {\"state\":\"ready\"}\n";
-	check_int(row_start(&r.cloud, "web", &r.e), 0);
-	check_str(s->status, "ACTIVE");
-	/* The wait for this boot begins behind what the one before has said. */
-	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
-	check_int(r.server.console_offset, strlen(fake.console));
-}
-
-/* Whatever stopped it, start is the way back; and there is nothing in it to stop. */
-static void start_knows_the_way_from_each_state(void)
-{
-	static const char *const statuses[] = { "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED",
-		"SHELVED_OFFLOADED" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		struct fake_thing *s;
-		RUN r = run_begin();
-
-		fresh();
-		s = add_server("web", statuses[i], 1);
-		check_int(row_stop(&r.cloud, "web", false, 1000, &r.e), CLOUD_UNCHANGED);
-		check_str(s->status, statuses[i]);
-		check_int(row_start(&r.cloud, "web", &r.e), 0);
-		check_str(s->status, "ACTIVE");
-	}
-	RUN r = run_begin();
-
-	fresh();
-	add_server("web", "RESCUE", 1);
-	check_int(row_start(&r.cloud, "web", &r.e), -ERR_FAILED);
-	check(strstr(r.e.msg, "the server 'web' is RESCUE: "));
-}
-
-static void stop_waits_as_long_as_it_is_told(void)
-{
-	RUN r = run_begin();
-
-	fresh();
-	add_server("web", "ACTIVE", 1);
-	fake.busy = true;
-	check_int(row_stop(&r.cloud, "web", false, 30000, &r.e), CLOUD_TIMEOUT);
-	check(fake.now_ms >= 30000 && fake.now_ms < 35000);
-	check_int(play_provider.stop_ms, 120000);
-	check(!play_provider.forces);
-}
-
 static void a_broken_server_says_so(void)
 {
 	RUN r = run_begin();
@@ -529,9 +472,6 @@ int main(void)
 	run(without_the_service_of_volumes_servers_are_listed);
 	run(states_are_those_of_all_clouds);
 	run(what_is_not_there_is_absent);
-	run(stop_and_start);
-	run(start_knows_the_way_from_each_state);
-	run(stop_waits_as_long_as_it_is_told);
 	run(a_broken_server_says_so);
 	run(windows_of_a_console);
 	run(a_window_that_moves_loses_nothing);

@@ -19,6 +19,8 @@ struct script {
 	int64_t ends, destroyed, interrupted; /* ms; 0: never */
 	int64_t away, back;		      /* so long the cloud cannot be asked; back 0: never */
 	bool refuses;			      /* nor is there sense in asking again */
+	bool settled;			      /* its launch is over */
+	uint64_t boot; /* where on the console the present boot begins, as find() says */
 };
 
 static const struct script *now_playing;
@@ -56,8 +58,10 @@ static int fake_find(_unused_ const struct cloud *c, const char *name, _unused_ 
 	if (now_playing->destroyed && now >= now_playing->destroyed)
 		return CLOUD_ABSENT;
 	*ret = (struct server){ .name = name };
-	ret->state =
-		now_playing->ends && now >= now_playing->ends ? SERVER_STOPPED : SERVER_BOOTING;
+	ret->state = now_playing->ends && now >= now_playing->ends ? SERVER_STOPPED
+		     : now_playing->settled			   ? SERVER_RUNNING
+								   : SERVER_BOOTING;
+	ret->console_offset = now_playing->boot;
 	return 0;
 }
 
@@ -204,11 +208,70 @@ static void a_cloud_that_is_away_for_a_moment_is_asked_again(void)
 	}
 }
 
+/*
+ * After a start. Where no boot has begun, nothing more comes from a cloud's server whose launch is over; one that is
+ * still in its first boot is waited for, and local knows where its boot began.
+ */
+static void after_a_start_a_boot_is_waited_for_and_nothing_else(void)
+{
+	static const char ready[] = "kbuild-status: {\"state\":\"ready\"}\r\n";
+	static const char bad[] = "kbuild-status: {\"state\":\"degraded\"}\r\n";
+	static const struct {
+		struct script s;
+		int how;
+		bool local;
+		int code;
+		int64_t from, until;
+	} rows[] = {
+		/* A boot: what was said before does not count. */
+		{ { .lines = { { 0, ready }, { MINUTE, ready } },
+			  .settled = true,
+			  .boot = sizeof ready - 1 },
+			0, false, 0, MINUTE, MINUTE + 1000 },
+		{ { .lines = { { 0, ready } }, .settled = true }, CLOUD_UNCHANGED, false, 0, 0, 1 },
+		{ { .lines = { { 0, ready } }, .settled = true }, CLOUD_RESUMED, false, 0, 0, 1 },
+		/* What it said has left the window long ago. */
+		{ { .lines = { { 0, "cron\r\n" } }, .settled = true }, CLOUD_UNCHANGED, false, 0, 0,
+			1 },
+		{ { .lines = { { 0, ready }, { 0, bad } }, .settled = true }, CLOUD_UNCHANGED,
+			false, ERR_TEST, 0, 1 },
+		/* Its first boot, held or not. */
+		{ { .lines = { { MINUTE, ready } } }, CLOUD_UNCHANGED, false, 0, MINUTE,
+			MINUTE + 1000 },
+		{ { .lines = { { MINUTE, bad } } }, CLOUD_RESUMED, false, ERR_TEST, MINUTE,
+			MINUTE + 1000 },
+		{ { .lines = { { 0, ready }, { MINUTE, ready } },
+			  .settled = true,
+			  .boot = sizeof ready - 1 },
+			CLOUD_UNCHANGED, true, 0, MINUTE, MINUTE + 1000 },
+		{ { .destroyed = 1 }, CLOUD_UNCHANGED, false, ERR_FAILED, 0, 1 },
+		{ { .away = 1, .settled = true }, CLOUD_UNCHANGED, false, ERR_NETWORK, 0, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ctx c = {
+			.clock = &fake_clock, .state_dir = "/nowhere", .cache_dir = "/nowhere"
+		};
+		struct provider p = fake;
+		struct error e = {};
+
+		p.knows_boot = rows[i].local;
+		now_playing = &rows[i].s;
+		now = 1;
+		(void)server_started(&c, &(struct cloud){ .provider = &p },
+			&(struct server){ .name = "web" }, rows[i].how, 10 * MINUTE, &e);
+		if (e.code != rows[i].code || now < rows[i].from || now > rows[i].until)
+			check_fail(
+				"row %zu: %d after %lld ms: %s", i, e.code, (long long)now, e.msg);
+	}
+}
+
 int main(void)
 {
 	run(an_answer_ends_the_wait);
 	run(what_ends_otherwise_is_an_error);
 	run(a_cloud_that_is_away_for_a_moment_is_asked_again);
 	run(an_answer_of_a_server_that_then_ends_still_counts);
+	run(after_a_start_a_boot_is_waited_for_and_nothing_else);
 	return done();
 }

@@ -261,6 +261,7 @@ const struct provider provider_local = {
 	.name = "local",
 	.stop_ms = 60000, /* a server shuts down in 5 to 20 s; twice that when emulated */
 	.forces = true,
+	.knows_boot = true,
 	.check = local_check,
 	.plan = local_plan,
 	.launch = launch,

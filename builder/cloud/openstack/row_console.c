@@ -44,6 +44,13 @@ size_t row_window_begin(const char *text, size_t len)
 	return nl ? (size_t)(nl + 1 - text) : 0;
 }
 
+void row_console_forget(struct row *r)
+{
+	free(TAKE(r->console.id));
+	buf_reset(&r->console.text);
+	r->console.end = 0;
+}
+
 static void begin_console(struct row *r, const char *id)
 {
 	free(r->console.id);

@@ -83,6 +83,8 @@ bool row_volume_is_of(const struct cinder_volume *v, const char *name);
 /* Of those the one that counts: the attached one, else the oldest. NULL: none. */
 const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);
+/* What was read of it counts for nothing: the next row_console() and row_describe() begin anew. */
+void row_console_forget(struct row *r);
 /* Where in the new window of a console that begins which the old one did not have. */
 size_t row_window_new(const char *old, size_t old_len, const char *text, size_t len);
 /* Where the first whole line of a window begins: one that has been cut begins anywhere. */

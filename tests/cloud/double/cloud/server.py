@@ -2,7 +2,7 @@
 import time
 import uuid
 
-NOSTATE, RUNNING, SHUTDOWN = 0, 1, 4
+NOSTATE, RUNNING, PAUSED, SHUTDOWN = 0, 1, 3, 4
 # The status that Nova shows, by vm_state and task_state (nova/api/openstack/common.py).
 SHOWN = {
     "building": {None: "BUILD"},
@@ -10,6 +10,7 @@ SHOWN = {
                "rebooting_hard": "HARD_REBOOT", "reboot_started_hard": "HARD_REBOOT",
                "rebuilding": "REBUILD", "rebuild_spawning": "REBUILD", "resize_prep": "RESIZE"},
     "stopped": {None: "SHUTOFF", "rebooting_hard": "HARD_REBOOT", "rebuilding": "REBUILD"},
+    "paused": {None: "PAUSED"},
     "error": {None: "ERROR"},
 }
 BUILDING = ("scheduling", "networking", "block_device_mapping", "spawning")
@@ -36,6 +37,7 @@ class Server:
         self.plan = []          # (when, what)
         self.booted = None      # when this boot began
         self.machine = None
+        self.said = ""          # on paper: what its console held when it ended
         self.monthly = False
         self.snapshots = 0
         self.disk_config = "MANUAL"
@@ -113,12 +115,12 @@ class Server:
 
     # --- what is asked of it ----------------------------------------------------------------------
 
-    def act(self, task, seconds, what, state, power):
+    def act(self, task, seconds, what, state, power, boots=True):
         def begin_and_end():
             if self.machine.busy(self):
                 return False
             self.vm_state, self.task_state, self.power_state = state, None, power
-            if power == RUNNING:
+            if power == RUNNING and boots:
                 self.booted = time.monotonic()
             self.touch()
             return True
@@ -136,6 +138,13 @@ class Server:
 
     def reboot(self, seconds, hard):
         self.act("rebooting_hard" if hard else "rebooting", seconds, self.machine.reboot, "active", RUNNING)
+
+    def pause(self, seconds):
+        """On paper: a machine goes on all the same."""
+        self.act("pausing", seconds, lambda _: None, "paused", PAUSED)
+
+    def unpause(self, seconds):
+        self.act("unpausing", seconds, lambda _: None, "active", RUNNING, boots=False)
 
     def delete(self, seconds):
         self.plan.clear()

@@ -53,6 +53,18 @@ def reboot(ctx, server, given):
     return Answer(202, None)
 
 
+def pause(ctx, server, _):
+    need(server, "pause", "active")
+    server.pause(ctx.world.delays["action"])
+    return Answer(202, None)
+
+
+def unpause(ctx, server, _):
+    need(server, "unpause", "paused")
+    server.unpause(ctx.world.delays["action"])
+    return Answer(202, None)
+
+
 def console(ctx, server, given):
     check(ctx.body, nova_schema.CONSOLE)
     if server.vm_state == "building":
@@ -88,7 +100,7 @@ def nothing(ctx, server, _):
     return Answer(202, None)
 
 
-ACTIONS = {"os-start": start, "os-stop": stop, "reboot": reboot, "os-getConsoleOutput": console,
+ACTIONS = {"os-start": start, "os-stop": stop, "pause": pause, "unpause": unpause, "reboot": reboot, "os-getConsoleOutput": console,
            "createImage": create_image, "os-getVNCConsole": vnc, "lock": nothing, "unlock": nothing}
 
 
