@@ -163,7 +163,7 @@ static inline long fake_post(const char *url, const struct node *body, struct bu
 	return 200;
 }
 
-static inline long fake_delete(const char *url)
+static inline long fake_delete(const char *url, struct buf *out)
 {
 	struct fake_thing *t;
 	const char *id = strrchr(url, '/') + 1;
@@ -194,8 +194,12 @@ static inline long fake_delete(const char *url)
 	}
 	if (!t)
 		return 404;
-	if (t->server[0])
+	if (t->server[0] || (fake.undeletable && strstr(url, "/volumes/"))) {
+		buf_adds(out,
+			"{\"badRequest\":{\"code\":400,\"message\":\"Invalid volume: Volume must not be "
+			"migrating, attached, belong to a group, have snapshots\"}}");
 		return 400;
+	}
 	t->deleting = true;
 	t->polls = fake.build_polls;
 	return 204;

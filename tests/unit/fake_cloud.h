@@ -138,7 +138,7 @@ static inline long fake_carry_out(const struct http_request *q, struct http_resp
 	}
 	return strcmp(q->method, "GET") == 0	? fake_get(q->url, &ret->body)
 	       : strcmp(q->method, "POST") == 0 ? fake_post(q->url, body, &ret->body)
-						: fake_delete(q->url);
+						: fake_delete(q->url, &ret->body);
 }
 
 #define FAKE_LATE_CALLS 14 /* that the next program has made by then */

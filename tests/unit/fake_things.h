@@ -67,6 +67,7 @@ static struct fake_cloud {
 	bool unproven;	  /* nobody has compared the image's bytes */
 	bool busy;	  /* servers do not do what they are told */
 	bool tasks;	  /* they take build_polls looks for it, with a task */
+	bool undeletable; /* volumes: "have snapshots" */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096], last_action[16];
 	char late_url[256], late_body[4096];

@@ -216,6 +216,27 @@ static void a_broken_server_says_so(void)
 	check(row_stop(&r.cloud, "web", false, 1000, &r.e) < 0 || fake.calls > 0);
 }
 
+/* Cinder's reason is worth more than five minutes and "did not go". */
+static void a_volume_that_is_refused_says_why(void)
+{
+	RUN r = run_begin();
+
+	fresh();
+	add_volume("web", "available", "");
+	fake.undeletable = true;
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), -ERR_FAILED);
+	check(strstr(r.e.msg, "the data volume v-1 is not removed: ") &&
+		strstr(r.e.msg, "Volume must not be migrating"));
+	check(fake.now_ms >= 20000 && fake.now_ms < 25000);
+	/* One that has an error is no more in use than that, but may be on its way to another state. */
+	r.e = (struct error){};
+	snprintf(fake.volumes[0].status, sizeof fake.volumes[0].status, "error");
+	fake.now_ms = 0;
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), -ERR_NETWORK);
+	check(strstr(r.e.msg, "did not go within 300 s: ") && strstr(r.e.msg, "have snapshots"));
+	check_int(fake_count(fake.volumes), 1);
+}
+
 static void windows_of_a_console(void)
 {
 	static const struct {
@@ -473,6 +494,7 @@ int main(void)
 	run(states_are_those_of_all_clouds);
 	run(what_is_not_there_is_absent);
 	run(a_broken_server_says_so);
+	run(a_volume_that_is_refused_says_why);
 	run(windows_of_a_console);
 	run(a_window_that_moves_loses_nothing);
 	run(a_console_is_read_on);

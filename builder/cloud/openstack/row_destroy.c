@@ -22,6 +22,9 @@
 #define KEPT_MS                                                                                    \
 	INT64_C(60000) /* long enough for all that were seen; what is still in use then is */
 
+#define REFUSED_MS                                                                                 \
+	INT64_C(20000) /* it is free, and its attachment may not be forgotten everywhere yet */
+
 /* What stands under one name in one region; NULL: none. */
 struct remains {
 	const char *region;
@@ -203,11 +206,53 @@ static int remove_servers(struct row *r, const struct remains *m, struct arena *
 	return 0;
 }
 
+/* What has been refused of a volume that is removed. */
+struct refusal {
+	struct error why; /* the last one; code 0: none */
+	bool free;	  /* in no use, and refused since then: */
+	int64_t since;	  /* ms */
+};
+
+/*
+ * Asks for it. 0: it goes; 1: not now; OS_ABSENT is as good as 0. Who is refused although it is free need not wait for
+ * what time does not mend: it has snapshots.
+ */
+static int ask_volume(struct row *r, const struct remains *m, const struct cinder_volume *v,
+	struct refusal *refusal, struct error *e)
+{
+	const int64_t now = clock_now_ms(r->cloud.clock);
+	struct error why = {};
+	int f = cinder_delete(r->os, m->region, v->id, &why);
+
+	if (f == 0 || f == OS_ABSENT)
+		return 0;
+	if (f < 0) {
+		*e = why;
+		return f;
+	}
+	if (!refusal->free)
+		refusal->since = now;
+	refusal->free = strcmp(v->status, "available") == 0;
+	refusal->why = why;
+	if (!refusal->free || now - refusal->since < REFUSED_MS)
+		return 1;
+	*e = why;
+	return error_prefix(e, "the data volume %s is not removed", v->id);
+}
+
+static int volume_stays(const struct refusal *refusal, struct error *e)
+{
+	if (e->code == ERR_INTERRUPTED || !refusal->why.code)
+		return -e->code;
+	return error_append(e, ": %s", refusal->why.msg);
+}
+
 /* In use until the server is really gone; then until it is gone itself, because it costs until then. */
 static int remove_volume(
 	struct row *r, const struct remains *m, const char *id, struct arena *a, struct error *e)
 {
 	int64_t deadline = row_deadline(r, WAIT_VOLUME_MS);
+	struct refusal refusal = {};
 	bool asked = false;
 
 	for (;;) {
@@ -221,9 +266,7 @@ static int remove_volume(
 				"the cloud could not remove the data volume %s", v.id);
 		if (!asked && (strcmp(v.status, "available") == 0 ||
 				      strncmp(v.status, "error", 5) == 0)) {
-			f = cinder_delete(r->os, m->region, v.id, e);
-			if (f == OS_ABSENT)
-				return 0;
+			f = ask_volume(r, m, &v, &refusal, e);
 			if (f < 0)
 				return f;
 			asked = f == 0;
@@ -232,7 +275,7 @@ static int remove_volume(
 		}
 		f = row_pause(r, deadline, WAIT_VOLUME_MS, "the data volume did not go", e);
 		if (f < 0)
-			return f;
+			return volume_stays(&refusal, e);
 	}
 }
 
