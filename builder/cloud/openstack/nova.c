@@ -250,15 +250,3 @@ int nova_attach(
 	return call(o, region, "POST", arena_printf(a, "/servers/%s/os-volume_attachments", server),
 		body_json(a, "volumeAttachment", v), a, &reply, e);
 }
-
-int nova_detach(
-	struct os *o, const char *region, const char *server, const char *volume, struct error *e)
-{
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct node *reply = NULL;
-	int r = call(o, region, "DELETE",
-		arena_printf(a, "/servers/%s/os-volume_attachments/%s", server, volume), NULL, a,
-		&reply, e);
-
-	return r == OS_ABSENT ? r : api_plain(r, e);
-}

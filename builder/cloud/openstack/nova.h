@@ -88,9 +88,6 @@ int nova_last_failure(struct os *o, const char *region, const char *id, struct a
 /* 0; OS_CONFLICT: it is attached, or not in a state for that; OS_REFUSED, OS_UNSURE. */
 int nova_attach(
 	struct os *o, const char *region, const char *server, const char *volume, struct error *e);
-/* 0 or OS_ABSENT. */
-int nova_detach(
-	struct os *o, const char *region, const char *server, const char *volume, struct error *e);
 
 /* Key pairs belong to the user, not to the project. All of the user's. */
 struct nova_key {
