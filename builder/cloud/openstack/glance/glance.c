@@ -175,7 +175,10 @@ static const char *version(const char *release)
 /*
  * What the hypervisor is told: virtio-scsi, so that freed blocks are given back and volumes beyond the
  * 26th have a name; the config drive, which is how cloud-init gets what launch says without any network.
- * Firmware is left to the service: our disks boot under both.
+ * Firmware is left to the service: our disks boot under both. So is hw_qemu_guest_agent, which says that
+ * qemu-guest-agent answers in the system: ours has it only where the definition lists the package, which an
+ * image does not tell; and where it is promised in vain, each snapshot and password waits for it until it is given up.
+ * Who has it sets the property of the uploaded image: openstack image set --property hw_qemu_guest_agent=yes ID.
  */
 const char *glance_new_json(const struct glance_new *n, struct arena *a)
 {
