@@ -14,6 +14,8 @@
 #include "project.h"
 #include "reply.h"
 #include "rights.h"
+#include "row.h"
+#include "signin.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -184,8 +186,8 @@ static int try_right(
 
 	if (d->ovh->conf.keys.consumer_key)
 		return ovh_rules_allow(d->rules, right->method, path) ? 0 : 1;
-	if (!right->action)
-		return 0; /* a service account has no use for it */
+	if (right->own_user && d->ovh->conf.keys.client_id && signin_federates(&d->ovh->conf))
+		return 0; /* it signs in to OpenStack by itself */
 	if (!right->probe)
 		return 2;
 	r = ovh_call(d->ovh->api,

@@ -14,6 +14,7 @@
 #include "progress.h"
 #include "rights.h"
 #include "schema.h"
+#include "signin.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -108,7 +109,11 @@ static int print_policy(const struct ovh_conf *conf, const char *zone)
 {
 	_buf_ out = BUF_INIT;
 
-	ovh_rights_policy(ovh_iam_place(conf->section), conf->project, zone, NULL, &out);
+	ovh_rights_policy(&(struct ovh_policy){ .where = ovh_iam_place(conf->section),
+				  .project = conf->project,
+				  .zone = zone,
+				  .federates = signin_federates(conf) },
+		&out);
 	fputs(buf_str(&out), stdout);
 	return 0;
 }

@@ -85,7 +85,7 @@ def fresh(d):
     d.control("/credential", {"rules": [{"method": m, "path": p} for m in ("GET", "POST", "PUT", "DELETE")
                                         for p in ("/domain/zone/*", "/cloud/*")] + [{"method": "GET", "path": "/me"}]})
     d.control("/zone/example.com", {"delegated": None})
-    d.control("/users", {"polls": 0})
+    d.control("/users", {"polls": 0, "late": 0})
     d.control("/project", {"expired": False, "status": "ok"})
     d.set()
 
@@ -159,6 +159,27 @@ def login_that_fails(d, scratch):
     done = Home(scratch, d, "service").run("login", "ovh")
     tap.check(done.returncode == 2 and "--iam" in done.stderr, "login: a service account needs a policy instead")
     tap.equal(home.run("login", "aws").returncode, 2, "login: only for clouds that it knows")
+
+
+def policy_without_federation(d, scratch):
+    """Where nobody knows how a service account gets into OpenStack, as in the USA: the policy lets it make a user."""
+    fresh(d)
+    home = Home(scratch, d, "service", project=d.about["project"])
+    done = home.run("login", "ovh", "--iam", "--zone", "example.com")
+    actions = [a["action"] for a in json.loads(done.stdout)["permissions"]["allow"]]
+    d.control("/client", {"actions": actions})
+    good, findings = signs_in(home)
+    tap.check(good and len(ours(d)) == 1, "iam: without federation these actions are enough for a user", findings)
+    home.forget(".local")
+    tap.check(signs_in(home)[0] and len(ours(d)) == 1, "iam: and for another password", actions)
+    findings, status = home.doctor("web.yaml")
+    bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.equal((status, bad), (0, {}), "iam: and doctor is content")
+    d.control("/client", {"actions": [a for a in actions if a != "publicCloudProject:apiovh:user/get"]})
+    findings, status = home.doctor("web.yaml")
+    tap.check(status == 1 and findings["right: see OpenStack users"]["verdict"] == "fail",
+              "iam: doctor tells when it may not see the users", findings)
+    d.control("/client", {"actions": ["*"]})
 
 
 def policy(d, scratch):
@@ -347,6 +368,12 @@ def signs_in(home):
     return done.returncode == 0, done.stdout + done.stderr
 
 
+def of_yesterday(kept):
+    """Another password, and not one that was made just now."""
+    kept.write_text(json.dumps(dict(json.loads(kept.read_text()), password="of yesterday")))
+    os.utime(kept, (time.time() - 86400,) * 2)
+
+
 def only_looks(d, scratch):
     """plan and doctor make no user and no password, and go on with what is known without."""
     fresh(d)
@@ -368,8 +395,7 @@ def only_looks(d, scratch):
     plan = json.loads(done.stdout or "{}")
     tap.equal([i["what"] for i in plan.get("items", []) if i["state"] == "make"],
               ["image", "key pair", "security group", "data volume", "server"], "look: with its user a plan sees all")
-    document = json.loads(home.kept(d).read_text())
-    home.kept(d).write_text(json.dumps(dict(document, password="of yesterday")))
+    of_yesterday(home.kept(d))
     home.forget(".cache")
     done = home.run("plan", "web.yaml")
     tap.check(done.returncode == 1 and "'kbuild list --cloud ovh'" in done.stderr and ours(d) == user,
@@ -410,21 +436,41 @@ def own_user(d, scratch):
     home.forget()
     tap.check(signs_in(home)[0] and len(ours(d)) == 1, "user: a lost password is made anew, for the same user", ours(d))
     # Somebody else's laptop has made another password: ours is refused.
-    document = json.loads(kept.read_text())
-    kept.write_text(json.dumps(dict(document, password="of yesterday")))
+    of_yesterday(kept)
     home.forget(".cache")
     good, findings = signs_in(home)
     tap.check(good and len(ours(d)) == 1 and json.loads(kept.read_text())["password"] != "of yesterday",
               "user: a refused password is made anew", findings)
 
 
-def two_at_once(d, scratch):
+def known_late(d, scratch):
+    """OVH says that the user is there, and Keystone knows of it seconds later."""
     fresh(d)
     home = Home(scratch, d)
+    d.control("/users", {"late": 7})
+    began = time.monotonic()
+    good, findings = signs_in(home)
+    renewed = [c for c in d.calls("POST") if "regeneratePassword" in c]
+    tap.check(good and len(ours(d)) == 1 and not renewed and time.monotonic() - began >= 7,
+              "user: one that Keystone does not know yet is waited for, with the password that it has", [findings, renewed])
+    home.forget()
+    good, findings = signs_in(home)
+    renewed = [c for c in d.calls("POST") if "regeneratePassword" in c]
+    tap.check(good and len(ours(d)) == len(renewed) == 1, "user: so is a new password", [findings, renewed])
+    fresh(d)
+    home.forget()
+    d.control("/users", {"late": 5})
+    two_at_once(d, scratch, home, "known late, ")
+    tap.equal([c for c in d.calls("POST") if "regeneratePassword" in c], [], "user: and none ends another's password")
+
+
+def two_at_once(d, scratch, home=None, how=""):
+    if not home:
+        fresh(d)
+        home = Home(scratch, d)
     children = [home.start(*LOOK) for _ in range(4)]
-    for child in children:
-        child.communicate(timeout=120)
-    tap.equal(([c.returncode for c in children], len(ours(d))), ([0] * 4, 1), "user: four runs at once make one")
+    said = [child.communicate(timeout=120) for child in children]
+    tap.check([c.returncode for c in children] == [0] * 4 and len(ours(d)) == 1, f"user: {how}four runs at once make one", said)
 
 
 def crashes(d, scratch):
@@ -555,8 +601,8 @@ def spared(d, scratch):
     mend_world(d)
 
 
-TESTS = (login, login_that_fails, policy, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, only_looks, own_user, two_machines,
-         two_at_once, crashes, prices, spared)
+TESTS = (login, login_that_fails, policy, policy_without_federation, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, only_looks, own_user, two_machines,
+         two_at_once, known_late, crashes, prices, spared)
 
 
 def main():

@@ -177,12 +177,21 @@ static void a_refused_password_can_be_made_anew(void)
 			.headers = play_token },
 		{},
 	};
+	static const struct fake_reply late[] = {
+		/* it took a while until it was known */
+		{ TOKENS, .has = "\"password\":\"old\"", .status = 401 },
+		{ TOKENS, .has = "\"password\":\"new\"", .status = 401 },
+		{ TOKENS, .has = "\"password\":\"new\"", .status = 201, .body = HOUR,
+			.headers = play_token },
+		{},
+	};
 	static const struct fake_reply bad[] = { { TOKENS, .status = 401, .body = "no" }, {} };
 	static const struct {
 		const struct fake_reply *script;
 		int left, r;
 		const char *message;
-	} cases[] = { { good, 1, 0, NULL }, { bad, 0, -ERR_FAILED, "401 Unauthorized: no" },
+	} cases[] = { { good, 1, 0, NULL }, { late, 2, 0, NULL },
+		{ bad, 0, -ERR_FAILED, "401 Unauthorized: no" },
 		{ bad, -1, -ERR_NETWORK, "no new password" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -275,7 +275,8 @@ static void the_page_and_the_policy_ask_for_the_same(void)
 		      58) == 0);
 	check(strstr(buf_str(&page), "&POST=/domain/zone/example.com/refresh") != NULL);
 	check(!strchr(buf_str(&page), ' '));
-	ovh_rights_policy("eu", "p1", "example.com", "urn:me", &policy);
+	ovh_rights_policy(
+		&(struct ovh_policy){ "eu", "p1", "example.com", "urn:me", true }, &policy);
 	doc = parse(a, buf_str(&policy));
 	check_str(node_str(node_get(doc, "identities")->items[0]), "urn:me");
 	check_str(node_str(node_get(node_get(doc, "resources")->items[0], "urn")),
@@ -293,6 +294,25 @@ static void the_page_and_the_policy_ask_for_the_same(void)
 	}
 }
 
+/* Where nobody knows how a service account gets into OpenStack it needs a user, as all others do. */
+static void a_policy_lets_in_who_does_not_federate(void)
+{
+	static const char *const own[] = { "apiovh:user/get", "apiovh:user/create",
+		"apiovh:user/regeneratePassword/create" };
+	static const char *const federated[] = { "openstack:imageOperator" };
+
+	for (int federates = 0; federates < 2; federates++) {
+		_buf_ policy = BUF_INIT;
+
+		ovh_rights_policy(
+			&(struct ovh_policy){ .where = "us", .federates = federates }, &policy);
+		for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+			check_int(strstr(buf_str(&policy), own[i]) != NULL, !federates);
+		for (size_t i = 0; i < ARRAY_SIZE(federated); i++)
+			check_int(strstr(buf_str(&policy), federated[i]) != NULL, federates);
+	}
+}
+
 int main(void)
 {
 	tmp_fd();
@@ -305,5 +325,6 @@ int main(void)
 	run(the_rules_that_are_asked_for_allow_what_is_used);
 	run(rules_cover_as_ovh_reads_them);
 	run(the_page_and_the_policy_ask_for_the_same);
+	run(a_policy_lets_in_who_does_not_federate);
 	return done();
 }

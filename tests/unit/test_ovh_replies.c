@@ -65,7 +65,9 @@ static int read_catalogue(struct play *p)
 static int read_user(struct play *p)
 {
 	const struct ovh_conf conf = { .section = "ovh-eu" };
-	const struct signin s = { &p->native, &conf, tmp_path, &p->clock, NULL, "kbuild", false };
+	struct signin_memory memory = {};
+	const struct signin s = { &p->native, &conf, tmp_path, &p->clock, NULL, "kbuild", false,
+		&memory };
 	struct os_access access = {};
 
 	remove_all(tmp_fd(), "ovh");

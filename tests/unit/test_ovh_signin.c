@@ -11,17 +11,23 @@
 #include "signin.h"
 #include "tmpdir.h"
 
+#include <time.h>
+
 static const struct ovh_conf eu = { .section = "ovh-eu" };
+
+static struct signin_memory memory;
 
 static void forget(void)
 {
 	remove_all(tmp_fd(), "ovh");
+	memory = (struct signin_memory){};
 	unsetenv("OS_AUTH_URL");
 }
 
 static int complete(struct play *p, const struct ovh_conf *conf, struct os_access *ret)
 {
-	const struct signin s = { &p->native, conf, tmp_path, &p->clock, NULL, "kbuild", false };
+	const struct signin s = { &p->native, conf, tmp_path, &p->clock, NULL, "kbuild", false,
+		&memory };
 
 	*ret = (struct os_access){};
 	return signin_complete(&s, p->arena, ret, &p->e);
@@ -176,6 +182,14 @@ static void waiting_for_a_user_ends(void)
 	check(p.now_ms >= 180000 && p.now_ms < 200000);
 }
 
+static void was_kept_since(int64_t seconds)
+{
+	const struct timespec then = { .tv_sec = time(NULL) - seconds };
+
+	check_int(
+		utimensat(tmp_fd(), "ovh/p1.json", (const struct timespec[]){ then, then }, 0), 0);
+}
+
 static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 {
 	static const struct fake_reply script[] = {
@@ -185,7 +199,7 @@ static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
-	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild", false };
+	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild", false, &memory };
 	struct os_access k = { .token = "from elsewhere" };
 
 	forget();
@@ -193,10 +207,14 @@ static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 	check_int(file_replace(tmp_fd(), "ovh/p1.json", KEPT, strlen(KEPT), 0600), 0);
 	play_begin(&p, script);
 	check_int(signin_renew(&s, p.arena, &k, &p.e), 1);
+	was_kept_since(3600);
 	check_int(complete(&p, &eu, &k), 0);
 	check_str(k.password, "p\"w");
 	check_int(signin_renew(&s, p.arena, &k, &p.e), 0);
 	check_str(k.password, "second");
+	check(p.now_ms < 1000);
+	memory = (struct signin_memory){}; /* the next run */
+	was_kept_since(3600);
 	s.looks = true;
 	check_int(signin_renew(&s, p.arena, &k, &p.e), -ERR_FAILED);
 	check_says(&p, "Keystone refuses the password of kbuild's OpenStack user user-7");
@@ -205,6 +223,69 @@ static void a_refused_password_is_renewed_even_when_it_is_kept(void)
 	k.password = "p\"w";
 	check_int(signin_renew(&s, p.arena, &k, &p.e), 0);
 	check_str(k.password, "second");
+	fake_http_done(&p.fake);
+}
+
+/* Tries until it is told that this is no use, or gets another password; how often it was told to go on. */
+static int insist(struct play *p, struct os_access *k)
+{
+	const struct signin s = { &p->native, &eu, tmp_path, &p->clock, NULL, "kbuild", false,
+		&memory };
+	const char *first = k->password;
+	int n = 0, r;
+
+	p->e = (struct error){};
+	while ((r = signin_renew(&s, p->arena, k, &p->e)) == 0 && strcmp(first, k->password) == 0 &&
+		n < 100)
+		n++;
+	check(r >= 0);
+	return n;
+}
+
+/* Keystone learns of it later: another password would be as new, and end this one. */
+static void a_password_that_was_made_just_now_is_tried_for_a_minute(void)
+{
+	static const struct fake_reply script[] = {
+		{ "GET " P "/user", .status = 200, .body = "[]" },
+		{ "POST " P "/user", .status = 200, .body = USER("7", "ok", "kbuild", PASSWORD) },
+		{},
+	};
+	_cleanup_(play_end) struct play p = {};
+	struct os_access k;
+
+	forget();
+	play_begin(&p, script);
+	check_int(complete(&p, &eu, &k), 0);
+	check_int(insist(&p, &k), 20);
+	check_str(k.password, "p\"w");
+	check(p.now_ms >= 60000 && p.now_ms < 61000);
+	check_int(insist(&p, &k), 0); /* a minute in all */
+	fake_http_done(&p.fake);
+}
+
+/* By another run, of which nothing is known here but the file; and it may have been wrong from the beginning. */
+static void what_another_run_has_just_kept_is_tried_for_a_minute_and_renewed(void)
+{
+	static const struct fake_reply script[] = {
+		{ "GET " P "/user", .status = 200, .body = "[" USER("7", "ok", "kbuild", "") "]" },
+		{ "POST " P "/user/7/regeneratePassword", .status = 200,
+			.body = USER("7", "ok", "kbuild", ",\"password\":\"second\"") },
+		{},
+	};
+	_cleanup_(play_end) struct play p = {};
+	struct os_access k;
+
+	forget();
+	check_int(mkdirat(tmp_fd(), "ovh", 0700), 0);
+	check_int(file_replace(tmp_fd(), "ovh/p1.json", KEPT, strlen(KEPT), 0600), 0);
+	play_begin(&p, script);
+	check_int(complete(&p, &eu, &k), 0);
+	check_int(insist(&p, &k), 20);
+	check_str(k.password, "second");
+	/* That one is new, too, and the last. */
+	check_int(insist(&p, &k), 20);
+	check_str(k.password, "second");
+	check(p.now_ms >= 120000 && p.now_ms < 121000);
 	fake_http_done(&p.fake);
 }
 
@@ -246,7 +327,7 @@ static void the_user_of_another_machine_is_left_alone(void)
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
-	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild a 1", true };
+	struct signin s = { &p.native, &eu, tmp_path, &p.clock, NULL, "kbuild a 1", true, &memory };
 	struct os_access k = {};
 
 	forget();
@@ -286,13 +367,14 @@ static void service_accounts_sign_in_by_themselves_where_ovh_says_how(void)
 		{ "ovh-eu", "iam.ovh.net", "ovhcloud-emea" },
 		{ "ovh-ca", "iam.ovh.ca", "ovhcloud-world" },
 		{ "https://h/1.0", "http://127.0.0.1:1/own", "ovhcloud-emea" },
+		{ "ovh-us", "http://127.0.0.1:1/own", "ovhcloud-us" },
 	};
 	static const struct fake_reply none[] = { {} };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct ovh_conf conf = { .section = cases[i].section,
 			.keys = { .client_id = "id", .client_secret = "secret" },
-			.openstack_discovery = i == 2 ? cases[i].discovery : NULL };
+			.openstack_discovery = i >= 2 ? cases[i].discovery : NULL };
 		_cleanup_(play_end) struct play p = {};
 		struct os_access k;
 
@@ -304,7 +386,9 @@ static void service_accounts_sign_in_by_themselves_where_ovh_says_how(void)
 		check_str(k.oidc_client, "id");
 		check(!k.user_name && !k.password);
 		check_int(os_access_check(&k, &p.e), 0);
+		check(signin_federates(&conf));
 	}
+	check(!signin_federates(&(struct ovh_conf){ .section = "ovh-us" }));
 }
 
 static void keystone_is_where_somebody_says_it_is(void)
@@ -423,6 +507,8 @@ int main(void)
 	run(a_wait_that_is_cut_off_loses_nothing);
 	run(waiting_for_a_user_ends);
 	run(a_refused_password_is_renewed_even_when_it_is_kept);
+	run(a_password_that_was_made_just_now_is_tried_for_a_minute);
+	run(what_another_run_has_just_kept_is_tried_for_a_minute_and_renewed);
 	run(broken_files_are_as_good_as_lost_ones);
 	run(the_user_of_another_machine_is_left_alone);
 	run(a_description_is_of_this_machine_and_its_state);

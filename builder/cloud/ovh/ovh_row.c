@@ -83,7 +83,8 @@ static struct signin signin_of(struct row *r)
 		.clock = r->cloud.clock,
 		.progress = r->cloud.progress,
 		.description = signin_description(r->cloud.state_dir, r->arena),
-		.looks = r->looks };
+		.looks = r->looks,
+		.memory = &s->memory };
 }
 
 /* Keystone has refused the password that was kept: somebody has changed it. */

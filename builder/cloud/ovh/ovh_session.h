@@ -6,6 +6,7 @@
 
 #include "ovh_conf.h"
 #include "project.h"
+#include "signin.h"
 
 struct arena;
 struct clock;
@@ -24,7 +25,8 @@ struct ovh_session {
 	bool told_prices;	    /* whose they are has been said */
 	bool no_prices;		    /* they could not be had: not asked for again */
 	struct ovh_flavors flavors; /* of the region asked for last */
-	struct ovh_region region;   /* checked last; name NULL: none was */
+	struct signin_memory memory;
+	struct ovh_region region; /* checked last; name NULL: none was */
 };
 
 /* Returns new. http and clock borrowed. keys: that there are none, or half of them, is an error. */

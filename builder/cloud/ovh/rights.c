@@ -27,11 +27,13 @@ const struct ovh_right ovh_rights[] = {
 		RIGHT_PROJECT, true },
 	{ "see private images", "GET", P "/snapshot", P "/*", NATIVE "snapshot/get", RIGHT_PROJECT,
 		true },
-	/* A service account signs in to OpenStack itself. */
-	{ "see OpenStack users", "GET", P "/user", P "/*", NULL, RIGHT_PROJECT, true },
-	{ "make its OpenStack user", "POST", P "/user", P "/user", NULL, RIGHT_PROJECT, false },
+	{ "see OpenStack users", "GET", P "/user", P "/*", NATIVE "user/get", RIGHT_PROJECT, true,
+		true },
+	{ "make its OpenStack user", "POST", P "/user", P "/user", NATIVE "user/create",
+		RIGHT_PROJECT, false, true },
 	{ "renew that user's password", "POST", P "/user/1/regeneratePassword",
-		P "/user/*/regeneratePassword", NULL, RIGHT_PROJECT, false },
+		P "/user/*/regeneratePassword", NATIVE "user/regeneratePassword/create",
+		RIGHT_PROJECT, false, true },
 	{ "see the zone", "GET", Z, Z, "dnsZone:apiovh:get", RIGHT_ZONE, true },
 	{ "see its records", "GET", Z "/record", Z "/*", "dnsZone:apiovh:record/get", RIGHT_ZONE,
 		true },
@@ -51,7 +53,7 @@ const struct ovh_right ovh_rights[] = {
 	{},
 };
 
-/* What a service account does in OpenStack itself; the roles of a project user, by their names there. */
+/* What a service account does in OpenStack, where it signs in to it by itself; the roles of a project user, by their names there. */
 static const char *const openstack_actions[] = {
 	"publicCloudProject:openstack:imageOperator",
 	"publicCloudProject:openstack:computeOperator",
@@ -157,8 +159,7 @@ static void add_action(struct buf *out, const char *action, const char **comma)
 	*comma = ",";
 }
 
-void ovh_rights_policy(const char *where, const char *project, const char *zone,
-	const char *identity, struct buf *out)
+void ovh_rights_policy(const struct ovh_policy *p, struct buf *out)
 {
 	const char *comma = "";
 
@@ -166,24 +167,24 @@ void ovh_rights_policy(const char *where, const char *project, const char *zone,
 		"{\n  \"name\": \"kbuild\",\n"
 		"  \"description\": \"what kbuild does, and nothing else\",\n"
 		"  \"identities\": [");
-	if (identity) {
-		add_json(out, identity);
+	if (p->identity) {
+		add_json(out, p->identity);
 	} else {
-		buf_printf(
-			out, "\"urn:v1:%s:identity:credential:ACCOUNT/oauth2-CLIENT-ID\"", where);
+		buf_printf(out, "\"urn:v1:%s:identity:credential:ACCOUNT/oauth2-CLIENT-ID\"",
+			p->where);
 	}
 	buf_adds(out, "],\n  \"resources\": [\n");
-	add_urn(out, where, "publicCloudProject", project);
+	add_urn(out, p->where, "publicCloudProject", p->project);
 	buf_adds(out, ",\n");
-	add_urn(out, where, "dnsZone", zone);
+	add_urn(out, p->where, "dnsZone", p->zone);
 	buf_adds(out, ",\n");
-	add_urn(out, where, "account", NULL);
+	add_urn(out, p->where, "account", NULL);
 	buf_adds(out, "\n  ],\n  \"permissions\": {\n    \"allow\": [");
 	for (const struct ovh_right *r = ovh_rights; r->what; r++) {
-		if (r->action)
+		if (!r->own_user || !p->federates)
 			add_action(out, r->action, &comma);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(openstack_actions); i++)
+	for (size_t i = 0; p->federates && i < ARRAY_SIZE(openstack_actions); i++)
 		add_action(out, openstack_actions[i], &comma);
 	buf_adds(out, "\n    ]\n  }\n}\n");
 }

@@ -22,9 +22,10 @@ struct ovh_right {
 	const char *method; /* GET, POST, PUT, DELETE */
 	const char *path;   /* of the call, with PROJECT and ZONE in it */
 	const char *rule;   /* of the consumer key: the same, or a pattern that covers it */
-	const char *action; /* IAM's name of the call; NULL: a service account does not make it */
+	const char *action; /* IAM's name of the call */
 	enum ovh_right_scope scope;
 	bool probe; /* asking changes nothing and needs no object: a GET */
+	bool own_user; /* for kbuild's OpenStack user: not made by who signs in to OpenStack by itself */
 };
 
 /* Ended by {}. */
@@ -41,11 +42,15 @@ void ovh_rights_page(
 	const char *endpoint_url, const char *project, const char *zone, struct buf *out);
 /* Where IAM's names of an endpoint's account begin: "eu", "ca", "us". */
 const char *ovh_iam_place(const char *endpoint);
-/*
- * The body of POST /v2/iam/policy for a service account, indented. where: "eu", "ca", "us". identity: its
- * URN, or NULL: a word in its place.
- */
-void ovh_rights_policy(const char *where, const char *project, const char *zone,
-	const char *identity, struct buf *out);
+/* The policy of a service account. */
+struct ovh_policy {
+	const char *where;	    /* "eu", "ca", "us" */
+	const char *project, *zone; /* NULL: any of the account's */
+	const char *identity;	    /* its URN, or NULL: a word in its place */
+	bool federates; /* it signs in to OpenStack by itself; else by a user of the project */
+};
+
+/* The body of POST /v2/iam/policy, indented. */
+void ovh_rights_policy(const struct ovh_policy *p, struct buf *out);
 /* Whether a rule list as GET /auth/currentCredential shows it covers the call. '*' is any text, '/' too. */
 bool ovh_rules_allow(const struct node *rules, const char *method, const char *path);

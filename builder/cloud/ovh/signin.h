@@ -17,6 +17,13 @@ struct os_access;
 struct ovh_conf;
 struct progress;
 
+/* What a run remembers of it; zeroed before the first call. Strings in the arenas of the calls. */
+struct signin_memory {
+	const char *made;    /* the password that this run has made; NULL: none */
+	const char *refused; /* one that Keystone does not know yet; NULL: none */
+	int64_t until;	     /* when that is believed, ms */
+};
+
 /* All borrowed. */
 struct signin {
 	const struct native *native;
@@ -26,6 +33,7 @@ struct signin {
 	struct progress *progress; /* or NULL */
 	const char *description;   /* what OVH calls that user; as signin_description() */
 	bool looks;		   /* nothing is made, and no password */
+	struct signin_memory *memory;
 };
 
 /* "kbuild laptop 1a2b3c4d": of this machine's name, and of its id and the place of its state. In the arena. */
@@ -33,6 +41,9 @@ const char *signin_description(const char *state_dir, struct arena *a);
 
 /* Of OVH's Keystone: OS_AUTH_URL, openstack_auth_url of the configuration, else the endpoint's own. */
 const char *signin_auth_url(const struct ovh_conf *conf);
+
+/* Whether a service account signs in to OpenStack by itself: without, it needs a user as all others do. */
+bool signin_federates(const struct ovh_conf *conf);
 
 /* Who looks only has no user yet. */
 #define SIGNIN_NONE 1
@@ -44,5 +55,8 @@ const char *signin_auth_url(const struct ovh_conf *conf);
  */
 int signin_complete(
 	const struct signin *s, struct arena *a, struct os_access *ret, struct error *e);
-/* Keystone has refused the password that was kept: another one. 0, or 1: it is not a user of ours. */
+/*
+ * Keystone has refused the password: 0: it is to be tried again, after a pause where it is so new that Keystone may
+ * not know it yet, for a minute; else with another one. 1: it is not a user of ours, or nothing more can be done.
+ */
 int signin_renew(const struct signin *s, struct arena *a, struct os_access *ret, struct error *e);

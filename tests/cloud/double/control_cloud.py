@@ -13,7 +13,8 @@ What tests see and turn of the cloud: /_double/… with JSON in and out.
                                    "flavors": {name: {"available": bool}}, "private": name of a new network}
     POST /_double/project          {"expired": bool, "status": …}
     POST /_double/tokens           {"life": s, "revoke": bool}
-    POST /_double/users            {"polls": n}: so many questions find a new user still being created
+    POST /_double/users            {"polls": n, "late": s}: so many questions find a new user still being created; so
+                                   many seconds later Keystone knows it, and each new password
     POST /_double/server/ID        {"vm_state": …, "message": …}: breaks a server
 """
 import bisect
@@ -114,6 +115,7 @@ def tokens(world, name, data):
 
 def users(world, name, data):
     world.user_polls = data.get("polls", world.user_polls)
+    world.user_late = data.get("late", world.user_late)
 
 
 def server(world, name, data):

@@ -51,6 +51,7 @@ class World:
         self.inactive = ()
         self.saved = None
         self.user_polls = 0    # so many questions find a new user still being created
+        self.user_late = 0.0   # so many seconds after "ok" Keystone does not know it yet
 
     def now(self):
         return time.time() + self.skew

@@ -36,8 +36,9 @@ struct os_access {
 	const char *oidc_token; /* "id_token" or "access_token"; NULL: the first that there is */
 	const char *project_id, *project_name, *project_domain_id, *project_domain_name;
 	/*
-	 * Called once, when Keystone refuses to sign in (401), before that is told. 0: *k was changed (a new
-	 * password), it is tried again; > 0: there is nothing to change. NULL: nobody knows better.
+	 * Called each time when Keystone refuses to sign in (401), before that is told. 0: it is tried again, because *k
+	 * was changed (a new password), or time may have mended it, and it has waited; > 0: that is no use. It ends
+	 * that itself. NULL: nobody knows better.
 	 */
 	int (*renew)(void *arg, struct os_access *k, struct error *e);
 	void *renew_arg;

@@ -338,15 +338,18 @@ static int sign_in_once(struct os *o, long *ret_status, struct error *e)
 
 int os_sign_in(struct os *o, struct error *e)
 {
-	struct error other = { 0 };
-	long status = 0;
-	int r = sign_in_once(o, &status, e), renewed;
+	for (;;) {
+		struct error other = { 0 };
+		long status = 0;
+		int r = sign_in_once(o, &status, e), renewed;
 
-	if (r == 0 || status != 401 || !o->k->renew)
-		return r;
-	renewed = o->k->renew(o->k->renew_arg, &o->access, &other);
-	if (renewed > 0)
-		return r;
-	*e = other;
-	return renewed < 0 ? renewed : sign_in_once(o, &status, e);
+		if (r == 0 || status != 401 || !o->k->renew)
+			return r;
+		renewed = o->k->renew(o->k->renew_arg, &o->access, &other);
+		if (renewed > 0)
+			return r;
+		*e = other;
+		if (renewed < 0)
+			return renewed;
+	}
 }

@@ -25,6 +25,7 @@ class User:
         self.created = time.time()
         self.ready_at = 0.0   # monotonic: until then it is being created
         self.polls_left = 0   # so many questions find it still being created
+        self.known_at = 0.0   # monotonic: until then Keystone refuses its password
         self.deleted = False
         self.s3 = {}          # access -> secret
         self.policy = None

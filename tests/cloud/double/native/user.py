@@ -41,6 +41,7 @@ def user_create(world, call, project):
     user = project.add_user(call.fields.get("description", ""), roles)
     user.ready_at = time.monotonic() + world.delays["user"]
     user.polls_left = world.user_polls
+    user.known_at = user.ready_at + world.user_late
     return dict(shown(user), status="creating", password=user.password)
 
 
@@ -61,6 +62,7 @@ def user_delete(world, call, project, userId):
 def user_password(world, call, project, userId):
     user = find(project, userId)
     user.password = secrets.token_urlsafe(24).replace("_", "A").replace("-", "B")[:32]
+    user.known_at = time.monotonic() + world.user_late
     return dict(shown(user), password=user.password)
 
 

@@ -46,7 +46,8 @@ def find_user(world, given):
 
 def by_password(world, part):
     user = find_user(world, need(part.get("user"), "user", "password"))
-    if user is None or not user.ready() or part["user"].get("password") != user.password:
+    if user is None or not user.ready() or time.monotonic() < user.known_at or \
+            part["user"].get("password") != user.password:
         raise Refusal(401, REFUSED)
     return user, None
 
