@@ -50,6 +50,16 @@ static bool has_flavor(const struct doctor *d)
 
 /* --- configuration, clock, keys ----------------------------------------------------------------- */
 
+/* Servers are made in that of OS_* or clouds.yaml, where there is one (NULL: none). */
+static void agree_on_project(struct doctor *d, const char *openstack)
+{
+	const char *words = openstack && *openstack ? ovh_session_agree(d->ovh, openstack) : NULL;
+
+	if (words)
+		doctor_say(d, DOCTOR_WARN, "project of OpenStack",
+			"say the same in both places, or unset OS_*", "%s", words);
+}
+
 static int check_configuration(struct doctor *d, struct error *e)
 {
 	const struct ovh_conf_ask ask = { .project = d->project };
@@ -78,6 +88,8 @@ static int check_configuration(struct doctor *d, struct error *e)
 		conf->keys.consumer_key ? "a consumer key"
 		: conf->keys.client_id	? "a service account"
 					: "an access token");
+	if (d->opened)
+		agree_on_project(d, row_of(d->opened)->access.project_id);
 	if (d->open_error)
 		doctor_say(d, DOCTOR_FAIL, "way into OpenStack",
 			"mend clouds.yaml, or unset OS_* to let kbuild use a user of its own", "%s",

@@ -601,8 +601,36 @@ def spared(d, scratch):
     mend_world(d)
 
 
+def one_project(d, scratch):
+    """The project that OpenStack is signed in to is the one that OVH's own API is asked about."""
+    about = d.about
+    user = {"OS_AUTH_URL": about["auth_url"], "OS_USERNAME": about["user"], "OS_PASSWORD": about["password"],
+            "OS_USER_DOMAIN_NAME": "Default"}
+    by_id, by_name = dict(user, OS_PROJECT_ID=about["project"]), dict(user, OS_PROJECT_NAME="kbuild-double", OS_PROJECT_DOMAIN_NAME="Default")
+    for what, env, said in (("of two, by its id", by_id, False), ("of two, by its name", by_name, False),
+                            ("and another one in ovh.conf", by_id, True), ("by its name, and another one in ovh.conf", by_name, True)):
+        mend_world(d)
+        other = d.control("/another", {"name": "other", "regions": ["SBG5"]})["id"]
+        home = Home(scratch, d, **({"project": other} if said else {}))
+        done = home.run("plan", "web.yaml", "--json", **env)
+        tap.check(done.returncode == 0 and json.loads(done.stdout or "{}").get("month", 0) > 0 and
+                  "going on without" not in done.stderr and (f"and not about {other} (" in done.stderr) == said,
+                  f"one project: {what}", f"{done.returncode} {done.stdout} {done.stderr}")
+        tap.check(not [c for c in d.calls() if other in c], f"one project: {what}: the other one is not asked about", d.calls())
+        d.control("/region/GRA11", {"status": "MAINTENANCE"})
+        done = home.run("plan", "web.yaml", **env)
+        tap.check(done.returncode != 0 and "MAINTENANCE" in done.stdout + done.stderr, f"one project: {what}: what is said of it counts",
+                  done.stdout + done.stderr)
+    mend_world(d)
+    other = d.control("/another", {"name": "other", "regions": ["SBG5"]})["id"]
+    findings, status = Home(scratch, d, project=other).doctor("web.yaml", **by_id)
+    tap.check(status == 0 and about["project"] in findings["project"]["text"] and other in findings["project of OpenStack"]["text"],
+              "one project: doctor looks at it, and says that another one was said", findings)
+    mend_world(d)
+
+
 TESTS = (login, login_that_fails, policy, policy_without_federation, doctor, doctor_without, activate, doctor_openstack, refused, doctor_mixed, only_looks, own_user, two_machines,
-         two_at_once, known_late, crashes, prices, spared)
+         two_at_once, known_late, crashes, prices, spared, one_project)
 
 
 def main():

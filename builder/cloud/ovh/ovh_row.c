@@ -143,13 +143,54 @@ static int spare(struct row *r, int status, const struct error *why, struct erro
 	return 0;
 }
 
+/* Of what stops nobody, as prices, only an interrupt ends the verb. 0: go on, without. */
+static int only_interrupted(int status, const struct error *why, struct error *e)
+{
+	if (status >= 0 || why->code != ERR_INTERRUPTED)
+		return 0;
+	*e = *why;
+	return status;
+}
+
+/* Of whom has a way into OpenStack of its own: what it says is the project, or else what the token is for. */
+static int take_project(struct row *r, struct error *e)
+{
+	struct ovh_session *s = r->own;
+	const char *id = r->access.project_id, *words;
+	struct error why = {};
+
+	if (s->native.project || !has_openstack(r))
+		return 0;
+	if ((!id || !*id) && (!r->os || os_project(r->os, s->arena, &id, &why) < 0))
+		return only_interrupted(-why.code, &why, e);
+	words = ovh_session_agree(s, id);
+	if (words)
+		progress_note(r->cloud.progress, "%s", words);
+	return 0;
+}
+
+static int project_of(struct row *r, const struct native **ret, struct error *e)
+{
+	int status = take_project(r, e);
+
+	return status < 0 ? status : ovh_session_project(r->own, ret, e);
+}
+
+static int flavors_of(
+	struct row *r, const char *region, const struct ovh_flavors **ret, struct error *e)
+{
+	int status = take_project(r, e);
+
+	return status < 0 ? status : ovh_session_flavors(r->own, region, ret, e);
+}
+
 static int ovh_check_region(struct row *r, const char *region, bool upload, struct error *e)
 {
 	struct ovh_session *s = r->own;
 	const unsigned use = upload ? REGION_IMAGES : REGION_SERVERS | REGION_IMAGES;
 	const struct native *n;
 	struct error why = {};
-	int status = asks(s) ? ovh_session_project(s, &n, &why) : 0;
+	int status = asks(s) ? project_of(r, &n, &why) : 0;
 
 	if (status == 0 && asks(s))
 		status = project_region(n, region, use, s->arena, &s->region, &why);
@@ -162,39 +203,30 @@ static int ovh_check_flavor(struct row *r, const char *region, const char *flavo
 	const struct ovh_flavors *v;
 	const struct ovh_flavor *ignored;
 	struct error why = {};
-	int status = asks(s) ? ovh_session_flavors(s, region, &v, &why) : 0;
+	int status = asks(s) ? flavors_of(r, region, &v, &why) : 0;
 
 	if (status == 0 && asks(s))
 		status = flavor_pick(v, flavor, &ignored, &why);
 	return spare(r, status, &why, e);
 }
 
-/* Prices stop nobody: of what they need, only an interrupt ends the verb. 0: go on, without. */
-static int only_interrupted(int status, const struct error *why, struct error *e)
-{
-	if (status >= 0 || why->code != ERR_INTERRUPTED)
-		return 0;
-	*e = *why;
-	return status;
-}
-
 /* The flavor's plan; without keys only the name is known, and OVH names plans after it. */
-static int find_flavor(struct ovh_session *s, const char *region, const char *name, struct arena *a,
+static int find_flavor(struct row *r, const char *region, const char *name, struct arena *a,
 	struct ovh_flavor *ret, struct error *e)
 {
 	const struct ovh_flavors *v;
 	struct error why = {};
-	int r;
+	int status;
 
 	*ret = (struct ovh_flavor){
 		.name = name, .region = region, .hourly = arena_printf(a, "%s.consumption", name)
 	};
-	if (!asks(s))
+	if (!asks(r->own))
 		return 0;
-	r = ovh_session_flavors(s, region, &v, &why);
-	if (r == 0 && flavor_find(v, name))
+	status = flavors_of(r, region, &v, &why);
+	if (status == 0 && flavor_find(v, name))
 		*ret = *flavor_find(v, name);
-	return only_interrupted(r, &why, e);
+	return only_interrupted(status, &why, e);
 }
 
 /* NULL where there are none: prices stop nobody, and are asked for once. Negative: interrupted. */
@@ -252,7 +284,7 @@ static int find_type(struct row *r, const char *region, const char **ret, struct
 	}
 	if (*ret || !asks(s))
 		return 0;
-	status = ovh_session_project(s, &n, &why);
+	status = project_of(r, &n, &why);
 	if (status == 0)
 		status = project_region(n, region, 0, s->arena, &s->region, &why);
 	if (status == 0)
@@ -270,7 +302,7 @@ static int ovh_price(struct row *r, const char *region, const char *flavor, uint
 	int status = find_prices(r, &prices, e);
 
 	if (status == 0 && flavor)
-		status = find_flavor(r->own, region, flavor, a, &f, e);
+		status = find_flavor(r, region, flavor, a, &f, e);
 	if (status == 0 && prices)
 		status = find_type(r, region, &type, e);
 	if (status < 0)

@@ -42,6 +42,18 @@ void ovh_session_free(struct ovh_session *s)
 	free(s);
 }
 
+const char *ovh_session_agree(struct ovh_session *s, const char *project)
+{
+	const char *other = s->conf.project;
+
+	s->conf.project = arena_strdup(s->arena, project);
+	if (!other || strcmp(other, project) == 0)
+		return NULL;
+	return arena_printf(s->arena,
+		"OpenStack is signed in to the project %s, so that OVH's own API is asked about it, and not about %s (%s)",
+		project, other, s->conf.project_at.text ? s->conf.project_at.text : "ovh.conf");
+}
+
 int ovh_session_project(struct ovh_session *s, const struct native **ret, struct error *e)
 {
 	int r = 0;

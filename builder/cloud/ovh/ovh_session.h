@@ -35,6 +35,12 @@ int ovh_session_new(struct ovh_session **ret, const struct ovh_conf_ask *ask, bo
 void ovh_session_free(struct ovh_session *s);
 DEFINE_CLEANUP(struct ovh_session *, ovh_session_free);
 
+/*
+ * OpenStack is signed in to that project by a way of the user's own, so that OVH's API has to be asked about the same
+ * one: their ids are one. Before the first ovh_session_project(). NULL; or words, in the session's arena: another one is
+ * said for OVH's API, which does not count.
+ */
+const char *ovh_session_agree(struct ovh_session *s, const char *project);
 /* The project, chosen once; native is whole then. */
 int ovh_session_project(struct ovh_session *s, const struct native **ret, struct error *e);
 /* The flavors of a region; asked for once, as long as it is the same region. */

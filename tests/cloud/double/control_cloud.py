@@ -15,11 +15,13 @@ What tests see and turn of the cloud: /_double/… with JSON in and out.
     POST /_double/tokens           {"life": s, "revoke": bool}
     POST /_double/users            {"polls": n, "late": s}: so many questions find a new user still being created; so
                                    many seconds later Keystone knows it, and each new password
+    POST /_double/another          {"name": …, "regions": […]}: a second project of the account; {"id": …}
     POST /_double/server/ID        {"vm_state": …, "message": …}: breaks a server
 """
 import bisect
 from collections import Counter
 
+from .cloud.project import Project
 from .errors import not_found
 
 
@@ -118,6 +120,13 @@ def users(world, name, data):
     world.user_late = data.get("late", world.user_late)
 
 
+def another(world, name, data):
+    regions = data.get("regions", [])
+    one = Project(world, data["name"], regions, [n for n in world.project().regions if n not in regions])
+    world.projects[one.id] = one
+    return {"id": one.id}
+
+
 def server(world, name, data):
     for one in world.project().regions.values():
         if name in one.servers:
@@ -130,4 +139,4 @@ calls = {("GET", "cloud"): cloud, ("GET", "counts"): counts, ("POST", "reset"): 
          ("POST", "save"): save, ("POST", "restore"): restore,
          ("POST", "limits"): limits, ("POST", "outcomes"): outcomes, ("POST", "console"): console,
          ("POST", "region"): region, ("POST", "project"): project, ("POST", "tokens"): tokens,
-         ("POST", "users"): users, ("POST", "server"): server}
+         ("POST", "users"): users, ("POST", "another"): another, ("POST", "server"): server}

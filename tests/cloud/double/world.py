@@ -79,7 +79,9 @@ class World:
     def reset(self):
         """All that was made in the cloud is forgotten; who may sign in, and tokens, are not."""
         self.machines.close()
-        self.found_project([n for n in self.project().regions if n not in self.inactive], self.inactive)
+        regions = [n for n in self.project().regions if n not in self.inactive]
+        self.projects.clear()
+        self.found_project(regions, self.inactive)
         self.began_anew()
 
     def save(self):
