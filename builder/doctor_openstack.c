@@ -2,6 +2,7 @@
  * What `kbuild doctor` asks of OpenStack, OVH's or another one: signing in, the services of the region, how
  * images may come in, whether there are security groups, and Nova's and Cinder's own limits.
  */
+#include "api.h"
 #include "arena.h"
 #include "ctx.h"
 #include "doctor.h"
@@ -138,7 +139,8 @@ static int check_import(struct doctor *d, struct error *e)
 	for (size_t i = 0; methods && methods->kind == NODE_LIST && i < methods->n; i++) {
 		const char *one = node_str(methods->items[i]);
 
-		all = arena_printf(d->arena, "%s%s%s", all, i ? ", " : "", one ? one : "?");
+		all = arena_printf(d->arena, "%s%s%s", all, i ? ", " : "",
+			one ? api_clean(d->arena, one) : "?");
 	}
 	doctor_say(d, DOCTOR_OK, "uploads", NULL,
 		"by PUT; import methods: %s; no limit of the size is published",

@@ -3,6 +3,7 @@
  * flavors and quotas. Rights of a consumer key are read from its rules; others are tried where trying is
  * only looking.
  */
+#include "api.h"
 #include "arena.h"
 #include "ctx.h"
 #include "definition.h"
@@ -108,8 +109,8 @@ static int check_clock(struct doctor *d, struct error *e)
 
 	if (r < 0)
 		return r;
-	if (!node_is_int(answer, &theirs))
-		return error_set(e, ERR_FAILED, "OVH's time must be a whole number, not %s",
+	if (!node_is_int(answer, &theirs) || theirs < 0)
+		return error_set(e, ERR_FAILED, "OVH's time must be seconds since 1970, not %s",
 			node_what(answer));
 	doctor_say_clock(d, (int64_t)time(NULL) - theirs, "OVH");
 	return 0;
@@ -122,7 +123,7 @@ struct credential {
 };
 
 static const struct field credential_fields[] = {
-	{ "status", field_string, offsetof(struct credential, status), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct credential, status), FIELD_REQUIRED },
 	{ "expiration", reply_time, offsetof(struct credential, expiration) },
 	{ "rules", field_node, offsetof(struct credential, rules) },
 	{},
@@ -163,7 +164,8 @@ static int check_token(struct doctor *d, struct error *e)
 	if (r < 0)
 		return r;
 	account = node_str(node_get(answer, "account"));
-	doctor_say(d, DOCTOR_OK, "signing in", NULL, "works, as %s", account ? account : "…");
+	doctor_say(d, DOCTOR_OK, "signing in", NULL, "works, as %s",
+		account ? api_clean(d->arena, account) : "…");
 	return 0;
 }
 

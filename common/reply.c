@@ -51,6 +51,18 @@ void reply_text(const struct schema *s, const struct field *f, const struct node
 		schema_wrong(s, f, node, "text without control characters");
 }
 
+void reply_word(const struct schema *s, const struct field *f, const struct node *node, void *out)
+{
+	const char *text = node_str(node);
+
+	if (!text || !*text)
+		schema_wrong(s, f, node, "text that is not empty");
+	else if (!is_clean(text, node->len))
+		schema_wrong(s, f, node, "text without control characters");
+	else
+		*(const char **)out = text;
+}
+
 void reply_number(const struct schema *s, const struct field *f, const struct node *node, void *out)
 {
 	if (!node_is_int(node, out))

@@ -21,6 +21,8 @@ int reply_read(const struct node *map, const char *what, const struct field *fie
 /* Parsers, beside those of schema.h. C type stored in parentheses. */
 void reply_text(const struct schema *, const struct field *, const struct node *,
 	void *); /* (const char *) may be empty; at most REPLY_TEXT_MAX, UTF-8 without controls */
+void reply_word(const struct schema *, const struct field *, const struct node *,
+	void *); /* (const char *) the same, never empty; a bare word or number is one, too */
 void reply_number(
 	const struct schema *, const struct field *, const struct node *, void *); /* (int64_t) */
 void reply_time(const struct schema *, const struct field *, const struct node *,

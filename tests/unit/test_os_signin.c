@@ -107,6 +107,8 @@ static void wrong_answers_of_the_provider_are_named(void)
 			"OIDC: the discovery document: 'token_endpoint' must be text, not missing" },
 		{ "{\"token_endpoint\":\"http://iam/token\"}", NULL,
 			"OIDC: the token server is at http://iam/token, not https://" },
+		{ "{\"token_endpoint\":\"https://iam/to\\r\\nken\"}", NULL,
+			"OIDC: the discovery document: 'token_endpoint' is no URL" },
 		{ "{\"token_endpoint\":\"https://t/\"}", "{\"access_token\":null}",
 			"OIDC: the token server's answer: 'access_token' must be text, not nothing" },
 		{ "{\"token_endpoint\":\"https://t/\"}", "{\"id_token\":\"a b\"}",

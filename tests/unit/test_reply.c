@@ -21,7 +21,7 @@ static const struct field quota_fields[] = {
 };
 
 static const struct field thing_fields[] = {
-	{ "id", field_string, offsetof(struct thing, id), FIELD_REQUIRED },
+	{ "id", reply_word, offsetof(struct thing, id), FIELD_REQUIRED },
 	{ "name", reply_text, offsetof(struct thing, name), 0 },
 	{ "size", reply_number, offsetof(struct thing, size), 0 },
 	{ "made", reply_time, offsetof(struct thing, made), 0 },
@@ -80,6 +80,8 @@ static void errors_name_the_member(void)
 		{ "{\"id\":null}", "the reply's 'thing.id' is missing" },
 		{ "{\"id\":\"\"}",
 			"the reply's 'thing.id' must be text that is not empty, not text" },
+		{ "{\"id\":\"a\\nb\"}",
+			"the reply's 'thing.id' must be text without control characters, not text" },
 		{ "{\"id\":\"x\",\"size\":\"7\"}",
 			"the reply's 'thing.size' must be a whole number, not text" },
 		{ "{\"id\":\"x\",\"size\":1.5}",

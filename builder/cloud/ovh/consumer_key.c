@@ -18,8 +18,8 @@
 #define POLL_MS 3000
 
 static const struct field key_fields[] = {
-	{ "consumerKey", field_string, offsetof(struct login_key, consumer_key), FIELD_REQUIRED },
-	{ "validationUrl", field_string, offsetof(struct login_key, url), FIELD_REQUIRED },
+	{ "consumerKey", reply_word, offsetof(struct login_key, consumer_key), FIELD_REQUIRED },
+	{ "validationUrl", reply_word, offsetof(struct login_key, url), FIELD_REQUIRED },
 	{},
 };
 
@@ -57,7 +57,7 @@ struct current {
 };
 
 static const struct field current_fields[] = {
-	{ "status", field_string, offsetof(struct current, status), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct current, status), FIELD_REQUIRED },
 	{ "expiration", reply_text, offsetof(struct current, expiration) },
 	{},
 };

@@ -16,9 +16,9 @@ static const struct field plan_fields[] = {
 };
 
 static const struct field flavor_fields[] = {
-	{ "id", field_string, offsetof(struct ovh_flavor, id), FIELD_REQUIRED },
-	{ "name", field_string, offsetof(struct ovh_flavor, name), FIELD_REQUIRED },
-	{ "region", field_string, offsetof(struct ovh_flavor, region), FIELD_REQUIRED },
+	{ "id", reply_word, offsetof(struct ovh_flavor, id), FIELD_REQUIRED },
+	{ "name", reply_word, offsetof(struct ovh_flavor, name), FIELD_REQUIRED },
+	{ "region", reply_word, offsetof(struct ovh_flavor, region), FIELD_REQUIRED },
 	{ "osType", reply_text, offsetof(struct ovh_flavor, os) },
 	{ "ram", field_int, offsetof(struct ovh_flavor, ram), FIELD_REQUIRED },
 	{ "disk", field_int, offsetof(struct ovh_flavor, disk), FIELD_REQUIRED },
@@ -135,7 +135,7 @@ static const struct field keypair_fields[] = {
 
 /* A part that a region does not have is null. */
 static const struct field quota_fields[] = {
-	{ "region", field_string, offsetof(struct ovh_quota, region), FIELD_REQUIRED },
+	{ "region", reply_word, offsetof(struct ovh_quota, region), FIELD_REQUIRED },
 	{ "instance", field_map, 0, 0, instance_fields },
 	{ "volume", field_map, 0, 0, volume_fields },
 	{ "network", field_map, 0, 0, network_fields },

@@ -67,7 +67,8 @@ int reply_names(
 	names = arena_alloc(a, (n->n + 1) * sizeof *names);
 	for (size_t i = 0; i < n->n; i++) {
 		names[i] = node_str(n->items[i]);
-		if (names[i] && *names[i])
+		/* It may come to a terminal. */
+		if (names[i] && *names[i] && strcmp(api_clean(a, names[i]), names[i]) == 0)
 			continue;
 		error_set(e, ERR_NETWORK, "the reply of %s: entry %zu must be a name, not %s", what,
 			i + 1, node_what(n->items[i]));

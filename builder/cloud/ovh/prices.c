@@ -35,7 +35,7 @@ struct catalogue {
 };
 
 static const struct field locale_fields[] = {
-	{ "currencyCode", field_string, offsetof(struct catalogue, currency), FIELD_REQUIRED },
+	{ "currencyCode", reply_word, offsetof(struct catalogue, currency), FIELD_REQUIRED },
 	{},
 };
 
@@ -170,8 +170,8 @@ struct cached {
 
 static const struct field cached_fields[] = {
 	{ "v", field_int, offsetof(struct cached, format), FIELD_REQUIRED },
-	{ "currency", field_string, offsetof(struct cached, prices.currency), FIELD_REQUIRED },
-	{ "subsidiary", field_string, offsetof(struct cached, prices.subsidiary), FIELD_REQUIRED },
+	{ "currency", reply_word, offsetof(struct cached, prices.currency), FIELD_REQUIRED },
+	{ "subsidiary", reply_word, offsetof(struct cached, prices.subsidiary), FIELD_REQUIRED },
 	{ "assumed", field_bool, offsetof(struct cached, prices.assumed), FIELD_REQUIRED },
 	{ "fetched", field_int, offsetof(struct cached, prices.fetched), FIELD_REQUIRED },
 	{ "hour", field_node, offsetof(struct cached, prices.hour), FIELD_REQUIRED },
@@ -179,22 +179,29 @@ static const struct field cached_fields[] = {
 	{},
 };
 
-/* Whatever is wrong with the file: it is fetched anew. */
-static bool read_cache(struct ovh_prices *ret, const char *path, int64_t now, struct arena *a)
+bool prices_of_cache(
+	struct ovh_prices *ret, const char *text, size_t len, int64_t now, struct arena *a)
 {
-	_buf_ text = BUF_INIT;
 	struct error ignored = {};
 	struct cached c = {};
 	struct node *doc;
 
-	if (file_read(AT_FDCWD, path, CACHE_MAX, &text) < 0 ||
-		json_parse(&doc, a, path, buf_str(&text), text.len, &ignored) < 0 ||
+	if (json_parse(&doc, a, "the cache", text, len, &ignored) < 0 ||
 		reply_read(doc, "prices", cached_fields, &c, a, &ignored) < 0)
 		return false;
-	if (c.format != FORMAT || c.prices.fetched > now || now - c.prices.fetched > CACHE_SECONDS)
+	if (c.format != FORMAT || c.prices.fetched > now || c.prices.fetched < now - CACHE_SECONDS)
 		return false;
 	*ret = c.prices;
 	return true;
+}
+
+/* Whatever is wrong with the file: it is fetched anew. */
+static bool read_cache(struct ovh_prices *ret, const char *path, int64_t now, struct arena *a)
+{
+	_buf_ text = BUF_INIT;
+
+	return file_read(AT_FDCWD, path, CACHE_MAX, &text) == 0 &&
+	       prices_of_cache(ret, buf_str(&text), text.len, now, a);
 }
 
 static void write_cache(const struct ovh_prices *p, const char *path, const char *dir)

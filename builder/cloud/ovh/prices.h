@@ -34,6 +34,10 @@ int prices_read(struct ovh_prices *ret, struct ovh *api, const struct ovh_conf *
 int prices_of_catalogue(struct ovh_prices *ret, const struct node *catalogue,
 	const char *subsidiary, int64_t now, struct arena *a, struct error *e);
 
+/* Of the text of a cache file. False: it is none, or too old, or of the future. */
+bool prices_of_cache(
+	struct ovh_prices *ret, const char *text, size_t len, int64_t now, struct arena *a);
+
 /* The price of a plan, for an hour or a month. False: the catalogue has none. */
 bool prices_hour(const struct ovh_prices *p, const char *plan, int64_t *ret);
 bool prices_month(const struct ovh_prices *p, const char *plan, int64_t *ret);

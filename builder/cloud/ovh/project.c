@@ -55,8 +55,8 @@ int project_choose(
 }
 
 static const struct field project_fields[] = {
-	{ "project_id", field_string, offsetof(struct ovh_project, id), FIELD_REQUIRED },
-	{ "status", field_string, offsetof(struct ovh_project, status), FIELD_REQUIRED },
+	{ "project_id", reply_word, offsetof(struct ovh_project, id), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct ovh_project, status), FIELD_REQUIRED },
 	{ "projectName", reply_text, offsetof(struct ovh_project, name) },
 	{ "access", reply_text, offsetof(struct ovh_project, access) },
 	{ "planCode", reply_text, offsetof(struct ovh_project, plan) },
@@ -100,7 +100,7 @@ struct available {
 };
 
 static const struct field available_fields[] = {
-	{ "name", field_string, offsetof(struct available, name), FIELD_REQUIRED },
+	{ "name", reply_word, offsetof(struct available, name), FIELD_REQUIRED },
 	{},
 };
 
@@ -121,8 +121,8 @@ int project_regions_available(
 }
 
 static const struct field region_fields[] = {
-	{ "name", field_string, offsetof(struct ovh_region, name), FIELD_REQUIRED },
-	{ "status", field_string, offsetof(struct ovh_region, status), FIELD_REQUIRED },
+	{ "name", reply_word, offsetof(struct ovh_region, name), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct ovh_region, status), FIELD_REQUIRED },
 	{ "type", reply_text, offsetof(struct ovh_region, type) },
 	{ "datacenterLocation", reply_text, offsetof(struct ovh_region, place) },
 	{},
@@ -225,9 +225,9 @@ struct image_row {
 };
 
 static const struct field image_fields[] = {
-	{ "id", field_string, offsetof(struct image_row, image.id), FIELD_REQUIRED },
+	{ "id", reply_word, offsetof(struct image_row, image.id), FIELD_REQUIRED },
 	{ "name", reply_text, offsetof(struct image_row, image.name), FIELD_REQUIRED },
-	{ "status", field_string, offsetof(struct image_row, image.status), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct image_row, image.status), FIELD_REQUIRED },
 	{ "size", field_node, offsetof(struct image_row, size) },
 	{},
 };

@@ -41,8 +41,8 @@
 
 static const struct field user_fields[] = {
 	{ "id", field_int, offsetof(struct signin_user, id), FIELD_REQUIRED },
-	{ "username", field_string, offsetof(struct signin_user, name), FIELD_REQUIRED },
-	{ "status", field_string, offsetof(struct signin_user, status), FIELD_REQUIRED },
+	{ "username", reply_word, offsetof(struct signin_user, name), FIELD_REQUIRED },
+	{ "status", reply_word, offsetof(struct signin_user, status), FIELD_REQUIRED },
 	{ "description", reply_text, offsetof(struct signin_user, description) },
 	{ "password", reply_text, offsetof(struct signin_user, password) },
 	{},
@@ -50,8 +50,8 @@ static const struct field user_fields[] = {
 
 static const struct field kept_fields[] = {
 	{ "id", field_int, offsetof(struct signin_user, id), FIELD_REQUIRED },
-	{ "username", field_string, offsetof(struct signin_user, name), FIELD_REQUIRED },
-	{ "password", field_string, offsetof(struct signin_user, password), FIELD_REQUIRED },
+	{ "username", reply_word, offsetof(struct signin_user, name), FIELD_REQUIRED },
+	{ "password", reply_word, offsetof(struct signin_user, password), FIELD_REQUIRED },
 	{},
 };
 

@@ -131,14 +131,18 @@ static int plain_call(struct os *o, struct api_call *c, const struct os_own *own
 	return r;
 }
 
-static bool token_valid(const char *token)
+/* It becomes a header, or the line of a request. */
+static bool is_plain(const char *text)
 {
-	size_t n = strlen(token);
-
-	for (const char *p = token; *p; p++)
+	for (const char *p = text; *p; p++)
 		if (*p <= ' ' || *p > '~')
 			return false;
-	return n > 0 && n <= TOKEN_MAX;
+	return true;
+}
+
+static bool token_valid(const char *token)
+{
+	return *token && strlen(token) <= TOKEN_MAX && is_plain(token);
 }
 
 static int read_header(const struct http_response *res, const char **ret, struct error *e)
@@ -226,6 +230,9 @@ static int discover(struct os *o, struct arena *a, const char **ret, struct erro
 
 	if (r == 0)
 		r = api_text(answer, "token_endpoint", "OIDC: the discovery document", ret, e);
+	if (r == 0 && !is_plain(*ret))
+		r = error_set(
+			e, ERR_FAILED, "OIDC: the discovery document: 'token_endpoint' is no URL");
 	if (r == 0 && http_in_clear(*ret))
 		r = error_set(
 			e, ERR_FAILED, "OIDC: the token server is at %.200s, not https://", *ret);
