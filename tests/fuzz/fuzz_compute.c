@@ -51,6 +51,9 @@ static void read_one(const struct node *n)
 	(void)neutron_limits_read(n, a, &quota, &e);
 	(void)cinder_limits_read(n, a, &volumes, &e);
 	judge(zones_read(n, a, &zones, &e), "zones", &e);
+	for (const char *p = nova_failure_read(n, a); p && *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			abort(); /* it goes to a terminal */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,10 +15,14 @@ static void parse_records(const char *text, size_t len)
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct node *reply = NULL;
 	const struct node *list;
+	struct glance_room room;
 	struct error e = {};
 
 	if (json_parse(&reply, a, "reply", text, len, &e) < 0)
 		return;
+	glance_room_read(reply, &room);
+	if (room.mib < -1 || room.images < -1)
+		abort();
 	list = node_get(reply, "images");
 	for (size_t i = 0; i < (list ? list->n : 1); i++) {
 		struct glance_image image = {};

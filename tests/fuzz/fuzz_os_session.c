@@ -1,7 +1,8 @@
 /*
  * Answers of Keystone and of a service as anybody could write them: the first byte of each piece
  * chooses a status, the rest up to a NUL is the body. Whatever comes, each call ends, a failed
- * one has words, and what of the answer reaches a URL or a header is fit for one.
+ * one has words, and what of the answer reaches a URL or a header is fit for one. An input that begins with 'O' is of a
+ * service account: discovery, token server and federation come first.
  */
 #include "arena.h"
 #include "clock.h"
@@ -21,7 +22,10 @@ struct script {
 /* A request is one line each of what we made: nothing of an answer may end it. */
 static void look(const struct http_request *q)
 {
-	if (strpbrk(q->url, "\r\n ") || strncmp(q->url, "https://", 8) != 0)
+	for (const char *p = q->url; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			abort();
+	if (strncmp(q->url, "http", 4) != 0 || http_in_clear(q->url))
 		abort();
 	for (const struct http_header *h = q->headers; h && h->name; h++)
 		if (strpbrk(h->value, "\r\n"))
@@ -98,14 +102,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.password = "password",
 		.project_id = "p",
 		.region = "ONE" };
+	static const struct os_access oidc = { .auth_url = "https://keystone",
+		.oidc_discovery = "https://oidc/.well-known/openid-configuration",
+		.oidc_provider = "ovhcloud-emea",
+		.oidc_protocol = "openid",
+		.oidc_client = "client",
+		.oidc_secret = "secret",
+		.project_id = "p",
+		.region = "ONE" };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct script s = { data, size, 0 };
+	const bool federated = size > 0 && data[0] == 'O';
+	struct script s = { data + federated, size - federated, 0 };
 	const struct http http = { .send = say, .arg = &s };
 	const struct clock clock = { now, sleep_on, &s };
 	struct error e = { 0 };
 	struct os *o;
 
-	if (os_new(&o, &k, &http, &clock, NULL, &e) < 0)
+	if (os_new(&o, federated ? &oidc : &k, &http, &clock, NULL, &e) < 0)
 		abort();
 	use(o, a);
 	os_free(o);

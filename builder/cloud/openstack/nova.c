@@ -215,30 +215,32 @@ int nova_console(struct os *o, const char *region, const char *id, struct arena 
 	return 0;
 }
 
+const char *nova_failure_read(const struct node *reply, struct arena *a)
+{
+	const struct node *list = node_get(reply, "instanceActions");
+
+	/* The newest stands first. */
+	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
+		const char *message = node_str(node_get(list->items[i], "message"));
+		const char *action = node_str(node_get(list->items[i], "action"));
+
+		if (message && *message)
+			return api_clean(
+				a, arena_printf(a, "%s: %s", action ? action : "action", message));
+	}
+	return NULL;
+}
+
 int nova_last_failure(struct os *o, const char *region, const char *id, struct arena *a,
 	const char **ret, struct error *e)
 {
 	struct node *reply = NULL;
-	const struct node *list;
 	int r = call(o, region, "GET", arena_printf(a, "/servers/%s/os-instance-actions", id), NULL,
 		a, &reply, e);
 
-	*ret = NULL;
 	r = api_plain(r, e);
-	list = node_get(reply, "instanceActions");
-	if (r < 0 || !list || list->kind != NODE_LIST)
-		return r;
-	/* The newest stands first. */
-	for (size_t i = 0; i < list->n; i++) {
-		const char *message = node_str(node_get(list->items[i], "message"));
-		const char *action = node_str(node_get(list->items[i], "action"));
-
-		if (!message || !*message)
-			continue;
-		*ret = api_clean(a, arena_printf(a, "%s: %s", action ? action : "action", message));
-		break;
-	}
-	return 0;
+	*ret = r < 0 ? NULL : nova_failure_read(reply, a);
+	return r;
 }
 
 int nova_attach(

@@ -81,7 +81,9 @@ int nova_mark(struct os *o, const char *region, const char *id, const char *key,
 /* What its console holds. 0, OS_ABSENT (also while there is no console yet), OS_CONFLICT: not yet. */
 int nova_console(struct os *o, const char *region, const char *id, struct arena *a,
 	const char **ret, struct error *e);
-/* The words of its last action that failed, or NULL. */
+/* Of what was done with a server: the words of the last action that failed, or NULL. */
+const char *nova_failure_read(const struct node *reply, struct arena *a);
+/* The same, asked for. */
 int nova_last_failure(struct os *o, const char *region, const char *id, struct arena *a,
 	const char **ret, struct error *e);
 

@@ -293,6 +293,14 @@ static int64_t room_of(const struct node *usage, const char *key)
 	return MAX(limit - used, 0);
 }
 
+void glance_room_read(const struct node *answer, struct glance_room *ret)
+{
+	const struct node *usage = node_get(answer, "usage");
+
+	ret->mib = room_of(usage, "image_size_total");
+	ret->images = room_of(usage, "image_count_total");
+}
+
 int glance_room(struct os *o, const char *region, struct glance_room *ret, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -302,7 +310,6 @@ int glance_room(struct os *o, const char *region, struct glance_room *ret, struc
 		.method = "GET",
 		.path = "/info/usage",
 	};
-	const struct node *usage;
 	struct node *answer;
 	int r = os_call(o, &q, a, &answer, e);
 
@@ -311,8 +318,6 @@ int glance_room(struct os *o, const char *region, struct glance_room *ret, struc
 		return r;
 	if (r > 0) /* releases before Xena do not know the question */
 		return 0;
-	usage = node_get(answer, "usage");
-	ret->mib = room_of(usage, "image_size_total");
-	ret->images = room_of(usage, "image_count_total");
+	glance_room_read(answer, ret);
 	return 0;
 }

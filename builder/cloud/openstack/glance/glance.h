@@ -88,4 +88,5 @@ void glance_to_cloud(const struct glance_image *i, const char *region, struct cl
 struct glance_room {
 	int64_t mib, images;
 };
+void glance_room_read(const struct node *answer, struct glance_room *ret);
 int glance_room(struct os *o, const char *region, struct glance_room *ret, struct error *e);
