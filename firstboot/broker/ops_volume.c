@@ -17,6 +17,7 @@
 #include "process.h"
 #include "program.h"
 #include "schema.h"
+#include "volume_units.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,66 +26,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define DATA	"/var/lib/kbuild-data"
-#define VOLUMES "/var/lib/docker/volumes"
-#define STORED	DATA "/docker-volumes"
-#define SECRETS "/var/lib/kbuild/secrets"
-#define KEPT	DATA "/secrets"
-
-#define DATA_UNIT    "var-lib-kbuild\\x2ddata.mount"
-#define VOLUMES_UNIT "var-lib-docker-volumes.mount"
-#define SECRETS_UNIT "var-lib-kbuild-secrets.mount"
-#define UNITS	     "/etc/systemd/system/"
-
 /* A file system smaller than its disk by more than this is worth growing. */
 #define GROW_MIN (64 * MIB)
-
-static const struct {
-	const char *path, *text;
-} units[] = {
-	{ UNITS DATA_UNIT,
-		"# Written by kbuild-agent: the data volume.\n"
-		"[Unit]\n"
-		"Description=The data volume\n"
-		"Requires=systemd-fsck@dev-disk-by\\x2dlabel-kbuild\\x2ddata.service\n"
-		"After=systemd-fsck@dev-disk-by\\x2dlabel-kbuild\\x2ddata.service\n"
-		"Before=umount.target\n"
-		"Conflicts=umount.target\n\n"
-		"[Mount]\n"
-		"What=/dev/disk/by-label/" VOLUME_LABEL "\n"
-		"Where=" DATA "\n"
-		"Type=ext4\n"
-		"Options=noatime,nodev,nosuid\n" },
-	{ UNITS VOLUMES_UNIT,
-		"# Written by kbuild-agent: Docker's named volumes live on the data volume.\n"
-		"[Unit]\n"
-		"Description=Docker's volumes on the data volume\n"
-		"RequiresMountsFor=" DATA "\n"
-		"Before=umount.target docker.service\n"
-		"Conflicts=umount.target\n\n"
-		"[Mount]\n"
-		"What=" STORED "\n"
-		"Where=" VOLUMES "\n"
-		"Type=none\n"
-		"Options=bind\n" },
-	{ UNITS SECRETS_UNIT,
-		"# Written by kbuild-agent: secrets live and die with the database they belong to.\n"
-		"[Unit]\n"
-		"Description=The application's secrets on the data volume\n"
-		"RequiresMountsFor=" DATA "\n"
-		"Before=umount.target kbuild-firstboot.service kbuild-gitops.service\n"
-		"Conflicts=umount.target\n\n"
-		"[Mount]\n"
-		"What=" KEPT "\n"
-		"Where=" SECRETS "\n"
-		"Type=none\n"
-		"Options=bind,nodev,nosuid,noexec\n" },
-	{ UNITS "docker.service.d/50-kbuild-data.conf",
-		"# Written by kbuild-agent. Without its volumes Docker would make new ones, empty.\n"
-		"[Unit]\n"
-		"RequiresMountsFor=" VOLUMES "\n"
-		"Wants=" SECRETS_UNIT "\n" },
-};
 
 static int find(const struct call *c, struct volume *ret, struct error *e)
 {
@@ -247,22 +190,6 @@ static int run_format(struct call *c, struct error *e)
 	return check(c, a, e);
 }
 
-static int write_units(const struct call *c, struct error *e)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		_free_ char *path = xasprintf("%s%s", c->b->root, units[i].path);
-		_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-		int r = mkdir_all(AT_FDCWD, dir, 0755);
-
-		if (r >= 0)
-			r = file_replace(
-				AT_FDCWD, path, units[i].text, strlen(units[i].text), 0644);
-		if (r < 0)
-			return error_errno(e, r, "cannot write %s", path);
-	}
-	return 0;
-}
-
 /* Volumes on the server's own disk would be there no more, for all that Docker sees. */
 static int none_hidden(const struct call *c, struct error *e)
 {
@@ -356,33 +283,21 @@ static int mount_volumes(const struct call *c, struct error *e)
 #define UDEV_MS 30000 /* a small machine that just booted takes some seconds */
 #define LOOK_MS 200
 
-/* Whether udev's link by label leads to the device. */
-static bool is_linked(const struct call *c, const char *device)
-{
-	_free_ char *link = xasprintf("%s/dev/disk/by-label/" VOLUME_LABEL, c->b->root);
-	char target[128];
-	ssize_t n = readlink(link, target, sizeof target - 1);
-	const char *name;
-
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	name = strrchr(target, '/');
-	return strcmp(name ? name + 1 : target, device) == 0;
-}
-
 /*
- * systemd mounts by the link that udev makes. A label that is given while udev still looks at the one before
- * is not seen; udev looks again whenever who had the device open for writing closes it.
+ * systemd mounts by a link that udev makes. When the one by label is there, so are all others. A label that
+ * is given while udev still looks at the one before is not seen; udev looks again whenever who had the
+ * device open for writing closes it.
  */
 static void wait_for_udev(const struct call *c, const char *device)
 {
 	_free_ char *udev = xasprintf("%s/run/udev/control", c->b->root);
 	_free_ char *path = xasprintf("%s/dev/%s", c->b->root, device);
+	_free_ char *link = xasprintf("%s/dev/disk/by-label/" VOLUME_LABEL, c->b->root);
 
 	if (access(udev, F_OK) < 0)
 		return;
-	for (int waited = 0; waited < UDEV_MS && !is_linked(c, device); waited += LOOK_MS) {
+	for (int waited = 0; waited < UDEV_MS && !volume_link_leads(link, device);
+		waited += LOOK_MS) {
 		const struct timespec pause = { 0, LOOK_MS * 1000000L };
 
 		if (waited % (5 * LOOK_MS) == 0) {
@@ -403,16 +318,16 @@ static int run_mount(struct call *c, struct error *e)
 	if (r >= 0 && v.state != VOLUME_OURS)
 		r = error_set(e, ERR_FAILED, "there is no data volume to mount%s%s",
 			*v.why ? ": " : "", v.why);
-	if (r >= 0)
-		r = write_units(c, e);
+	if (r < 0)
+		return r;
+	wait_for_udev(c, v.device);
+	r = volume_units_write(c->b->root, v.device, e);
 	if (r < 0)
 		return r;
 	args_set(reload, "systemctl", "daemon-reload", NULL);
 	r = check(c, reload, e);
-	if (r >= 0) {
-		wait_for_udev(c, v.device);
+	if (r >= 0)
 		r = systemctl(c, "start", DATA_UNIT, e);
-	}
 	if (r >= 0)
 		r = make_directories(c, e);
 	if (r >= 0)

@@ -127,6 +127,56 @@ static void a_blank_disk_becomes_the_data_volume(void)
 		0);
 }
 
+static void link_to(const char *name, const char *target)
+{
+	_free_ char *path = xasprintf("root/dev/disk/%s", name);
+	_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	check_int(mkdir_all(tmp_fd(), dir, 0755), 0);
+	check_int(symlinkat(target, tmp_fd(), path), 0);
+}
+
+/* The lines of the volume's unit that say which device it is. */
+static void check_device(const char *what, const char *fsck)
+{
+	_free_ char *line = xasprintf("\nWhat=%s\n", what);
+	_free_ char *needs = xasprintf("\nRequires=systemd-fsck@%s.service\n", fsck);
+	_free_ char *after = xasprintf("\nAfter=systemd-fsck@%s.service\n", fsck);
+	_buf_ unit = BUF_INIT;
+
+	check_int(file_read(tmp_fd(), "root/etc/systemd/system/var-lib-kbuild\\x2ddata.mount", MIB,
+			  &unit),
+		0);
+	if (!strstr(buf_str(&unit), line) || !strstr(buf_str(&unit), needs) ||
+		!strstr(buf_str(&unit), after)) {
+		check_show("the unit", buf_str(&unit));
+		check_fail("it is not for %s, %s", what, fsck);
+	}
+}
+
+/* A disk made from a snapshot has the same label, and is attached at the next boot. */
+static void a_volume_is_mounted_by_what_no_other_disk_has(void)
+{
+	struct error e;
+
+	clear();
+	check(ask("volume-format", &e));
+	link_to("by-label/kbuild-data", "../../vdb");
+	check(ask("volume-mount", &e));
+	check_device("/dev/disk/by-label/kbuild-data", "dev-disk-by\\x2dlabel-kbuild\\x2ddata");
+	link_to("by-id/virtio-0f3e7a51-9c1d-4a58-a", "../../vda");
+	link_to("by-id/virtio-7b6f2a90-1111-4a58-9", "../../vdb");
+	link_to("by-id/virtio-7b6f2a90-1111-4a58-9-part1", "../../vdb1");
+	link_to("by-id/wwn-0x5000c500", "../../vdb");
+	/* What a unit would read as something else. */
+	link_to("by-id/a%n b", "../../vdb");
+	link_to("by-id/gone", "../../vdz");
+	check(ask("volume-mount", &e));
+	check_device("/dev/disk/by-id/virtio-7b6f2a90-1111-4a58-9",
+		"dev-disk-by\\x2did-virtio\\x2d7b6f2a90\\x2d1111\\x2d4a58\\x2d9");
+	check_int(asked("daemon-reload"), 2);
+}
+
 static void a_formatting_cut_off_is_begun_again(void)
 {
 	struct error e;
@@ -256,6 +306,7 @@ int main(void)
 	tmp_fd();
 	arena = arena_new();
 	run(a_blank_disk_becomes_the_data_volume);
+	run(a_volume_is_mounted_by_what_no_other_disk_has);
 	run(a_formatting_cut_off_is_begun_again);
 	run(what_blkid_knows_is_not_formatted);
 	run(volumes_of_the_own_disk_are_not_hidden);
