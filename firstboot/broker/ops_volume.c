@@ -221,37 +221,89 @@ static int systemctl(const struct call *c, const char *verb, const char *unit, s
 	return check(c, a, e);
 }
 
-/* One that is the agent's, as its state directory is; which may hold a link in its place. */
-static int make_secrets(const struct call *c, const char *path)
+/*
+ * A volume that is kept comes from a server where the agent's user may have had another number. Nothing but
+ * the agent's own files is given away: no other name of a file that lies elsewhere on the volume, and
+ * nothing behind a link. What is no plain file stays as it is, since the agent reads none.
+ */
+static int give_file(int dirfd, const char *name, const struct stat *to, struct error *e)
+{
+	_close_ int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO || errno == ENOENT
+			       ? 0
+			       : error_errno(e, errno, "cannot open %s", name);
+	if (fstat(fd, &st) < 0)
+		return error_errno(e, errno, "cannot look at %s", name);
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_nlink != 1)
+		return error_set(e, ERR_FAILED, "%s has more names than one", name);
+	if (fchown(fd, to->st_uid, to->st_gid) < 0)
+		return error_errno(e, errno, "cannot give %s to the agent", name);
+	return 0;
+}
+
+static int give_files(int dirfd, const struct stat *to, struct error *e)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *d;
+
+	if (!dir)
+		return error_errno(e, errno, "cannot list it");
+	while (r == 0 && (d = readdir(dir)))
+		r = give_file(fd, d->d_name, to, e);
+	closedir(dir);
+	return r;
+}
+
+/*
+ * One that is the agent's, as its state directory is; which may hold a link in its place. The files first: who
+ * owns the directory could put others there meanwhile.
+ */
+static int make_secrets(const struct call *c, const char *path, struct error *e)
 {
 	_free_ char *state = xasprintf("%s/var/lib/kbuild", c->b->root);
 	_close_ int fd = -1;
 	struct stat st;
+	int r;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
+		return error_errno(e, errno, "cannot make %s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || stat(state, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
-		return -errno;
+	if (fd < 0 || stat(state, &st) < 0)
+		return error_errno(e, errno, "cannot look at %s", fd < 0 ? path : state);
+	r = give_files(fd, &st, e);
+	if (r < 0)
+		return error_prefix(e, "%s", path);
+	if (fchown(fd, st.st_uid, st.st_gid) < 0)
+		return error_errno(e, errno, "cannot give %s to the agent", path);
 	return 0;
 }
 
 static int make_directories(const struct call *c, struct error *e)
 {
-	static const struct {
-		const char *path;
-		bool secret;
-	} list[] = { { STORED }, { VOLUMES }, { KEPT, true }, { SECRETS, true } };
+	/* As Docker makes its own: what is inside has its own modes. */
+	static const char *const plain[] = { STORED, VOLUMES };
+	static const char *const secret[] = { KEPT, SECRETS };
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
-		_free_ char *path = xasprintf("%s%s", c->b->root, list[i].path);
-		/* As Docker makes its own: what is inside has its own modes. */
-		int r = list[i].secret ? make_secrets(c, path) : mkdir_all(AT_FDCWD, path, 0711);
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		_free_ char *path = xasprintf("%s%s", c->b->root, plain[i]);
 
+		r = mkdir_all(AT_FDCWD, path, 0711);
 		if (r < 0)
 			return error_errno(e, r, "cannot make %s", path);
 	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(secret); i++) {
+		_free_ char *path = xasprintf("%s%s", c->b->root, secret[i]);
+
+		r = make_secrets(c, path, e);
+	}
+	return r;
 }
 
 static int grow_it(const struct call *c, const struct volume *v, struct error *e)

@@ -177,6 +177,43 @@ static void a_volume_is_mounted_by_what_no_other_disk_has(void)
 	check_int(asked("daemon-reload"), 2);
 }
 
+/* The agent's user has the next free number, which depends on the image. */
+static void a_kept_volumes_secrets_are_the_agents(void)
+{
+	static const char values[] = "root/var/lib/kbuild-data/secrets/values.json";
+	struct error e;
+	struct stat st;
+
+	clear();
+	if (geteuid() != 0)
+		return;
+	check_int(chown(tmp_name("root/var/lib/kbuild"), 901, 902), 0);
+	check(ask("volume-format", &e));
+	put(values, "{}", 0600);
+	put("root/elsewhere", "", 0600);
+	check_int(symlinkat("../../../../elsewhere", tmp_fd(),
+			  "root/var/lib/kbuild-data/secrets/link"),
+		0);
+	check_int(mkdir_all(tmp_fd(), "root/var/lib/kbuild-data/secrets/old", 0700), 0);
+	check_int(chown(tmp_name(values), 12345, 12346), 0);
+	check_int(chown(tmp_name("root/var/lib/kbuild-data/secrets"), 12345, 12346), 0);
+	check(ask("volume-mount", &e));
+	check_int(fstatat(tmp_fd(), values, &st, 0), 0);
+	check(st.st_uid == 901 && st.st_gid == 902 && (st.st_mode & 0777) == 0600);
+	check_int(fstatat(tmp_fd(), "root/var/lib/kbuild-data/secrets", &st, 0), 0);
+	check(st.st_uid == 901 && st.st_gid == 902);
+	check_int(fstatat(tmp_fd(), "root/elsewhere", &st, 0), 0);
+	check_int(st.st_uid, 0);
+	/* A file of somebody else's, by another name. */
+	check_int(linkat(tmp_fd(), "root/elsewhere", tmp_fd(),
+			  "root/var/lib/kbuild-data/secrets/other", 0),
+		0);
+	check(!ask("volume-mount", &e));
+	check(strstr(e.msg, "kbuild-data/secrets: other has more names than one"));
+	check_int(fstatat(tmp_fd(), "root/elsewhere", &st, 0), 0);
+	check_int(st.st_uid, 0);
+}
+
 static void a_formatting_cut_off_is_begun_again(void)
 {
 	struct error e;
@@ -307,6 +344,7 @@ int main(void)
 	arena = arena_new();
 	run(a_blank_disk_becomes_the_data_volume);
 	run(a_volume_is_mounted_by_what_no_other_disk_has);
+	run(a_kept_volumes_secrets_are_the_agents);
 	run(a_formatting_cut_off_is_begun_again);
 	run(what_blkid_knows_is_not_formatted);
 	run(volumes_of_the_own_disk_are_not_hidden);
