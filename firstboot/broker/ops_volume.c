@@ -284,14 +284,28 @@ static int make_secrets(const struct call *c, const char *path, struct error *e)
 	return 0;
 }
 
+/*
+ * As Docker closes /var/lib/docker: below are the files of containers, world-readable ones and programs
+ * with the set-user-ID bit among them. Where they are mounted nobody passes through here.
+ */
+static int close_to_others(const struct call *c, struct error *e)
+{
+	_free_ char *path = xasprintf("%s" DATA, c->b->root);
+	int r = mkdir_all(AT_FDCWD, path, 0700);
+
+	if (r >= 0 && chmod(path, 0700) < 0)
+		r = -errno;
+	return r < 0 ? error_errno(e, r, "cannot close %s to others", path) : 0;
+}
+
 static int make_directories(const struct call *c, struct error *e)
 {
 	/* As Docker makes its own: what is inside has its own modes. */
 	static const char *const plain[] = { STORED, VOLUMES };
 	static const char *const secret[] = { KEPT, SECRETS };
-	int r = 0;
+	int r = close_to_others(c, e);
 
-	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(plain); i++) {
 		_free_ char *path = xasprintf("%s%s", c->b->root, plain[i]);
 
 		r = mkdir_all(AT_FDCWD, path, 0711);

@@ -177,6 +177,21 @@ static void a_volume_is_mounted_by_what_no_other_disk_has(void)
 	check_int(asked("daemon-reload"), 2);
 }
 
+/* The root of a new file system is 0755, and a volume's files have the modes that its container gave them. */
+static void no_local_user_reaches_dockers_volumes(void)
+{
+	struct error e;
+	struct stat st;
+
+	clear();
+	check(ask("volume-format", &e));
+	check_int(mkdir_all(tmp_fd(), "root/var/lib/kbuild-data", 0755), 0);
+	check_int(chmod(tmp_name("root/var/lib/kbuild-data"), 0755), 0);
+	check(ask("volume-mount", &e));
+	check_int(fstatat(tmp_fd(), "root/var/lib/kbuild-data", &st, 0), 0);
+	check_int(st.st_mode & 07777, 0700);
+}
+
 /* The agent's user has the next free number, which depends on the image. */
 static void a_kept_volumes_secrets_are_the_agents(void)
 {
@@ -344,6 +359,7 @@ int main(void)
 	arena = arena_new();
 	run(a_blank_disk_becomes_the_data_volume);
 	run(a_volume_is_mounted_by_what_no_other_disk_has);
+	run(no_local_user_reaches_dockers_volumes);
 	run(a_kept_volumes_secrets_are_the_agents);
 	run(a_formatting_cut_off_is_begun_again);
 	run(what_blkid_knows_is_not_formatted);
