@@ -90,11 +90,14 @@ static const struct field store_fields[] = {
 	{},
 };
 
+/*
+ * None waits for docker: a pull holds the lock for most of an hour, and a first boot that is tried again
+ * meanwhile would be called failed. Nor do they need one of their own: each change is one file's, whole.
+ */
 const struct op ops_handoff[] = {
 	{ "handoff-take", no_fields, 0, 0, 0, 20, run_take },
-	{ "handoff-forget", no_fields, 0, 0, OP_CHANGES, 60, run_forget },
+	{ "handoff-forget", no_fields, 0, 0, 0, 60, run_forget },
 	{ "image-key", no_fields, 0, 0, 0, 20, run_image_key },
-	{ "credentials-store", store_fields, sizeof(struct store_args), 1, OP_CHANGES, 20,
-		run_store },
+	{ "credentials-store", store_fields, sizeof(struct store_args), 1, 0, 20, run_store },
 	{},
 };

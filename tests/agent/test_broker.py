@@ -6,6 +6,7 @@
 Most of it runs on images of busybox, made here; PostgreSQL is Debian's.
 """
 import contextlib
+import fcntl
 import json
 import os
 import pwd
@@ -573,6 +574,25 @@ def together(w):
     TAP.check("s3cr3t" in (b.own / f"plans/{secret}.json").read_text() and "s3cr3t" not in log, "secrets stand in plans, and in no log")
 
 
+def beside_a_pull(w):
+    """The lock is held, as by a pull, and first boot is tried again: the handoff has nothing to do with docker."""
+    b = w.b
+    with open(b.own / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for op, fds, args in (("handoff-take", [], {}), ("handoff-forget", [], {}),
+                              ("credentials-store", [memfd("{}")], {"name": "app"})):
+            with b.connect() as sock:
+                sock.settimeout(10)
+                socket.send_fds(sock, [json.dumps({"op": op, **args}).encode()], fds)
+                for fd in fds:
+                    os.close(fd)
+                try:
+                    reply = b.receive(sock)[0]
+                except TimeoutError:
+                    reply = "nothing in 10 s"
+            TAP.equal(reply, {}, f"{op} does not wait for docker")
+
+
 def socket_activated(w):
     """As systemd starts it: descriptor 3, LISTEN_PID, LISTEN_FDS."""
     b = w.b
@@ -785,7 +805,7 @@ def main():
         world.b.start()
         try:
             for part in (the_door, rendering, the_jail, the_policy, running, inherited, images, logging_in, databases, together,
-                         cut_off_pulls, socket_activated):
+                         beside_a_pull, cut_off_pulls, socket_activated):
                 try:
                     part(world)
                 except Exception as problem:  # pylint: disable=broad-except
