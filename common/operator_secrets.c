@@ -9,8 +9,12 @@
 #include <ctype.h>
 #include <string.h>
 
-#define NAME_MAX_LEN 128 /* of a secret: as in definitions */
-#define HOST_MAX_LEN 260 /* a DNS name, ':' and a port */
+#define NAME_MAX_LEN  128 /* of a secret: as in definitions */
+#define HOST_MAX_LEN  260 /* a DNS name, ':' and a port */
+#define LOGIN_MAX_LEN 255
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	"0123456789"
 
 const struct operator_part operator_parts[] = {
 	{ "secrets", "app", "secrets of the application" },
@@ -117,8 +121,32 @@ static const struct field repository_fields[] = {
 	{},
 };
 
+bool operator_registry_valid(const char *host)
+{
+	return *host && strlen(host) <= HOST_MAX_LEN && isalnum((unsigned char)*host) &&
+	       host[strspn(host, LETTERS DIGITS ".-:")] == '\0';
+}
+
+bool operator_login_valid(const char *user)
+{
+	return *user && strlen(user) <= LOGIN_MAX_LEN && strchr(LETTERS DIGITS "_", *user) &&
+	       user[strspn(user, LETTERS DIGITS "_.$@+-/\\")] == '\0';
+}
+
+/* Refused here, before there is a server whose first boot would tell it. */
+static void check_login(
+	const struct schema *s, const struct field *f, const struct node *node, void *out)
+{
+	const char *text = node_str(node);
+
+	if (text && *text && !operator_login_valid(text))
+		schema_wrong(s, f, node, "one word such as robot$ci, tenancy/user or DOMAIN\\user");
+	else
+		check_line(s, f, node, out);
+}
+
 static const struct field registry_fields[] = {
-	{ "user", check_line, .flags = FIELD_REQUIRED },
+	{ "user", check_login, .flags = FIELD_REQUIRED },
 	{ "password", check_line, .flags = FIELD_REQUIRED },
 	{},
 };
@@ -137,18 +165,10 @@ static const struct field alert_fields[] = {
 	{},
 };
 
-static bool host_valid(const char *s)
-{
-	return *s && strlen(s) <= HOST_MAX_LEN && isalnum((unsigned char)*s) &&
-	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:")] ==
-		       '\0';
-}
-
 static bool variable_valid(const char *s)
 {
 	return *s && strlen(s) <= NAME_MAX_LEN && !isdigit((unsigned char)*s) &&
-	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
-		       '\0';
+	       s[strspn(s, LETTERS DIGITS "_")] == '\0';
 }
 
 /* A map whose keys are the user's own; false after complaining that it is none. */
@@ -168,7 +188,7 @@ static void check_registries(
 	for (size_t i = 0; open_map(s, f, node) && i < node->n; i++) {
 		const struct node *key = node->keys[i];
 
-		if (!host_valid(key->str))
+		if (!operator_registry_valid(key->str))
 			diag_add(s->diags, DIAG_ERROR, &key->at, "wrong-value", NULL,
 				"a key of 'registries' must be a host such as registry.example.com:5000");
 		inner.where = arena_printf(s->arena, "registries.%s", key->str);

@@ -27,6 +27,11 @@ struct node;
 
 #define OPERATOR_VALUE_MAX (8 * KIB) /* bytes of one value: a private key has some 400 */
 
+/* A registry as docker names it, HOST or HOST:PORT, and who signs in there: what launch and the broker take. */
+bool operator_registry_valid(const char *host);
+/* Robots have $ and + in their names, tenants a slash, domains a backslash. One word that begins with no '-'. */
+bool operator_login_valid(const char *user);
+
 /* A part of the document and the credential it becomes. Ended by {}. */
 struct operator_part {
 	const char *key;	/* "repository" */

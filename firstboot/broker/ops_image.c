@@ -11,6 +11,7 @@
 #include "compose.h"
 #include "error.h"
 #include "node.h"
+#include "operator_secrets.h"
 #include "plan.h"
 #include "process.h"
 #include "program.h"
@@ -20,8 +21,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define FREE_MIN   (256 * MIB) /* less, and a pull would only fill the disk */
-#define SECRET_MAX 4096
+#define FREE_MIN (256 * MIB) /* less, and a pull would only fill the disk */
 
 struct image_args {
 	const char *plan, *registry, *user;
@@ -239,7 +239,7 @@ static int run_docker_login(struct call *c, struct error *e)
 	if (call_fd(c, 0) < 0)
 		return error_set(
 			e, ERR_USAGE, "docker-login: the password must come with the request");
-	r = ipc_read_fd(call_fd(c, 0), SECRET_MAX, &password);
+	r = ipc_read_fd(call_fd(c, 0), OPERATOR_VALUE_MAX, &password);
 	if (r < 0)
 		return error_errno(e, r, "cannot read the password");
 	p.input = buf_str(&password);

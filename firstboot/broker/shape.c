@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "mark.h"
 #include "node.h"
+#include "operator_secrets.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -93,17 +94,6 @@ static bool is_path(const char *t)
 	return true;
 }
 
-static bool is_registry(const char *t)
-{
-	return made_of(t, LOWER UPPER DIGITS, LOWER UPPER DIGITS ".-:", 255);
-}
-
-/* Robot accounts have $ and + in their names. */
-static bool is_login(const char *t)
-{
-	return made_of(t, LOWER UPPER DIGITS "_", LOWER UPPER DIGITS "_.$@+-", 255);
-}
-
 /* What is not printable in it is replaced where it is printed. */
 static bool is_line(const char *t)
 {
@@ -121,8 +111,8 @@ const struct shape shape_plan = { "a plan's id", is_plan };
 const struct shape shape_digest = { "sha256: and 64 hexadecimal digits", is_digest };
 const struct shape shape_image = { "an image by its digest", is_image };
 const struct shape shape_path = { "a path inside the release", is_path };
-const struct shape shape_registry = { "a registry's host, or HOST:PORT", is_registry };
-const struct shape shape_login = { "a user of the registry", is_login };
+const struct shape shape_registry = { "a registry's host, or HOST:PORT", operator_registry_valid };
+const struct shape shape_login = { "a user of the registry", operator_login_valid };
 const struct shape shape_line = { "at most 48 KiB", is_line };
 
 static const char *shaped(const struct schema *s, const struct field *f, const struct node *node)

@@ -22,9 +22,9 @@ extern const struct shape shape_plan;	   /* 64 hexadecimal digits */
 extern const struct shape shape_digest;	   /* sha256:… */
 extern const struct shape shape_image;	   /* named by its digest, or an image's id */
 extern const struct shape shape_path;	   /* inside a tree: no "..", no "//", not absolute */
-extern const struct shape shape_registry;  /* HOST or HOST:PORT */
-extern const struct shape shape_login;	   /* of a registry: printable, no blank, no leading "-" */
-extern const struct shape shape_line;	   /* at most 48 KiB */
+extern const struct shape shape_registry;  /* these two as operator_secrets.h has them */
+extern const struct shape shape_login;
+extern const struct shape shape_line; /* at most 48 KiB */
 
 /* Field parsers; arg: a struct shape. */
 void field_shape(const struct schema *, const struct field *, const struct node *,

@@ -522,11 +522,15 @@ def logging_in(w):
     if not hashed or not hashed.startswith("$2"):
         TAP.note("no bcrypt on this machine: logging in is not tried")
         return
-    address, _ = lab.registry(port=5001, htpasswd=f"robot:{hashed}\n")
+    users = ["robot", "tenancy/oracleidentitycloudservice/robot@example.com", "CORP\\robot"]
+    address, _ = lab.registry(port=5001, htpasswd="".join(f"{user}:{hashed}\n" for user in users))
     reply = b.get("docker-login", [memfd("wrong")], registry=address, user="robot")
     TAP.check("cannot log in" in said(reply) and not transient(reply), "a wrong password is for good", reply)
-    reply = b.get("docker-login", [memfd("password")], registry=address, user="robot")
-    TAP.equal(reply, {}, "the registry lets us in")
+    for user in users:
+        reply = b.get("docker-login", [memfd("password")], registry=address, user=user)
+        TAP.equal(reply, {}, f"the registry lets {user} in")
+    reply = b.get("docker-login", [memfd("x" * 8192)], registry=address, user="robot")
+    TAP.check("cannot log in" in said(reply), "a password is as long as launch takes one", reply)
     config = b.own / "docker/config.json"
     TAP.equal(oct(config.stat().st_mode & 0o777), "0o600", "what is kept of it is root's")
     TAP.check("docker-login" in said(b.get("docker-login", registry=address, user="robot")),

@@ -50,7 +50,8 @@ static void shapes_let_nothing_else_through(void)
 			} },
 		{ &shape_registry, { "r.example:5000", "127.0.0.1:5000" },
 			{ "", "-r", "https://r", "r/x" } },
-		{ &shape_login, { "robot$ci+x", "a@b.c" }, { "", "-u", "a b" } },
+		{ &shape_login, { "robot$ci+x", "a@b.c", "tenancy/oracle/a@b.c", "CORP\\ci" },
+			{ "", "-u", "a b", "/a", "\\a", "a\n", "a:b" } },
 		{ &shape_image,
 			{ "sha256:0123456789012345678901234567890123456789012345678901234567890123",
 				"127.0.0.1:5000/a/b@sha256:"

@@ -193,14 +193,14 @@ static void what_was_sealed_is_checked_too(void)
 
 static void complaints_point_and_never_repeat_values(void)
 {
-	const char *got =
-		complaints(yaml("dns: {application_key: hunter2, endpoint: e}\n"
-				"repositry: {token: hunter2}\n"
-				"repository: {key: hunter2}\n"
-				"registries: {a b: {user: hunter2}}\n"
-				"s3: hunter2\n"
-				"alert: {ping_url: hunter2}\n"
-				"secrets: {a-b: hunter2, C: [hunter2], D: ''}\n"));
+	const char *got = complaints(yaml(
+		"dns: {application_key: hunter2, endpoint: e}\n"
+		"repositry: {token: hunter2}\n"
+		"repository: {key: hunter2}\n"
+		"registries: {a b: {user: hunter2}, r.example: {user: 'hunter2 x', password: p}}\n"
+		"s3: hunter2\n"
+		"alert: {ping_url: hunter2}\n"
+		"secrets: {a-b: hunter2, C: [hunter2], D: ''}\n"));
 
 	check(!strstr(got, "hunter2"));
 	check_str(got,
@@ -210,11 +210,39 @@ static void complaints_point_and_never_repeat_values(void)
 		"secrets.yaml:3:19: error: 'repository.key' must be a private key as ssh-keygen -t ed25519 writes it, not text\n"
 		"secrets.yaml:4:14: error: a key of 'registries' must be a host such as registry.example.com:5000\n"
 		"secrets.yaml:4:19: error: 'registries.a b.password' is missing\n"
+		"secrets.yaml:4:54: error: 'registries.r.example.user' must be one word such as robot$ci, tenancy/user or DOMAIN\\user, not text\n"
 		"secrets.yaml:5:5: error: 's3' must be a map, not text\n"
 		"secrets.yaml:6:19: error: 'alert.ping_url' must be a URL that begins with https:// or http://, not text\n"
 		"secrets.yaml:7:11: error: a secret's name must be a variable's name such as DATABASE_URL\n"
 		"secrets.yaml:7:28: error: 'secrets.C' must be text that is not empty, not a list\n"
 		"secrets.yaml:7:42: error: 'secrets.D' must be text that is not empty, not text\n");
+}
+
+/* A user and a password of a registry; what launch takes, the broker takes too. */
+static void registry_logins_are_those_that_the_broker_takes(void)
+{
+	static const struct {
+		const char *user;
+		bool ok;
+	} rows[] = {
+		{ "robot$ci+x", true },
+		{ "tenancy/oracleidentitycloudservice/a@b.c", true },
+		{ "CORP\\ci", true },
+		{ "_json_key", true },
+		{ "-p", false },
+		{ "/a", false },
+		{ "a b", false },
+		{ "a:b", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *got = complaints(yaml(arena_printf(arena,
+			"registries: {r.example: {user: '%s', password: p}}\n", rows[i].user)));
+
+		check_int(*got == '\0', rows[i].ok);
+		check_int(operator_login_valid(rows[i].user), rows[i].ok);
+		check(rows[i].ok || strstr(got, "'registries.r.example.user' must be one word"));
+	}
 }
 
 int main(void)
@@ -226,6 +254,7 @@ int main(void)
 	run(too_much_is_refused_with_numbers);
 	run(other_documents_are_refused);
 	run(what_was_sealed_is_checked_too);
+	run(registry_logins_are_those_that_the_broker_takes);
 	run(complaints_point_and_never_repeat_values);
 	arena_free(arena);
 	return done();
