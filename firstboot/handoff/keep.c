@@ -14,8 +14,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Everything in it is stored: what is left to do is to remove it. */
+#define TAKEN "etc/kbuild/handoff.json.taken"
 
 #define CREDENTIALS	"etc/kbuild/credentials"
 #define IMAGE_KEY	"etc/kbuild/image.key"
@@ -74,18 +78,35 @@ int keep_store(int root_fd, const char *name, const char *doc, size_t len, struc
 	return r < 0 ? error_errno(e, r, "cannot write /%s", path) : 0;
 }
 
+/* Nothing is left of what was taken, its bytes on the disk included. */
+static int drop_taken(int root_fd, struct error *e)
+{
+	int r = scrub_file(root_fd, TAKEN, e);
+
+	if (r < 0)
+		return r;
+	if (unlinkat(root_fd, TAKEN, 0) < 0)
+		return errno == ENOENT ? 0 : error_errno(e, errno, "cannot remove /" TAKEN);
+	r = fsync_parent(root_fd, TAKEN);
+	return r < 0 ? error_errno(e, r, "cannot remove /" TAKEN) : 0;
+}
+
 int keep_forget(int root_fd, struct error *e)
 {
 	const char *path = below_root(HANDOFF_PATH);
 	int r = scrub_trees(root_fd, e);
 
-	/* Last: while it is there, a boot after a power cut does all of this again. */
+	/* Of a run that was cut off; by its name a new one would go unscrubbed. */
 	if (r == 0)
-		r = scrub_file(root_fd, path, e);
+		r = drop_taken(root_fd, e);
 	if (r < 0)
 		return r;
-	if (unlinkat(root_fd, path, 0) < 0)
+	/*
+	 * Under its own name it is whole or not there: half of one would be opened at the next boot, in vain,
+	 * and first boot stops at that. Last: while it is there, a boot after a power cut does all of this again.
+	 */
+	if (renameat(root_fd, path, root_fd, TAKEN) < 0)
 		return errno == ENOENT ? 0 : error_errno(e, errno, "cannot remove " HANDOFF_PATH);
 	r = fsync_parent(root_fd, path);
-	return r < 0 ? error_errno(e, r, "cannot remove " HANDOFF_PATH) : 0;
+	return r < 0 ? error_errno(e, r, "cannot remove " HANDOFF_PATH) : drop_taken(root_fd, e);
 }

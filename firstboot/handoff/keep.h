@@ -27,6 +27,7 @@ int keep_store(int root_fd, const char *name, const char *doc, size_t len, struc
  * Removes the handoff: its file, and what is sealed in it wherever cloud-init keeps user-data. The
  * places are found by how every sealed document begins, and overwritten in place with as many other
  * characters: a pickle, JSON and YAML stay what they are, so cloud-init still reads its caches at the
- * next boot. Complete when it returns 0; may be repeated at any time.
+ * next boot. Complete when it returns 0; may be repeated at any time, and cut off at any point: the next
+ * keep_take() gives all of it or nothing, and what was left goes with the next keep_forget().
  */
 int keep_forget(int root_fd, struct error *e);

@@ -29,6 +29,47 @@
 static struct arena *arena;
 static struct age_identity id;
 
+#define CUT 77
+
+/* While the handoff is forgotten: the broker ends after this many changes of files; 0: never. */
+static int forget_cut, cut_after;
+
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __real_unlinkat(int fd, const char *name, int flags);
+int __real_fsync(int fd);
+int __real_fd_write_at(int fd, const void *data, size_t len, uint64_t offset);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_unlinkat(int fd, const char *name, int flags);
+int __wrap_fsync(int fd);
+int __wrap_fd_write_at(int fd, const void *data, size_t len, uint64_t offset);
+
+static int changed(int r)
+{
+	if (cut_after > 0 && --cut_after == 0)
+		_exit(CUT);
+	return r;
+}
+
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	return changed(__real_renameat(from_fd, from, to_fd, to));
+}
+
+int __wrap_unlinkat(int fd, const char *name, int flags)
+{
+	return changed(__real_unlinkat(fd, name, flags));
+}
+
+int __wrap_fsync(int fd)
+{
+	return changed(__real_fsync(fd));
+}
+
+int __wrap_fd_write_at(int fd, const void *data, size_t len, uint64_t offset)
+{
+	return changed(__real_fd_write_at(fd, data, len, offset));
+}
+
 /* A server's root with an image key, and a handoff with these secrets. Gives the document's text. */
 static const char *hand_over(const char *secrets)
 {
@@ -170,7 +211,9 @@ static int answer(int conn, const struct ipc_message *q, int root, struct error 
 	} else if (strcmp(op, "image-key") == 0) {
 		r = keep_image_key(root, &bytes, e);
 	} else if (strcmp(op, "handoff-forget") == 0) {
+		cut_after = forget_cut;
 		r = keep_forget(root, e);
+		cut_after = 0;
 	} else if (strcmp(op, "credentials-store") == 0) {
 		if (faccessat(root, "full", F_OK, 0) == 0)
 			r = error_errno(e, ENOSPC, "cannot write");
@@ -272,6 +315,62 @@ static void secrets_become_credentials_and_are_forgotten(void)
 	agent_stop(&a, broker);
 }
 
+static bool is_scrubbed(const char *text)
+{
+	return strstr(text, "\"sealed\":\"AAAAAAAA") != NULL;
+}
+
+/* One boot: takes the handoff, or finds that there is none, with a cut after so many changes. */
+static int boot(int cut, struct error *e)
+{
+	struct received got = {};
+	struct agent a;
+	pid_t broker;
+	int r;
+
+	forget_cut = cut;
+	a = agent_start(&broker);
+	r = handoff_receive(&a, arena, &got, e);
+	agent_stop(&a, broker);
+	return r;
+}
+
+/* What is forgotten was stored: the boot after a cut has all of it again, or nothing, and leaves nothing. */
+static void a_cut_while_it_is_forgotten_stops_no_boot(void)
+{
+	static const char *const gone[] = { "etc/kbuild/handoff.json",
+		"etc/kbuild/handoff.json.taken" };
+	bool ended = false;
+	int cuts = 0;
+
+	while (!ended) {
+		const char *doc = hand_over("secrets: {A: hunter2}");
+		_close_ int bytes =
+			openat(root_fd(), "etc/kbuild/handoff.json", O_RDONLY | O_CLOEXEC);
+		_buf_ text = BUF_INIT;
+		struct error e = {}, after = {};
+		int r;
+
+		put("var/lib/cloud/instances/i/user-data.txt", doc, strlen(doc), 0600);
+		ended = boot(++cuts, &e) == 0;
+		r = boot(0, &after);
+		if (r != 0 && r != RECEIVE_NOTHING)
+			check_fail("cut after change %d: %s", cuts, after.msg);
+		get("etc/kbuild/credentials/app.json", &text);
+		check_str(buf_str(&text), "{\"A\": \"hunter2\"}");
+		get("var/lib/cloud/instances/i/user-data.txt", &text);
+		check(is_scrubbed(buf_str(&text)));
+		for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+			check_int(faccessat(root_fd(), gone[i], F_OK, 0), -1);
+		/* What lay under these names, wherever it is on the disk now. */
+		buf_reset(&text);
+		check_int(fd_read(bytes, MIB, &text), 0);
+		check(is_scrubbed(buf_str(&text)));
+	}
+	/* Write, sync; rename, sync; write, sync; remove, sync. */
+	check(cuts > 8);
+}
+
 static void what_could_not_be_stored_is_not_forgotten(void)
 {
 	struct received got = {};
@@ -318,6 +417,7 @@ int main(void)
 	run(every_copy_is_overwritten_and_nothing_else);
 	run(only_known_credentials_are_stored);
 	run(secrets_become_credentials_and_are_forgotten);
+	run(a_cut_while_it_is_forgotten_stops_no_boot);
 	run(what_could_not_be_stored_is_not_forgotten);
 	run(another_images_handoff_is_refused);
 	arena_free(arena);

@@ -47,6 +47,7 @@ static const struct {
 	{ "/etc/allowed.key", pem, false },
 	{ "/etc/kbuild/image.key", "# public key: age1x\nAGE-SECRET-KEY-1X\n", true },
 	{ "/etc/kbuild/handoff.json", "{}", true },
+	{ "/etc/kbuild/handoff.json.taken", "{}", true },
 	{ "/etc/kbuild/agent.yaml", "name: x\n", false },
 	{ "/var/lib/kbuild/status.json", "{}", true },
 	{ "/etc/public.pem", "-----BEGIN PUBLIC KEY-----\nPRIVATE KEY----- below\n", false },
