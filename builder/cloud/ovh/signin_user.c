@@ -204,7 +204,7 @@ static int wait_for_user(
 	const int64_t end = clock_now_ms(s->clock) + WAIT_MS;
 
 	while (strcmp(u->status, "ok") != 0) {
-		const char *password = u->password;
+		struct signin_user now;
 		struct node *answer;
 		int r;
 
@@ -226,10 +226,10 @@ static int wait_for_user(
 			continue; /* lists and objects become visible one after the other */
 		if (r != 0)
 			return -e->code;
-		r = signin_user_read(answer, a, u, e);
+		r = signin_user_read(answer, a, &now, e);
 		if (r < 0)
 			return r;
-		u->password = password;
+		u->status = now.status; /* all else is what was kept */
 	}
 	return 0;
 }
