@@ -107,10 +107,23 @@ static int check_ipam(struct look *l, _unused_ const char *key, const struct nod
 	return check_keys(l, map, rules);
 }
 
+/* Names that the engine takes for something else than a network of its own making: the machine's, the one for all. */
+static int check_network_name(struct look *l, const char *key, const struct node *value)
+{
+	static const char *const taken[] = { "host", "none", "bridge", "default" };
+	int r = policy_check_name(l, key, value);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(taken); i++) {
+		if (strcmp(node_str(value), taken[i]) == 0)
+			return refuse(l, key, "'%s' is a network of the engine", taken[i]);
+	}
+	return r;
+}
+
 int check_network(struct look *l, const struct node *network)
 {
 	static const struct rule rules[] = {
-		{ "name", policy_check_name },
+		{ "name", check_network_name },
 		{ "driver", check_network_driver },
 		{ "driver_opts", check_network_opts },
 		{ "ipam", check_ipam },

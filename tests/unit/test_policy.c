@@ -234,6 +234,7 @@ static void networks_volumes_and_files_stay_inside(void)
 {
 	static const char *const good[] = {
 		WITH("\"networks\":{\"default\":{\"name\":\"p_default\",\"ipam\":{}}}"),
+		WITH("\"networks\":{\"host\":{\"name\":\"p_host\"}}"),
 		WITH("\"networks\":{\"b\":{\"driver\":\"bridge\",\"internal\":true,"
 		     "\"driver_opts\":{\"com.docker.network.bridge.name\":\"br-x\"}}}"),
 		WITH(SUBNET("172.28.0.0/16")),
@@ -252,8 +253,15 @@ static void networks_volumes_and_files_stay_inside(void)
 		{ WITH("\"volumes\":{\"v\":{\"name\":\"..\"}}"), "volumes.v.name" },
 		{ WITH("\"volumes\":{\"v\":{\"name\":[\"a\"]}}"), "volumes.v.name" },
 		{ WITH("\"networks\":{\"n\":{\"name\":\"container:x\"}}"), "networks.n.name" },
-		{ WITH("\"networks\":{\"n\":{\"external\":true,\"name\":\"host\"}}"),
+		{ WITH("\"networks\":{\"n\":{\"external\":true,\"name\":\"x\"}}"),
 			"networks.n.external" },
+		{ WITH("\"networks\":{\"n\":{\"external\":true,\"name\":\"host\"}}"),
+			"networks.n." },
+		{ WITH("\"networks\":{\"n\":{\"name\":\"host\"}}"),
+			"networks.n.name: 'host' is a network of the engine" },
+		{ WITH("\"networks\":{\"n\":{\"name\":\"none\"}}"), "networks.n.name" },
+		{ WITH("\"networks\":{\"n\":{\"name\":\"bridge\"}}"), "networks.n.name" },
+		{ WITH("\"networks\":{\"n\":{\"name\":\"default\"}}"), "networks.n.name" },
 		{ WITH("\"networks\":{\"n\":{\"driver\":\"macvlan\"}}"), "networks.n.driver" },
 		{ WITH("\"networks\":{\"n\":{\"driver_opts\":{\"parent\":\"eth0\"}}}"),
 			"networks.n.parent" },
