@@ -146,11 +146,29 @@ static bool is_stateful(const struct node *service, bool database)
 	return database || has_named_volume(service);
 }
 
-static bool policy_is(const struct node *service, const char *word)
+/* As Compose gives it to the engine: deploy.restart_policy hides restart, and without a condition means none. */
+static const char *restart_policy(const struct node *service)
 {
-	const char *policy = node_str(node_get(service, "restart"));
+	const struct node *deploy = node_path(service, "deploy.restart_policy");
+	const char *word =
+		node_str(deploy && deploy->kind == NODE_MAP ? node_get(deploy, "condition")
+							    : node_get(service, "restart"));
 
-	return policy && strncmp(policy, word, strlen(word)) == 0;
+	return word ? word : "no";
+}
+
+static bool restarts(const struct node *service)
+{
+	const char *policy = restart_policy(service);
+
+	return strcmp(policy, "always") == 0 || strcmp(policy, "any") == 0 ||
+	       strcmp(policy, "unless-stopped") == 0;
+}
+
+/* "on-failure", or so often: "on-failure:3". */
+static bool retries(const struct node *service)
+{
+	return strncmp(restart_policy(service), "on-failure", strlen("on-failure")) == 0;
 }
 
 static int64_t replicas(const struct node *service)
@@ -195,9 +213,8 @@ static void write_service(const struct node *root, const char *name, const struc
 	ipc_add_int(out, "replicas", replicas(service));
 	ipc_add_bool(out, "stateful", is_stateful(service, database));
 	ipc_add_bool(out, "database", database);
-	ipc_add_bool(out, "restarts",
-		policy_is(service, "always") || policy_is(service, "unless-stopped"));
-	ipc_add_bool(out, "retries", policy_is(service, "on-failure"));
+	ipc_add_bool(out, "restarts", restarts(service));
+	ipc_add_bool(out, "retries", retries(service));
 	ipc_add_bool(out, "oneshot", label_is(service, "kbuild.oneshot", "true"));
 	ipc_add_bool(out, "unsafe", label_is(service, "kbuild.rollback", "unsafe"));
 	ipc_add_bool(out, "dump", label_is(service, "kbuild.dump", "before"));

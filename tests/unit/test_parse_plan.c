@@ -57,7 +57,10 @@ static struct plan_service one(const char *definition, const char *database)
 }
 
 #define LABEL(name, value) "{\"labels\":{\"kbuild." name "\":\"" value "\"}}"
-#define VOLUME		   "\"volumes\":[{\"type\":\"volume\",\"source\":\"d\",\"target\":\"/d\"}]"
+/* Both keys; the latter is what counts without the former. */
+#define RESTART(policy, restart)                                                                   \
+	"{\"restart\":\"" restart "\",\"deploy\":{\"restart_policy\":{" policy "}}}"
+#define VOLUME "\"volumes\":[{\"type\":\"volume\",\"source\":\"d\",\"target\":\"/d\"}]"
 
 static void each_key_and_label_means_what_is_documented(void)
 {
@@ -86,6 +89,17 @@ static void each_key_and_label_means_what_is_documented(void)
 		{ "{\"restart\":\"unless-stopped\"}", NULL, .restarts = true },
 		{ "{\"restart\":\"on-failure:3\"}", NULL, .retries = true },
 		{ "{\"restart\":\"no\"}", NULL },
+		{ RESTART("\"condition\":\"any\"", "no"), NULL, .restarts = true },
+		{ RESTART("\"condition\":\"always\"", "no"), NULL, .restarts = true },
+		{ RESTART("\"condition\":\"unless-stopped\"", "no"), NULL, .restarts = true },
+		{ RESTART("\"condition\":\"on-failure\",\"max_attempts\":3", "always"), NULL,
+			.retries = true },
+		{ RESTART("\"condition\":\"none\"", "always"), NULL },
+		{ RESTART("\"condition\":\"no\"", "on-failure"), NULL },
+		{ RESTART("\"max_attempts\":3", "always"), NULL },
+		{ "{\"restart\":\"always\",\"deploy\":{\"restart_policy\":null}}", NULL,
+			.restarts = true },
+		{ "{\"restart\":\"always\",\"deploy\":{\"replicas\":1}}", NULL, .restarts = true },
 		{ LABEL("oneshot", "true"), NULL, .oneshot = true },
 		{ LABEL("oneshot", "false"), NULL },
 		{ LABEL("rollback", "unsafe"), NULL, .unsafe = true },
