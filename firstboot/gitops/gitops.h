@@ -93,7 +93,7 @@ bool gitops_is_paused(const struct agent *a);
 int gitops_retry(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 /*
  * To the good revision before the last one, through the gate; the current one then counts as bad. While a
- * deployment is unfinished that is what is taken back, to the good one.
+ * deployment is unfinished, or was left as it is because it failed, that is what is taken back, to the good one.
  */
 int gitops_rollback(
 	struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);

@@ -48,9 +48,18 @@ static int roll_back_begun(struct deploy *d, struct error *e)
 	return r == GITOPS_ROLLED_BACK ? GITOPS_DEPLOYED : r;
 }
 
+/* What runs then is not the good revision, and was left so for somebody to look at. */
+static bool other_runs(const struct ledger *l)
+{
+	return l->needs_human &&
+	       (!l->tried.sha || !l->good.sha || strcmp(l->tried.sha, l->good.sha) != 0);
+}
+
 int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
 	_cleanup_(deploy_close) struct deploy d = DEPLOY_INIT;
+	const struct revision *to;
+	bool left;
 	int r;
 
 	d.why = why;
@@ -59,22 +68,18 @@ int gitops_rollback(struct agent *a, const struct gitops_run *run, struct buf *w
 		return r;
 	if (d.ledger.doing.step != DOING_NOTHING)
 		return roll_back_begun(&d, e);
-	if (!d.ledger.good.sha || !d.ledger.previous.sha || !d.ledger.previous.table)
+	/* What was left running was never good: the good one is what is before it. */
+	left = other_runs(&d.ledger) && !d.ledger.left_by_hand;
+	to = left ? &d.ledger.good : &d.ledger.previous;
+	if (!d.ledger.good.sha || !to->sha || !to->table)
 		return error_set(e, ERR_FAILED, "there is no revision to go back to");
-	r = deploy_prepare_back(&d, &d.ledger.previous, e);
+	r = deploy_prepare_back(&d, to, e);
 	if (r < 0)
 		return r;
 	d.ledger.doing.asked = true;
-	deploy_say(&d, "back", "from %s to %s", short_sha(d.ledger.good.sha),
-		short_sha(d.ledger.previous.sha));
+	deploy_say(&d, "back", "from %s to %s",
+		short_sha(left ? d.ledger.tried.sha : d.ledger.good.sha), short_sha(to->sha));
 	return deploy_attempt(&d, e);
-}
-
-/* What runs then is not the good revision, and was left so for somebody to look at. */
-static bool other_runs(const struct ledger *l)
-{
-	return l->needs_human &&
-	       (!l->tried.sha || !l->good.sha || strcmp(l->tried.sha, l->good.sha) != 0);
 }
 
 bool gitops_needs_human(struct agent *a, struct buf *why)
@@ -133,7 +138,8 @@ int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *wh
 	r = refresh_obstacle(&d, e);
 	if (r != 0)
 		return r;
-	r = deploy_prepare(&d, d.ledger.good.sha, e);
+	/* Its images of then: a registry that is down must not keep the new value from who needs it. */
+	r = deploy_prepare_back(&d, &d.ledger.good, e);
 	return r < 0 ? r : deploy_renew(&d, e);
 }
 

@@ -90,6 +90,19 @@ static int check_signature(struct deploy *d, const char *tip, struct error *e)
  */
 enum standing { STANDS_OPEN, STANDS_BAD, STANDS_WELL, STANDS_STALE };
 
+/*
+ * The good one keeps its images: they are here, whatever its tags mean by now, and whether or not the registry can be
+ * asked for them.
+ */
+static int prepare(struct deploy *d, const char *tip, struct error *e)
+{
+	const struct revision *good = &d->ledger.good;
+
+	if (good->sha && strcmp(good->sha, tip) == 0)
+		return deploy_prepare_back(d, good, e);
+	return deploy_prepare(d, tip, e);
+}
+
 /* A revision that was not looked at yet, or the good one to be made anew. */
 static int consider(struct deploy *d, const char *tip, enum standing standing, struct error *e)
 {
@@ -102,7 +115,7 @@ static int consider(struct deploy *d, const char *tip, enum standing standing, s
 	if (r > 0)
 		return deploy_refuse(d, tip, (enum result)r, &failed, e);
 	if (r >= 0)
-		r = deploy_prepare(d, tip, &failed);
+		r = prepare(d, tip, &failed);
 	if (r >= 0)
 		return renew ? deploy_renew(d, e) : deploy_attempt(d, e);
 	if (failed.code == ERR_INTERRUPTED) {

@@ -236,6 +236,18 @@ int deploy_was_rolled_back(struct deploy *d, struct error *e)
 	return r < 0 ? r : GITOPS_ROLLED_BACK;
 }
 
+/* What `rollback` would do, when a human is called for what is being done. */
+static const char *way_back(struct deploy *d)
+{
+	const struct ledger *l = &d->ledger;
+	const char *to = l->good.sha;
+
+	/* It is the good one that failed, or a way back by hand. */
+	if (l->doing.asked || (to && l->doing.to.sha && strcmp(l->doing.to.sha, to) == 0))
+		to = l->previous.sha;
+	return to ? arena_printf(d->arena, " (or rollback, which leads to %s)", short_sha(to)) : "";
+}
+
 int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
 {
 	const struct attempt t = d->ledger.doing;
@@ -244,8 +256,8 @@ int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
 
 	buf_printf(&body,
 		"%s.\n\nNothing more is done by itself. Push a new commit, or look at it and "
-		"run: kbuild-agent gitops retry (or rollback)\n",
-		text);
+		"run: kbuild-agent gitops retry%s\n",
+		text, way_back(d));
 	/* By commit: that the next one failed, too, is news. */
 	tell(d, arena_printf(d->arena, "gitops:needs-human:%s", t.to.sha ? t.to.sha : ""),
 		arena_printf(d->arena, "%s: the application needs you", d->a->config->name),

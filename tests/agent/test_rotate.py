@@ -195,6 +195,25 @@ def a_value_that_is_rejected_can_be_corrected(t, g):
     t.check(all(a["over"] for a in g.alerts()), "tells that it is over", g.alerts())
 
 
+def it_needs_nothing_but_what_is_here(t, g):
+    """The database has the new password by then: nothing else may keep it from the application."""
+    def images():
+        return {s: g.lab.inspect(found[0][0])["Image"] for s, found in g.containers().items()}
+
+    had = images()
+    g.lab.busybox_image(f"{g.registry}/postgres:1", files={"/moved": "yes\n"})
+    g.lab.docker("push", f"{g.registry}/postgres:1")
+    for what in ("a tag means another image by now", "the registry is down"):
+        old = g.values()["PG"]
+        done = g.run("secrets", "rotate", "PG")
+        t.equal((done.returncode, g.values()["PG"] != old, g.state(), images() == had), (0, True, GOOD, True),
+                f"{what}: rotated all the same, with the images of then") or t.note(done.stderr)
+        if g.registry_process:
+            g.registry_process.terminate()
+            g.registry_process.wait()
+            g.registry_process = None
+
+
 def no_value_is_told(t, g):
     g.values()
     found = find_in_tree(str(g.dir), g.used, skip=["state/secrets", "broker/plans"])
@@ -208,7 +227,7 @@ def main():
     t = Tap()
     with Rotation(sys.argv[1] if len(sys.argv) > 1 else "build/firstboot/kbuild-agent") as g:
         for step in (deploy, a_password_is_rotated, going_back_keeps_the_password_of_now, a_kill_at_any_stage_is_mended, a_dead_database_is_waited_for,
-                     a_value_that_is_rejected_can_be_corrected, no_value_is_told):
+                     a_value_that_is_rejected_can_be_corrected, it_needs_nothing_but_what_is_here, no_value_is_told):
             step(t, g)
     return t.done()
 

@@ -89,16 +89,17 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 {
 	const struct commit *c = commit_of(q, "plan");
 	const struct node *services = node_get(q, "services");
-	int image = (int)(c - w->commits);
+	int image = (int)(c - w->commits) + 100 * w->moved;
+	bool back = services && services->n >= 2 && !w->gone; /* all of them are named, and here */
 
 	for (size_t i = 0; services && i < services->n; i++)
 		if (strcmp(node_str(services->items[i]), data_name(c)) == 0)
 			image = atoi(
 				node_str(node_get(q, "images")->items[i]) + strlen("db@sha256:"));
 	w->db_image[c - w->commits] = image;
-	if (c->kind == MISSING_IMAGE)
+	if (c->kind == MISSING_IMAGE && !back)
 		return error_set(e, ERR_FAILED, "web: no such image");
-	if (w->no_registry)
+	if (w->no_registry && !back)
 		return error_set(e, ERR_NETWORK, "connection refused");
 	if (w->gone && c == &w->commits[w->gone - 1])
 		w->gone = 0;

@@ -80,6 +80,7 @@ static struct world {
 	int rotated;	/* the form that web has with the secrets of now; 0: its commit's */
 	int rotated_db; /* and the database */
 	int unused;	/* a secret that nothing uses */
+	int moved;	/* the tags, to other images than the commit was made with */
 	bool rendered;	/* something, in the last run */
 	int bad_form;	/* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;

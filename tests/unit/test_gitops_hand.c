@@ -63,6 +63,40 @@ static void rolling_back_by_hand_stays(void)
 	check(is_well(2));
 }
 
+/* Because nobody may take it back, or because that failed. */
+static void what_was_left_running_is_taken_back_to_the_good_one(void)
+{
+	static const enum kind kinds[] = { UNSAFE, GOOD };
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		int good = i < ARRAY_SIZE(kinds) ? 0 : 1, ups;
+		enum kind kind = kinds[i % ARRAY_SIZE(kinds)];
+
+		begin_with_a_good_one();
+		if (good > 0) {
+			push(GOOD);
+			check_int(once(), GITOPS_DEPLOYED);
+		}
+		push(kind);
+		w->broken_up = kind == GOOD;
+		check_int(once(), GITOPS_NEEDS_HUMAN);
+		check_told_of(good > 0 ? "which leads to 0000002" : "which leads to 0000001");
+		w->broken_up = 0;
+		check_int(run_agent(gitops_rollback), GITOPS_DEPLOYED);
+		check(is_well(good));
+		check_int(good_index(), good);
+		/* The branch's is not tried again, and what is good is not bad. */
+		ups = w->ups;
+		check_int(once(), GITOPS_UNCHANGED);
+		check_int(w->ups, ups);
+		w->tip = good;
+		check_int(once(), GITOPS_UNCHANGED);
+		/* Once more leads to the one before, where there is one. */
+		check_int(run_agent(gitops_rollback), good > 0 ? GITOPS_DEPLOYED : 100);
+		check(is_well(0));
+	}
+}
+
 static void a_rollback_that_fails_is_left_to_who_asked_for_it(void)
 {
 	int ups;
@@ -132,6 +166,28 @@ static void a_secret_does_not_wait_for_a_dump(void)
 	check_int(w->db.form, w->rotated_db);
 	push(README);
 	check_int(once(), GITOPS_DEPLOYED);
+}
+
+/* Nor for a registry, and it is no reason to make something else than its value anew. */
+static void a_secret_is_given_to_the_images_that_are_here(void)
+{
+	/* The registry is down, the disk short; the tag is gone; it means another image. */
+	for (int i = 0; i < 6; i++) {
+		begin_with_a_good_one();
+		w->no_registry = w->full = i % 3 == 0;
+		w->moved = i % 3 == 2;
+		if (i % 3 == 1)
+			w->commits[0].kind = MISSING_IMAGE;
+		w->rotated = ++w->next_form;
+		w->rotated_db = ++w->next_form;
+		check_int(i < 3 ? run_agent(gitops_refresh) : once(), GITOPS_DEPLOYED);
+		check_int(w->web.form, w->rotated);
+		check_int(w->db.form, w->rotated_db);
+		check_int(w->db.image, 0);
+		check_int(once(), GITOPS_UNCHANGED);
+		send_alerts();
+		check_int(w->commits[0].faults, 0);
+	}
 }
 
 /* Not by a rotation: the definition says another value, the store was restored. */
@@ -267,9 +323,11 @@ int main(void)
 	run(a_pause_is_a_pause);
 	run(a_deployment_that_is_unfinished_is_taken_back_by_hand);
 	run(rolling_back_by_hand_stays);
+	run(what_was_left_running_is_taken_back_to_the_good_one);
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(a_secret_does_not_wait_for_a_dump);
+	run(a_secret_is_given_to_the_images_that_are_here);
 	run(a_secret_that_became_another_one_is_given);
 	run(secrets_that_are_not_known_are_those_of_now);
 	run(a_secret_waits_for_the_end_of_a_pause);
