@@ -128,6 +128,11 @@ void role_stop(struct role *r)
 	free(r);
 }
 
+bool role_is_gone(const struct role *r)
+{
+	return r->pid <= 0;
+}
+
 int role_call(struct role *r, const struct buf *request, const int *fds, size_t n_fds,
 	int64_t timeout_ms, struct ipc_message *ret, struct error *e)
 {

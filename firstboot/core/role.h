@@ -46,6 +46,9 @@ int role_start(
 void role_stop(struct role *r);
 DEFINE_CLEANUP(struct role *, role_stop);
 
+/* Whether it is: then nothing more can be asked of it in this run, which says nothing of what was asked for. */
+bool role_is_gone(const struct role *r);
+
 /*
  * Asks and waits for the answer. After a timeout (ERR_NETWORK) or its death the role is gone, and
  * every later call fails; the next run of the verb starts a new one. fds are borrowed.

@@ -126,7 +126,7 @@ static bool is_in(const char *const *words, const char *word)
 	return false;
 }
 
-/* Of the good revision's services: those that were to change, and those that are not there. */
+/* Of the good revision's services: those that were to change, and those that are not there or are down. */
 static int to_bring_back(
 	struct deploy *d, const struct plan *good, const char ***ret, struct error *e)
 {
@@ -138,7 +138,8 @@ static int to_bring_back(
 
 	for (size_t i = 0; r >= 0 && i < good->n; i++)
 		if (is_in(changed, good->services[i].name) ||
-			!has_container(&cs, good->services[i].name))
+			!has_container(&cs, good->services[i].name) ||
+			deploy_is_down(&good->services[i], &cs))
 			names[n++] = good->services[i].name;
 	*ret = names;
 	return r;

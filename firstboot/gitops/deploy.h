@@ -140,6 +140,11 @@ int deploy_run(struct deploy *d, struct error *e);
 /* drift.c: how a service's containers are not as it says, for people; NULL: they are. */
 const char *drift_of(const struct plan_service *s, const struct containers *cs);
 /*
+ * Whether one of them has ended badly and stays so: a machine that went down leaves 137 or 255 where no policy starts it
+ * again. That is no drift, but nothing passes the gate beside it: whatever brings up others starts it, too.
+ */
+bool deploy_is_down(const struct plan_service *s, const struct containers *cs);
+/*
  * Raises an alert of services that keep data, of the revision that was, whose containers are gone and will be made
  * again: with the volume they would be well, and empty.
  */

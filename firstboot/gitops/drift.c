@@ -55,6 +55,14 @@ const char *drift_of(const struct plan_service *s, const struct containers *cs)
 	return n < s->replicas ? "is missing" : n > s->replicas ? "has too many containers" : NULL;
 }
 
+bool deploy_is_down(const struct plan_service *s, const struct containers *cs)
+{
+	for (size_t i = 0; i < cs->n; i++)
+		if (strcmp(cs->v[i].service, s->name) == 0 && judge_ended_badly(s, &cs->v[i]))
+			return true;
+	return false;
+}
+
 /* Containers of services that the application does not have. */
 static void find_strangers(const struct plan *plan, const struct containers *cs, struct buf *text)
 {
@@ -64,7 +72,10 @@ static void find_strangers(const struct plan *plan, const struct containers *cs,
 				cs->v[i].name);
 }
 
-/* Services that are not as they should be; in text what is said of them, and of what is no service's. */
+/*
+ * Services that are not as they should be; in text what is said of them, and of what is no service's. What is down by
+ * itself is among them, unsaid.
+ */
 static const char **find(
 	struct deploy *d, const struct plan *plan, const struct containers *cs, struct buf *text)
 {
@@ -74,9 +85,10 @@ static const char **find(
 	for (size_t i = 0; i < plan->n; i++) {
 		const char *what = drift_of(&plan->services[i], cs);
 
+		if (what || deploy_is_down(&plan->services[i], cs))
+			names[n++] = plan->services[i].name;
 		if (!what)
 			continue;
-		names[n++] = plan->services[i].name;
 		buf_printf(text, "%s%s %s", text->len ? ", " : "", plan->services[i].name, what);
 	}
 	find_strangers(plan, cs, text);

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "ipc.h"
 #include "plan_table.h"
+#include "role.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static void note_probe(const struct gate *g, int64_t ms, long status, const char
 	buf_printf(g->probes, "%s%s", g->probes->len ? "," : "", buf_str(&one));
 }
 
-/* Whether the health URL answers 2xx; why is set when not. */
-static bool probe(const struct gate *g, int64_t ms, struct buf *why)
+/* 1: the health URL answers 2xx. 0: not, and why says how. < 0: who asks has ended, whatever there is to hear. */
+static int probe(const struct gate *g, int64_t ms, struct buf *why, struct error *e)
 {
 	_cleanup_(http_response_free) struct http_response answer = HTTP_RESPONSE_INIT;
 	const char *url = g->a->config->app.health;
@@ -57,29 +58,34 @@ static bool probe(const struct gate *g, int64_t ms, struct buf *why)
 		.max = MIB,
 		.redirects = true,
 		.connect_to = at };
-	struct error e = { 0 };
+	struct error failed = { 0 };
 
 	if (!url || g->inside)
-		return true;
-	if (http_send(&g->http, &q, &answer, NULL, &e) < 0) {
-		note_probe(g, ms, 0, e.msg);
+		return 1;
+	if (http_send(&g->http, &q, &answer, NULL, &failed) < 0) {
+		note_probe(g, ms, 0, failed.msg);
+		if (g->a->net && role_is_gone(g->a->net)) {
+			*e = failed;
+			return error_transient(e);
+		}
 		buf_reset(why);
-		buf_adds(why, e.msg);
-		return false;
+		buf_adds(why, failed.msg);
+		return 0;
 	}
 	note_probe(g, ms, answer.status, NULL);
 	if (answer.status >= 200 && answer.status < 300)
-		return true;
+		return 1;
 	buf_reset(why);
 	buf_printf(why, "%s answers %ld", url, answer.status);
-	return false;
+	return 0;
 }
 
 struct watch {
 	struct judge judge;
 	int64_t start_ms, well_since_ms, restarts;
 	unsigned streak;
-	bool lost; /* the engine did not answer the last time */
+	bool lost;  /* the engine did not answer the last time */
+	bool blind; /* nothing can be probed any more: for the next run, which has a net process */
 };
 
 static void begin_again(struct watch *w)
@@ -102,15 +108,18 @@ static int look(const struct gate *g, struct watch *w, struct buf *why, struct e
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct containers cs;
 	enum verdict v;
-	int r = engine_ps(g->a, arena, &cs, e);
+	int r = engine_ps(g->a, arena, &cs, e), well;
 
 	w->lost = r < 0;
 	if (r < 0)
 		return r;
 	w->judge.now_ms = clock_now_ms(g->a->clock);
 	v = judge_containers(&w->judge, &cs, why);
-	if (v != GATE_WELL || !probe(g, w->judge.now_ms - w->start_ms, why) ||
-		restarts_of(&cs) != w->restarts) {
+	well = v == GATE_WELL ? probe(g, w->judge.now_ms - w->start_ms, why, e) : 0;
+	w->blind = well < 0;
+	if (well < 0)
+		return well;
+	if (!well || restarts_of(&cs) != w->restarts) {
 		begin_again(w);
 		w->restarts = restarts_of(&cs);
 		return v == GATE_SICK ? GATE_SICK : GATE_WAIT;
@@ -140,7 +149,7 @@ int gate_wait(const struct gate *g, struct buf *why, struct error *e)
 			return 0;
 		if (r == GATE_SICK)
 			return GATE_FAILED;
-		if (r < 0 && !e->transient)
+		if (r < 0 && (w.blind || !e->transient))
 			return r;
 		if (r < 0)
 			begin_again(&w);

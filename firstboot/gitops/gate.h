@@ -16,6 +16,7 @@ struct agent;
 struct buf;
 struct error;
 struct plan;
+struct plan_service;
 
 enum verdict {
 	GATE_WELL,
@@ -39,6 +40,9 @@ struct judge {
 	size_t n, cap;
 };
 void judge_free(struct judge *j); /* for _cleanup_ */
+
+/* Whether it has ended badly and nothing starts it again: as long as nobody does, the application is not well. */
+bool judge_ended_badly(const struct plan_service *s, const struct container *c);
 
 /* why: who and what, when it is not well; replaced. */
 enum verdict judge_containers(struct judge *j, const struct containers *cs, struct buf *why);

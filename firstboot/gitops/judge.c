@@ -58,6 +58,18 @@ static enum verdict judge_ended(
 		buf_str(&what));
 }
 
+static bool has_ended(const struct container *c)
+{
+	return strcmp(c->state, "exited") == 0 || strcmp(c->state, "dead") == 0;
+}
+
+bool judge_ended_badly(const struct plan_service *s, const struct container *c)
+{
+	_buf_ ignored = BUF_INIT;
+
+	return has_ended(c) && judge_ended(s, c, &ignored) == GATE_SICK;
+}
+
 static enum verdict judge_health(
 	struct judge *j, struct seen *before, const struct container *c, struct buf *why)
 {
@@ -91,7 +103,7 @@ static enum verdict judge_one(
 			c->oom ? ", out of memory" : "");
 		return say(why, GATE_SICK, c, buf_str(&what));
 	}
-	if (strcmp(c->state, "exited") == 0 || strcmp(c->state, "dead") == 0)
+	if (has_ended(c))
 		return judge_ended(s, c, why);
 	if (strcmp(c->state, "created") == 0 && *c->error) {
 		buf_printf(&what, "could not be started: %.200s", c->error);

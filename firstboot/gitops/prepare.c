@@ -127,6 +127,9 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 			t->dump = t->dump || changes_data(s);
 			continue;
 		}
+		/* As it is: nothing to dump before, nothing to take back. */
+		if (deploy_is_down(before, &cs))
+			t->services[n++] = s->name;
 		if (before->image)
 			plan_set(table, d->arena, s->name, "image", before->image);
 		if (before->config)

@@ -58,9 +58,10 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 		"{\"name\":\"x\",\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
 		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
 		"\"%s\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
-		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s},\"volumes\":{\"data\":{}}}",
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s%s},\"volumes\":{\"data\":{}}}",
 		web, c->kind == UNSAFE ? "unsafe" : "safe", data_name(c), db,
-		c->old ? ",\"old\":{\"image\":\"old\",\"restart\":\"always\"}" : "");
+		c->old ? ",\"old\":{\"image\":\"old\",\"restart\":\"always\"}" : "",
+		c->job ? ",\"job\":{\"image\":\"job\"}" : "");
 	*fd = ipc_memfd(doc.data, doc.len);
 	buf_printf(out, "\"plan\":\"%012x%012x%040x\"", web, db, (int)(c - w->commits) + 1);
 	return 0;
@@ -124,6 +125,12 @@ static inline void make(struct box *b, int form, int image)
 		.compose = w->compose };
 }
 
+static inline void end_badly(struct box *b, int status)
+{
+	b->running = false;
+	b->status = status;
+}
+
 static inline void up_one(const struct node *q, const struct commit *c, const char *service)
 {
 	struct box *data = data_of(c);
@@ -131,6 +138,10 @@ static inline void up_one(const struct node *q, const struct commit *c, const ch
 
 	if (strcmp(service, "web") == 0) {
 		make(&w->web, web_of(q), w->extra = 0);
+		if (web_of(q) == w->ends_job)
+			end_badly(&w->job, 137);
+	} else if (strcmp(service, "job") == 0) {
+		make(&w->job, 1, 0);
 	} else if (strcmp(service, "old") == 0) {
 		w->stranger = true;
 	} else {
@@ -176,7 +187,7 @@ static inline void write_box(struct buf *out, const char *name, struct box *b)
 		out->len > strlen("{\"containers\":[") ? "," : "", b->id, name, name,
 		b->running ? "running" : "exited",
 		web && form_is(b->form, UNHEALTHY) ? "unhealthy" : "none", name, b->form,
-		b->compose, crash, (int)b->restarts);
+		b->compose, crash ? 1 : b->status, (int)b->restarts);
 }
 
 static inline int op_ps(
@@ -186,6 +197,7 @@ static inline int op_ps(
 	write_box(out, "web", &w->web);
 	write_box(out, "db", &w->db);
 	write_box(out, "database", &w->database);
+	write_box(out, "job", &w->job);
 	for (int i = 0; i < w->extra; i++)
 		write_box(out, "web", &w->web);
 	if (w->stranger)
@@ -224,7 +236,7 @@ static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf 
 
 static inline struct box *box_of(const struct node *q)
 {
-	struct box *const all[] = { &w->web, &w->db, &w->database };
+	struct box *const all[] = { &w->web, &w->db, &w->database, &w->job };
 	int id = atoi(node_str(node_get(q, "container")));
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -331,6 +343,10 @@ static inline int net_handle(_unused_ void *state, _unused_ struct ipc_message *
 	bool well = w->web.there && w->web.running && !form_is(w->web.form, ERROR_500);
 
 	(void)e;
+	if (w->ends_net && w->web.form == w->ends_net) {
+		w->ends_net = 0;
+		_exit(1);
+	}
 	reply->fds[reply->n_fds++] = ipc_memfd("", 0);
 	ipc_begin(reply->json);
 	ipc_add_int(reply->json, "status", well ? 200 : 500);

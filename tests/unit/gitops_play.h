@@ -121,6 +121,7 @@ static inline int push_on(int parent, enum kind kind)
 
 	c.db = p && kind != SCHEMA ? p->db : ++w->next_form;
 	c.renamed = p && p->renamed;
+	c.job = p && p->job;
 	if (kind == RENAMED)
 		c.renamed = !c.renamed;
 	c.web = p && kind == README ? p->web : ++w->next_form;

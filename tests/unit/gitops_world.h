@@ -44,6 +44,7 @@ struct commit {
 	int faults, recoveries; /* told of it */
 	bool renamed;		/* what has the data is called "database" */
 	bool old;		/* it has a service "old", without data */
+	bool job;		/* it has a service "job" that nothing starts again */
 };
 
 struct box {
@@ -51,6 +52,7 @@ struct box {
 	int form, id, image;
 	int compose; /* the version that made it */
 	int64_t restarts;
+	int status; /* that it has ended with */
 };
 
 /* In memory that all processes share. */
@@ -59,7 +61,7 @@ static struct world {
 	int db_image
 		[COMMITS]; /* that its plan was pulled with; each commit finds another one under the tag */
 	int n, tip, next_form;
-	struct box web, db, database;
+	struct box web, db, database, job;
 	bool two_on_data; /* two containers had it at once */
 	int ids, db_made;
 	int compose;  /* its version: each hashes a definition in its own way */
@@ -77,6 +79,8 @@ static struct world {
 	int kill_at;	   /* points until the process ends; 0: never */
 	int points;	   /* passed in the last run */
 	bool full;
+	int ends_job;	/* a form of web that job ends badly beside, as soon as it comes up */
+	int ends_net;	/* a form of web that ends who asks it, once */
 	int rotated;	/* the form that web has with the secrets of now; 0: its commit's */
 	int rotated_db; /* and the database */
 	int unused;	/* a secret that nothing uses */

@@ -328,6 +328,63 @@ static void going_back_that_fails_needs_a_human(void)
 	check_int(w->human_recoveries, 1);
 }
 
+/* As a machine that goes down leaves what has no restart policy. It did not differ, and nobody started it. */
+static void what_is_down_beside_a_commit_is_started(void)
+{
+	begin();
+	push(GOOD);
+	w->commits[0].job = true;
+	check_int(once(), GITOPS_DEPLOYED);
+	check(w->job.running);
+	/* By itself it is its own business; also when it has done its work. */
+	end_badly(&w->job, 1);
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_UNCHANGED);
+	check(!w->job.running);
+	push(README);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(w->job.running);
+	check_int(w->dumps, 0);
+	end_badly(&w->job, 0);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(!w->job.running);
+	/* A bad commit, before which it was down, and one with which it went down. */
+	end_badly(&w->job, 255);
+	push(CRASH);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(w->job.running);
+	push(CRASH);
+	w->ends_job = w->commits[w->tip].web;
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(w->job.running);
+	/* And when something else is put right. */
+	end_badly(&w->job, 137);
+	w->web.running = false;
+	w->ms += 600 * 1000;
+	check_int(once(), GITOPS_REPAIRED);
+	check(w->job.running && w->web.running);
+}
+
+/* It was too late with an answer, which says nothing of the commit. */
+static void a_net_process_that_is_gone_is_waited_for(void)
+{
+	begin_with_a_good_one();
+	push(GOOD);
+	w->ends_net = w->commits[1].web;
+	check_int(once(), GITOPS_LATER);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(1));
+	push(ERROR_500);
+	w->ends_net = w->commits[1].web;
+	check_int(once(), GITOPS_LATER);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(is_well(1));
+	send_alerts();
+	check_int(w->commits[1].faults, 0);
+	check_int(w->human_faults, 0);
+}
+
 static void a_full_disk_is_waited_for(void)
 {
 	begin_with_a_good_one();
@@ -403,6 +460,8 @@ int main(void)
 	run(a_branch_that_is_put_back_ends_that_a_human_is_needed);
 	run(each_commit_that_needs_a_human_is_told);
 	run(going_back_that_fails_needs_a_human);
+	run(what_is_down_beside_a_commit_is_started);
+	run(a_net_process_that_is_gone_is_waited_for);
 	run(a_full_disk_is_waited_for);
 	run(a_deployment_is_not_waited_for_for_ever);
 	run(a_first_deployment_follows_the_branch);
