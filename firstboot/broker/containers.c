@@ -10,15 +10,17 @@
 
 #include <string.h>
 
-#define CONTAINERS_MAX 100
+#define CONTAINERS_MAX 500
+#define BATCH	       50 /* are inspected at once: what the engine tells of one may be long */
 #define RM_SECONDS     120
 
-static int list_ids(
-	struct call *c, const char *project, struct args *a, char **ret, struct error *e)
+/* Their ids, a line each. */
+static int list_ids(struct call *c, const char *project, char **ret, struct error *e)
 {
+	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_free_ char *filter = xasprintf("label=" CONTAINERS_LABEL "project=%s", project);
 	_buf_ out = BUF_INIT;
-	char *save = NULL;
+	size_t n = 0;
 	int r;
 
 	args_set(a, "docker", "container", "ls", "--all", "--quiet", "--no-trunc", "--filter",
@@ -26,30 +28,49 @@ static int list_ids(
 	r = docker_run(c->b, a, "cannot list the containers", 60, &out, e);
 	if (r < 0)
 		return r;
+	for (const char *p = buf_str(&out); *p; p++)
+		n += *p == '\n';
+	if (n > CONTAINERS_MAX)
+		return error_set(
+			e, ERR_FAILED, "the project has more than %d containers", CONTAINERS_MAX);
 	*ret = buf_detach(&out);
+	return 0;
+}
+
+/* The next of the ids are added to the list *ret. 1: there were none left. */
+static int inspect_some(struct call *c, char **save, struct node **ret, struct error *e)
+{
+	_free_ struct args *a = xcalloc(1, sizeof *a);
+	struct node *some = NULL;
+	char *id = NULL;
+	int r;
+
 	args_set(a, "docker", "container", "inspect", NULL);
-	for (char *id = strtok_r(*ret, "\n", &save); id; id = strtok_r(NULL, "\n", &save)) {
-		if (a->n > CONTAINERS_MAX)
-			return error_set(e, ERR_FAILED, "the project has more than %d containers",
-				CONTAINERS_MAX);
+	for (size_t i = 0; i < BATCH && (id = strtok_r(NULL, "\n", save)); i++)
 		args_add(a, id);
-	}
+	if (a->n == 3)
+		return 1;
+	r = docker_json(c->b, a, "cannot look at the containers", c->q->arena, &some, e);
+	if (r < 0 || some->kind != NODE_LIST)
+		return r;
+	if (!*ret)
+		*ret = node_list(c->q->arena, &some->at);
+	for (size_t i = 0; i < some->n; i++)
+		node_append(c->q->arena, *ret, some->items[i]);
 	return 0;
 }
 
 int containers_of(struct call *c, const char *project, struct node **ret, struct error *e)
 {
-	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_free_ char *ids = NULL;
-	int r = list_ids(c, project, a, &ids, e);
+	char *save;
+	int r = list_ids(c, project, &ids, e);
 
 	*ret = NULL;
-	if (r >= 0 && a->n > 3)
-		r = docker_json(c->b, a, "cannot look at the containers", c->q->arena, ret, e);
+	for (save = ids; r == 0;)
+		r = inspect_some(c, &save, ret, e);
 	if (r < 0) /* one that went between the two is no error of anybody */
 		return strstr(e->msg, "No such") ? error_transient(e) : r;
-	if (*ret && (*ret)->kind != NODE_LIST)
-		*ret = NULL;
 	return 0;
 }
 
@@ -103,6 +124,45 @@ static bool has_place(const struct node *volumes, const char *at)
 			return true;
 	}
 	return false;
+}
+
+/* "tmpfs: [/run:size=1M]", or one without a list. */
+static bool is_tmpfs(const struct node *service, const char *at)
+{
+	const struct node *list = node_get(service, "tmpfs");
+	size_t n = !list ? 0 : list->kind == NODE_LIST ? list->n : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *text = node_str(list->kind == NODE_LIST ? list->items[i] : list);
+		_free_ char *place = text ? xstrndup(text, strcspn(text, ":")) : NULL;
+
+		if (place && same_place(place, at))
+			return true;
+	}
+	return false;
+}
+
+int containers_nameless(
+	struct call *c, const struct node *service, const char **ret, struct error *e)
+{
+	const char *stateful = node_str(node_get(node_get(service, "labels"), "kbuild.stateful"));
+	const struct node *volumes;
+	int r;
+
+	if (stateful && strcmp(stateful, "false") == 0)
+		return 0;
+	r = image_volumes(c, service, &volumes, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; volumes && volumes->kind == NODE_MAP && i < volumes->n; i++) {
+		const char *at = volumes->keys[i]->str;
+
+		if (mount_at(service, at) || is_tmpfs(service, at))
+			continue;
+		*ret = at;
+		return 1;
+	}
+	return 0;
 }
 
 /* 1: something of the machine is mounted where the service, or its image, now says only a path. */

@@ -114,7 +114,7 @@ int call_reply(struct call *c, struct error *e)
 	int r;
 
 	ipc_end(c->reply.json);
-	r = ipc_send(c->sock, c->reply.json, c->reply.fds, c->reply.n_fds, e);
+	r = ipc_send_long(c->sock, c->reply.json, c->reply.fds, c->reply.n_fds, e);
 	for (size_t i = 0; i < c->reply.n_fds; i++)
 		closep(&c->reply.fds[i]);
 	c->reply.n_fds = 0;

@@ -23,7 +23,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+/* What others wrote may be long. */
 #define HEALTH_TEXT 500
+#define ERROR_TEXT  500
 #define LOG_LINES   2000
 /* As long as `up` has for the same: what a container takes to end is its own choice. */
 #define STOP_SECONDS 900
@@ -55,28 +57,20 @@ static void add_number(struct buf *out, const char *key, const struct node *n, c
 	ipc_add_int(out, key, value);
 }
 
-/* The labels that say what a container is, and those of the application for us (kbuild.…). */
-static void add_labels(struct buf *out, const struct node *labels)
+/* Made by hand with `compose run`; Compose writes "True", as Python did. */
+static bool is_oneoff(const struct node *labels)
 {
-	_buf_ json = BUF_INIT;
+	const char *text = node_str(node_get(labels, CONTAINERS_LABEL "oneoff"));
 
-	ipc_begin(&json);
-	for (size_t i = 0; labels && i < labels->n; i++) {
-		const char *key = labels->keys[i]->str;
-		_buf_ quoted = BUF_INIT;
+	return text && (*text == 'T' || *text == 't');
+}
 
-		if (strncmp(key, CONTAINERS_LABEL, strlen(CONTAINERS_LABEL)) != 0 &&
-			strncmp(key, "kbuild.", 7) != 0)
-			continue;
-		if (json.len > 1)
-			buf_addc(&json, ',');
-		json_write_string(&json, key, strlen(key));
-		buf_addc(&json, ':');
-		node_write_json(labels->items[i], 0, &quoted);
-		buf_adds(&json, buf_str(&quoted));
-	}
-	ipc_end(&json);
-	ipc_add(out, "labels", buf_str(&json));
+/* The beginning of why it could not be started. */
+static void add_error(struct buf *out, const struct node *state)
+{
+	_free_ char *text = xstrndup(text_at(state, "Error"), ERROR_TEXT);
+
+	ipc_add_str(out, "error", text);
 }
 
 /* The end of what its last health check said. */
@@ -111,14 +105,14 @@ static void add_container(struct buf *out, const struct node *c)
 	add_number(&json, "restarts", c, "RestartCount");
 	(void)node_is_bool(node_get(state, "OOMKilled"), &oom);
 	ipc_add_bool(&json, "oom", oom);
-	ipc_add_str(&json, "error", text_at(state, "Error"));
+	add_error(&json, state);
 	ipc_add_str(&json, "started", text_at(state, "StartedAt"));
 	ipc_add_str(&json, "finished", text_at(state, "FinishedAt"));
 	ipc_add_str(&json, "restart_policy", text_at(c, "HostConfig.RestartPolicy.Name"));
 	ipc_add_str(&json, "image", text_at(c, "Image"));
 	ipc_add_str(&json, "image_reference", text_at(c, "Config.Image"));
 	ipc_add_str(&json, "hash", node_str(node_get(labels, CONTAINERS_LABEL "config-hash")));
-	add_labels(&json, labels);
+	ipc_add_bool(&json, "oneoff", is_oneoff(labels));
 	ipc_end(&json);
 	if (out->len > 0)
 		buf_addc(out, ',');

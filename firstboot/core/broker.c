@@ -47,10 +47,19 @@ int broker_open(const struct agent *a, const struct buf *request, const int *fds
 int broker_call(const struct agent *a, const struct buf *request, const int *fds, size_t n_fds,
 	int64_t timeout_ms, struct ipc_message *ret, struct error *e)
 {
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	_close_ int sock = -1;
 	int r = broker_open(a, request, fds, n_fds, &sock, e);
 
-	return r < 0 ? r : ipc_answer(sock, timeout_ms, ret, e);
+	if (r >= 0)
+		r = ipc_answer(sock, timeout_ms, &m, e);
+	if (r >= 0)
+		r = ipc_whole(&m, e);
+	if (r < 0)
+		return r;
+	*ret = m;
+	m = (struct ipc_message)IPC_MESSAGE_INIT;
+	return 0;
 }
 
 int broker_simple(const struct agent *a, const char *op, int64_t timeout_ms,

@@ -19,6 +19,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+/* The only member of a message that stands for one in a file. */
+#define LONG_KEY "in_file"
+
 void ipc_message_free(struct ipc_message *m)
 {
 	for (size_t i = 0; i < m->n_fds; i++)
@@ -130,6 +133,51 @@ int ipc_send(int sock, const struct buf *m, const int *fds, size_t n_fds, struct
 		n = sendmsg(sock, &h, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? error_errno(e, errno, "cannot send a message") : 0;
+}
+
+int ipc_send_long(int sock, const struct buf *m, const int *fds, size_t n_fds, struct error *e)
+{
+	int all[IPC_FDS];
+	_close_ int file = -1;
+	_buf_ instead = BUF_INIT;
+
+	if (m->len <= IPC_MAX || m->len > IPC_LONG_MAX || n_fds >= IPC_FDS)
+		return ipc_send(sock, m, fds, n_fds, e);
+	file = ipc_memfd(m->data, m->len);
+	if (file < 0)
+		return error_errno(e, file, "cannot keep a message");
+	for (size_t i = 0; i < n_fds; i++)
+		all[i] = fds[i];
+	all[n_fds] = file;
+	ipc_begin(&instead);
+	ipc_add_bool(&instead, LONG_KEY, true);
+	ipc_end(&instead);
+	return ipc_send(sock, &instead, all, n_fds + 1, e);
+}
+
+int ipc_whole(struct ipc_message *m, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	struct node *doc;
+	bool is_long = false;
+	int r;
+
+	(void)node_is_bool(node_get(m->doc, LONG_KEY), &is_long);
+	if (!is_long)
+		return 0;
+	if (m->n_fds == 0)
+		return error_set(e, ERR_FAILED, "a message without its file");
+	r = ipc_read_fd(m->fds[m->n_fds - 1], IPC_LONG_MAX, &text);
+	if (r < 0)
+		return error_errno(e, r, "cannot read a message's file");
+	r = json_parse(&doc, m->arena, "message", buf_str(&text), text.len, e);
+	if (r < 0)
+		return r;
+	if (doc->kind != NODE_MAP)
+		return error_set(e, ERR_FAILED, "a message was no object");
+	closep(&m->fds[--m->n_fds]);
+	m->doc = doc;
+	return 0;
 }
 
 int ipc_send_error(int sock, const struct error *what, struct error *e)

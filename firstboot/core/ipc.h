@@ -12,8 +12,9 @@ struct buf;
 struct error;
 struct node;
 
-#define IPC_MAX (64 * KIB) /* of a message; well below the kernel's 208 KiB for a socket's buffer */
-#define IPC_FDS 4
+#define IPC_MAX	     (64 * KIB) /* of a message; well below the kernel's 208 KiB for a socket's buffer */
+#define IPC_FDS	     4
+#define IPC_LONG_MAX (4 * MIB) /* of a message that goes as a file */
 
 #define IPC_CLOSED 1 /* the other side has closed */
 
@@ -47,6 +48,13 @@ void ipc_end(struct buf *m);
 
 /* Sends a finished message. fds are borrowed. ERR_FAILED when the other side is gone. */
 int ipc_send(int sock, const struct buf *m, const int *fds, size_t n_fds, struct error *e);
+/*
+ * The same for an answer that may be longer than IPC_MAX: then it goes as a file, the last of the descriptors, and
+ * ipc_whole() makes it one message again.
+ */
+int ipc_send_long(int sock, const struct buf *m, const int *fds, size_t n_fds, struct error *e);
+int ipc_whole(struct ipc_message *m, struct error *e);
+
 /* Sends an error in place of an answer: {"error": {"code", "transient", "message"}}. */
 int ipc_send_error(int sock, const struct error *what, struct error *e);
 

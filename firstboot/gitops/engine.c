@@ -185,8 +185,6 @@ static const char *masked(
 static void read_container(
 	const struct mask *m, struct arena *arena, const struct node *n, struct container *ret)
 {
-	const char *oneoff = node_str(node_get(node_get(n, "labels"), "com.docker.compose.oneoff"));
-
 	*ret = (struct container){
 		.id = text(arena, n, "id"),
 		.name = text(arena, n, "name"),
@@ -198,11 +196,11 @@ static void read_container(
 		.config = text(arena, n, "hash"),
 		.policy = text(arena, n, "restart_policy"),
 		.error = masked(m, arena, n, "error"),
-		.oneoff = oneoff && (*oneoff == 'T' || *oneoff == 't'),
 	};
 	(void)node_is_int(node_get(n, "exit_code"), &ret->exit_code);
 	(void)node_is_int(node_get(n, "restarts"), &ret->restarts);
 	(void)node_is_bool(node_get(n, "oom"), &ret->oom);
+	(void)node_is_bool(node_get(n, "oneoff"), &ret->oneoff);
 }
 
 int engine_ps(const struct agent *a, struct arena *arena, struct containers *ret, struct error *e)

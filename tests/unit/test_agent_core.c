@@ -1,5 +1,6 @@
 /* What all of the agent stands on: messages, journal, state, helpers. */
 #include "agent.h"
+#include "alloc.h"
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
@@ -50,6 +51,59 @@ static void a_message_arrives_as_it_was_sent(void)
 	ipc_message_free(&m);
 	check_int(ipc_receive(pair[1], 1000, &m, &e), IPC_CLOSED);
 	close(pair[1]);
+}
+
+/* With descriptors of its own, and of a length that goes as it is and of one that goes as a file. */
+static void a_long_message_arrives_whole(void)
+{
+	static const size_t lengths[] = { 10, IPC_MAX, 2 * MIB };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+		_free_ char *text = xcalloc(lengths[i] + 1, 1);
+		_buf_ long_one = BUF_INIT;
+		_buf_ bytes = BUF_INIT;
+		_close_ int fd = ipc_memfd("hello", 5);
+		struct error e = { 0 };
+		int pair[2];
+
+		memset(text, 'x', lengths[i]);
+		check_int(ipc_pair(pair), 0);
+		ipc_begin(&long_one);
+		ipc_add_str(&long_one, "text", text);
+		ipc_end(&long_one);
+		check_int(ipc_send_long(pair[0], &long_one, &fd, 1, &e), 0);
+		check_int(ipc_receive(pair[1], 1000, &m, &e), 0);
+		check_int((int64_t)m.n_fds, i == 0 ? 1 : 2);
+		check_int(ipc_whole(&m, &e), 0);
+		check_str(node_str(node_get(m.doc, "text")), text);
+		check_int((int64_t)m.n_fds, 1);
+		check_int(ipc_read_fd(m.fds[0], 100, &bytes), 0);
+		check_str(buf_str(&bytes), "hello");
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+static void a_long_message_that_is_none_is_refused(void)
+{
+	static const char *const files[] = { "", "[1]", "{", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+		_close_ int fd = files[i] ? ipc_memfd(files[i], strlen(files[i])) : -1;
+		_buf_ text = BUF_INIT;
+		struct error e = { 0 };
+		int pair[2];
+
+		buf_adds(&text, "{\"in_file\":true}");
+		check_int(ipc_pair(pair), 0);
+		check_int(ipc_send(pair[0], &text, &fd, fd >= 0, &e), 0);
+		check_int(ipc_receive(pair[1], 1000, &m, &e), 0);
+		check(ipc_whole(&m, &e) < 0);
+		close(pair[0]);
+		close(pair[1]);
+	}
 }
 
 static void an_error_keeps_its_code_and_whether_it_passes(void)
@@ -209,6 +263,8 @@ static void a_role_that_died_or_hangs_is_transient(void)
 int main(void)
 {
 	run(a_message_arrives_as_it_was_sent);
+	run(a_long_message_arrives_whole);
+	run(a_long_message_that_is_none_is_refused);
 	run(an_error_keeps_its_code_and_whether_it_passes);
 	run(what_is_no_message_is_refused);
 	run(a_journal_outlives_a_torn_line);

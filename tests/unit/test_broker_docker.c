@@ -1,0 +1,158 @@
+/* The broker's words about containers, of which there may be many and long ones. docker is a script. */
+#include "alloc.h"
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+#include "json.h"
+#include "node.h"
+#include "ops.h"
+
+#include "check.h"
+#include "tmpdir.h"
+
+#include <sys/stat.h>
+
+#define CONTAINERS 200
+
+/* Container 7 has failed with much to say of it, and has labels as long. */
+static const char docker[] =
+	"#!/bin/sh\n"
+	"dir=$(dirname \"$0\")\n"
+	"long=$(printf '%05000d' 0)\n"
+	"case \"$*\" in\n"
+	"container\\ ls*) seq 1 $(cat \"$dir/n\") ;;\n"
+	"container\\ inspect*)\n"
+	"	shift 2\n"
+	"	echo $# >>\"$dir/log\"\n"
+	"	sep='['\n"
+	"	for id; do\n"
+	"		error= label=\n"
+	"		[ $id != 7 ] || error=$long label=$long\n"
+	"		printf '%s{\"Id\":\"%064d\",\"Name\":\"/x-%d\",\"Image\":\"sha256:%064d\",' \"$sep\" $id $id $id\n"
+	"		printf '\"Config\":{\"Image\":\"registry.example.org/a/b@sha256:%064d\",\"Labels\":{' $id\n"
+	"		printf '\"kbuild.note\":\"%s\",\"com.docker.compose.oneoff\":\"%s\",' \"$label\" $([ $id = 8 ] && echo True || echo False)\n"
+	"		printf '\"com.docker.compose.service\":\"s%d\",\"com.docker.compose.config-hash\":\"%064d\"}},' $id $id\n"
+	"		printf '\"State\":{\"Status\":\"running\",\"Error\":\"%s\",\"ExitCode\":0}}' \"$error\"\n"
+	"		sep=,\n"
+	"	done\n"
+	"	echo ] ;;\n"
+	"esac\n";
+
+/* The answer as who asks gets it: through a socket. */
+static const struct node *ps(struct ipc_message *ret, struct error *e)
+{
+	static const char request[] = "{\"op\":\"ps\",\"project\":\"p\"}";
+	const struct broker b = { .root = tmp_name("root"),
+		.state = tmp_name("root"),
+		.programs = tmp_name("programs") };
+	_cleanup_(ipc_message_free) struct ipc_message q = IPC_MESSAGE_INIT;
+	_buf_ json = BUF_INIT;
+	struct call c = { .b = &b, .q = &q, .reply = { .json = &json, .fds = { -1, -1, -1, -1 } } };
+	struct node *doc;
+	int pair[2], r;
+
+	*e = (struct error){ 0 };
+	check_int(ipc_pair(pair), 0);
+	c.sock = pair[0];
+	q.arena = arena_new();
+	check_int(json_parse(&doc, q.arena, "q", request, sizeof request - 1, e), 0);
+	q.doc = doc;
+	ipc_begin(&json);
+	r = op_run(&c, e);
+	alarm(0);
+	if (r >= 0)
+		r = call_reply(&c, e);
+	if (r >= 0)
+		r = ipc_answer(pair[1], 1000, ret, e);
+	if (r >= 0)
+		r = ipc_whole(ret, e);
+	close(pair[0]);
+	close(pair[1]);
+	return r < 0 ? NULL : node_get(ret->doc, "containers");
+}
+
+static void there_are(int n)
+{
+	_free_ char *text = xasprintf("%d\n", n);
+
+	check_int(mkdir_all(tmp_fd(), "programs", 0755), 0);
+	check_int(mkdir_all(tmp_fd(), "root", 0755), 0);
+	check_int(file_replace(tmp_fd(), "programs/docker", docker, sizeof docker - 1, 0755), 0);
+	check_int(chmod(tmp_name("programs/docker"), 0755), 0);
+	check_int(file_replace(tmp_fd(), "programs/n", text, strlen(text), 0644), 0);
+	check_int(remove_all(tmp_fd(), "programs/log"), 0);
+}
+
+static const char *text_of(const struct node *list, size_t i, const char *key)
+{
+	const char *text = node_str(node_get(list->items[i], key));
+
+	return text ? text : "";
+}
+
+static void many_containers_are_told(void)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	const struct node *list;
+	struct error e;
+	_buf_ log = BUF_INIT;
+
+	there_are(CONTAINERS);
+	list = ps(&m, &e);
+	if (!list)
+		check_fail("%s", e.msg);
+	check_int((int64_t)list->n, CONTAINERS);
+	for (size_t i = 0; i < list->n; i++) {
+		_free_ char *name = xasprintf("x-%zu", i + 1);
+		bool oneoff = false;
+
+		check_str(text_of(list, i, "name"), name);
+		check(node_is_bool(node_get(list->items[i], "oneoff"), &oneoff));
+		check(oneoff == (i + 1 == 8));
+	}
+	check_int((int64_t)m.n_fds, 0);
+	/* A part at a time. */
+	check_int(file_read(tmp_fd(), "programs/log", MIB, &log), 0);
+	check_str(buf_str(&log), "50\n50\n50\n50\n");
+}
+
+static void what_others_wrote_is_cut(void)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	const struct node *list;
+	struct error e;
+	_buf_ all = BUF_INIT;
+
+	there_are(7);
+	list = ps(&m, &e);
+	if (!list)
+		check_fail("%s", e.msg);
+	check_int((int64_t)list->n, 7);
+	check_int((int64_t)strlen(text_of(list, 6, "error")), 500);
+	check_str(text_of(list, 6, "service"), "s7");
+	node_write_json(list->items[6], 0, &all);
+	check(all.len < 2000);
+}
+
+static void none_are_none_and_too_many_are_said(void)
+{
+	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	_cleanup_(ipc_message_free) struct ipc_message ignored = IPC_MESSAGE_INIT;
+	const struct node *list;
+	struct error e;
+
+	there_are(0);
+	list = ps(&m, &e);
+	check(list && list->kind == NODE_LIST && list->n == 0);
+	there_are(501);
+	check(!ps(&ignored, &e));
+	check(strstr(e.msg, "more than 500 containers") != NULL);
+}
+
+int main(void)
+{
+	run(many_containers_are_told);
+	run(what_others_wrote_is_cut);
+	run(none_are_none_and_too_many_are_said);
+	return done();
+}
