@@ -247,6 +247,18 @@ static int run_up(struct call *c, struct error *e)
 	return docker_run(c->b, a, "cannot bring up the application", UP_SECONDS, NULL, e);
 }
 
+/* ERR_INVALID: what its containers have written where its image has a volume would not come along. */
+static int check_nameless(struct call *c, const struct node *doc, struct error *e)
+{
+	const struct compose_args *args = c->args;
+	const struct node *service = node_get(node_get(doc, "services"), args->service);
+	const char *at = NULL;
+	int r = containers_nameless(c, service, &at, e);
+
+	return r > 0 ? error_set(e, ERR_INVALID, "its image has a volume at %s, without a name", at)
+		     : r;
+}
+
 /* More of one service, those there are left as they are: for a change without a gap. */
 static int run_scale(struct call *c, struct error *e)
 {
@@ -259,6 +271,8 @@ static int run_scale(struct call *c, struct error *e)
 
 	if (r >= 0)
 		r = check_pinned(doc, e);
+	if (r >= 0)
+		r = check_nameless(c, doc, e);
 	if (r < 0)
 		return r;
 	for (const char *const *w = (const char *const[]){ "up", "--detach", "--no-build",

@@ -27,6 +27,7 @@ static const struct field fields[] = {
 	{ "config", field_string, AT(config) },
 	{ "replicas", field_int, AT(replicas) },
 	{ "stateful", field_bool, AT(stateful) },
+	{ "nameless", field_bool, AT(nameless) },
 	{ "database", field_bool, AT(database) },
 	{ "restarts", field_bool, AT(restarts) },
 	{ "retries", field_bool, AT(retries) },

@@ -19,6 +19,7 @@ struct plan_service {
 	const char *config; /* Compose's own hash of it while it was good, or NULL */
 	int64_t replicas;
 	bool stateful;	/* has a named volume, is the database, or label kbuild.stateful=true */
+	bool nameless;	/* has a volume without a name, which stays with its container */
 	bool database;	/* what is backed up */
 	bool restarts;	/* its restart policy starts it again whatever it ended with */
 	bool retries;	/* … when it ended badly */

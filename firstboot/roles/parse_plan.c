@@ -103,15 +103,15 @@ static bool label_is(const struct node *service, const char *name, const char *v
 	return strcmp(label(service, name), value) == 0;
 }
 
-static bool has_named_volume(const struct node *service)
+static bool has_volume(const struct node *service, bool with_name)
 {
 	const struct node *volumes = node_get(service, "volumes");
 
 	for (size_t i = 0; volumes && volumes->kind == NODE_LIST && i < volumes->n; i++) {
 		const char *type = node_str(node_get(volumes->items[i], "type"));
+		const char *source = node_str(node_get(volumes->items[i], "source"));
 
-		if (type && strcmp(type, "volume") == 0 &&
-			node_str(node_get(volumes->items[i], "source")))
+		if (type && strcmp(type, "volume") == 0 && (source && *source) == with_name)
 			return true;
 	}
 	return false;
@@ -143,7 +143,13 @@ static bool is_stateful(const struct node *service, bool database)
 {
 	if (*label(service, "kbuild.stateful"))
 		return label_is(service, "kbuild.stateful", "true");
-	return database || has_named_volume(service);
+	return database || has_volume(service, true);
+}
+
+/* Compose hands the volume on when it makes the container anew in its place, and to no other container. */
+static bool is_nameless(const struct node *service)
+{
+	return has_volume(service, false) && !label_is(service, "kbuild.stateful", "false");
 }
 
 /* As Compose gives it to the engine: deploy.restart_policy hides restart, and without a condition means none. */
@@ -212,6 +218,7 @@ static void write_service(const struct node *root, const char *name, const struc
 		ipc_add_str(out, "image", image);
 	ipc_add_int(out, "replicas", replicas(service));
 	ipc_add_bool(out, "stateful", is_stateful(service, database));
+	ipc_add_bool(out, "nameless", is_nameless(service));
 	ipc_add_bool(out, "database", database);
 	ipc_add_bool(out, "restarts", restarts(service));
 	ipc_add_bool(out, "retries", retries(service));

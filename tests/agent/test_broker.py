@@ -117,7 +117,10 @@ class Broker:
     @staticmethod
     def receive(sock):
         data, fds, _, _ = socket.recv_fds(sock, 1 << 16, 4)
-        return (json.loads(data) if data else None), fds
+        reply = json.loads(data) if data else None
+        if reply and reply.get("in_file"):  # too long for a message
+            reply = json.loads(read_all(fds.pop()))
+        return reply, fds
 
     def get(self, op, fds=(), **args):
         """The reply alone; descriptors become their bytes, in "data"."""
@@ -416,6 +419,10 @@ def running(w):
     b.get("up", plan=gone["plan"])
     TAP.check(f"{PROJECT}-worker-1" in w.ids(), "services that are no more stay until somebody removes them", w.ids())
     b.get("remove", container=f"{PROJECT}-worker-1")
+    w.lab.docker("create", "--name", "talkative", "--label", f"com.docker.compose.project={PROJECT}", "--label",
+                 f"com.docker.compose.service={'s' * 100000}", "hello:1")
+    TAP.equal(len(w.ps()["talkative"]["service"]), 100000, "an answer that is longer than a message arrives")
+    w.lab.docker("rm", "talkative")
     logs = w.plan("services: {web: {image: 'hello:1', command: [sh, -c, 'echo out; echo err >&2; exit 3']}}")
     b.get("up", plan=logs["plan"])
     TAP.check(w.wait(lambda: w.ps()[f"{PROJECT}-web-1"]["exit_code"] == 3), "an exit code is told")
@@ -443,6 +450,11 @@ def inherited(w):
     TAP.equal(b.get("up", plan=third["plan"]), {}, "nor is it handed on to a volume of the image's")
     TAP.equal({m["Destination"]: m["Type"] for m in w.lab.inspect(f"{PROJECT}-web-1")["Mounts"]},
               {"/conf": "volume", "/more": "volume"}, "of which there is a new one")
+    TAP.check("has a volume at /conf" in said(b.get("scale", plan=third["plan"], service="web", replicas=2)) and
+              f"{PROJECT}-web-2" not in w.ids(), "there is no second one beside it, which would not have its data")
+    forgets = w.plan(bound.replace("hello:1", "hello:volume", 1) % "/more], labels: ['kbuild.stateful=false'")
+    TAP.equal(b.get("scale", plan=forgets["plan"], service="web", replicas=2), {}, "unless it says that it keeps none")
+    b.get("remove", container=f"{PROJECT}-web-2")
     b.get("up", plan=second["plan"])
     w.lab.docker("exec", f"{PROJECT}-web-1", "sh", "-c", "echo bad >/conf/a")
     web = w.ids()[f"{PROJECT}-web-1"]

@@ -60,21 +60,23 @@ static struct plan_service one(const char *definition, const char *database)
 /* Both keys; the latter is what counts without the former. */
 #define RESTART(policy, restart)                                                                   \
 	"{\"restart\":\"" restart "\",\"deploy\":{\"restart_policy\":{" policy "}}}"
-#define VOLUME "\"volumes\":[{\"type\":\"volume\",\"source\":\"d\",\"target\":\"/d\"}]"
+#define NAMELESS "\"volumes\":[{\"type\":\"volume\",\"target\":\"/x\"}]"
+#define VOLUME	 "\"volumes\":[{\"type\":\"volume\",\"source\":\"d\",\"target\":\"/d\"}]"
 
 static void each_key_and_label_means_what_is_documented(void)
 {
 	static const struct {
 		const char *definition, *database;
-		bool stateful, is_database, restarts, retries, oneshot, unsafe, dump, named,
-			published;
+		bool stateful, nameless, is_database, restarts, retries, oneshot, unsafe, dump,
+			named, published;
 	} rows[] = {
 		{ "{}", NULL },
 		{ "{" VOLUME "}", NULL, .stateful = true },
 		{ "{\"volumes\":[{\"type\":\"bind\",\"source\":\"/srv/x\",\"target\":\"/x\"}]}",
 			NULL },
-		{ "{\"volumes\":[{\"type\":\"volume\",\"target\":\"/x\"}]}",
-			NULL }, /* of nobody's name */
+		{ "{" NAMELESS "}", NULL, .nameless = true },
+		{ "{" NAMELESS ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL },
+		{ "{\"volumes\":[{\"type\":\"tmpfs\",\"target\":\"/x\"}]}", NULL },
 		{ "{" VOLUME ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL },
 		{ LABEL("stateful", "true"), NULL, .stateful = true },
 		{ LABEL("stateful", "yes"), NULL },
@@ -113,11 +115,11 @@ static void each_key_and_label_means_what_is_documented(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct plan_service s = one(rows[i].definition, rows[i].database);
 
-		if (s.stateful != rows[i].stateful || s.database != rows[i].is_database ||
-			s.restarts != rows[i].restarts || s.retries != rows[i].retries ||
-			s.oneshot != rows[i].oneshot || s.unsafe != rows[i].unsafe ||
-			s.dump != rows[i].dump || s.named != rows[i].named ||
-			s.published != rows[i].published)
+		if (s.stateful != rows[i].stateful || s.nameless != rows[i].nameless ||
+			s.database != rows[i].is_database || s.restarts != rows[i].restarts ||
+			s.retries != rows[i].retries || s.oneshot != rows[i].oneshot ||
+			s.unsafe != rows[i].unsafe || s.dump != rows[i].dump ||
+			s.named != rows[i].named || s.published != rows[i].published)
 			check_fail("row %zu: %s", i, rows[i].definition);
 		check(!s.drain && s.memory == 0 && s.replicas == 1);
 	}
