@@ -3,7 +3,8 @@
  * healthy; the old one is told to drain (its health check then fails, and the proxy drops it), and only
  * then stopped. It takes a proxy that finds containers by name or label and asks their health.
  *
- * All of it may be cut off and begun again: which container is new is told by Compose's own hash.
+ * All of it may be cut off and begun again: which container is new is told by Compose's own hash. On the way back that
+ * does not tell: what has the good revision's hash may have been told to drain already, and never serves again.
  */
 #include "deploy.h"
 
@@ -58,6 +59,8 @@ static const char *obstacle_of(const struct deploy *d, const struct plan_service
 		return "it has a port on the host";
 	if (s->stateful)
 		return "it keeps data";
+	if (s->nameless)
+		return "it has a volume without a name";
 	if (s->replicas < 1 || !s->config)
 		return "it has no container";
 	if (have > 0 && have < need)
@@ -76,21 +79,44 @@ static bool is_wanted(const struct deploy *d, const char *service)
 	return false;
 }
 
+/* What is being replaced: a service, and what is old of it. */
+struct swap {
+	const struct plan_service *s;
+	const struct containers *before; /* these are; NULL: those of another hash are */
+};
+
+static bool is_new(const struct swap *w, const struct container *c)
+{
+	if (!w->before)
+		return strcmp(c->config, w->s->config) == 0;
+	for (size_t i = 0; i < w->before->n; i++)
+		if (strcmp(w->before->v[i].id, c->id) == 0)
+			return false;
+	return true;
+}
+
 /* The service's containers, new or old ones. */
-static int look(struct deploy *d, const struct plan_service *s, bool new, struct containers *ret,
-	struct error *e)
+static int look(
+	struct deploy *d, const struct swap *w, bool new, struct containers *ret, struct error *e)
 {
 	struct containers all;
 	size_t n = 0;
 	int r = engine_ps(d->a, d->arena, &all, e);
 
 	for (size_t i = 0; r >= 0 && i < all.n; i++)
-		if (strcmp(all.v[i].service, s->name) == 0 &&
-			(strcmp(all.v[i].config, s->config) == 0) == new)
+		if (strcmp(all.v[i].service, w->s->name) == 0 && is_new(w, &all.v[i]) == new)
 			all.v[n++] = all.v[i];
 	*ret = all;
 	ret->n = n;
 	return r;
+}
+
+static int look_all(
+	struct deploy *d, const struct plan_service *s, struct containers *ret, struct error *e)
+{
+	const struct containers none = { 0 };
+
+	return look(d, &(struct swap){ s, &none }, true, ret, e);
 }
 
 static bool is_running(const struct container *c)
@@ -112,10 +138,10 @@ static int end(struct deploy *d, const struct containers *cs, struct error *e)
 }
 
 /* Until the new ones are well by themselves; the gate of the whole application comes later. */
-static int wait_new(struct deploy *d, const struct plan_service *s, struct error *e)
+static int wait_new(struct deploy *d, const struct swap *w, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct plan_service copy = *s;
+	struct plan_service copy = *w->s;
 	const struct plan one = { .services = &copy, .n = 1 };
 	_cleanup_(judge_free) struct judge j = { .plan = &one, .arena = arena };
 	int64_t start = clock_now_ms(d->a->clock);
@@ -125,7 +151,7 @@ static int wait_new(struct deploy *d, const struct plan_service *s, struct error
 	for (;;) {
 		struct containers cs;
 		enum verdict v;
-		int r = look(d, s, true, &cs, e);
+		int r = look(d, w, true, &cs, e);
 
 		if (r < 0)
 			return r;
@@ -137,12 +163,12 @@ static int wait_new(struct deploy *d, const struct plan_service *s, struct error
 			return error_set(e, ERR_TEST, "%s", buf_str(&why));
 		r = clock_sleep_ms(d->a->clock, PAUSE_MS);
 		if (r < 0)
-			return error_errno(e, r, "waiting for %s", s->name);
+			return error_errno(e, r, "waiting for %s", w->s->name);
 	}
 }
 
 /* Until docker says that the old ones are unhealthy, which is what proxies go by; or long enough. */
-static int wait_dropped(struct deploy *d, const struct plan_service *s, struct error *e)
+static int wait_dropped(struct deploy *d, const struct swap *w, struct error *e)
 {
 	int64_t start = clock_now_ms(d->a->clock);
 	int r = 0;
@@ -151,7 +177,7 @@ static int wait_dropped(struct deploy *d, const struct plan_service *s, struct e
 		struct containers cs;
 		bool serving = false;
 
-		r = look(d, s, false, &cs, e);
+		r = look(d, w, false, &cs, e);
 		for (size_t i = 0; r >= 0 && i < cs.n; i++)
 			serving = serving ||
 				  (is_running(&cs.v[i]) && strcmp(cs.v[i].health, "none") != 0 &&
@@ -162,12 +188,13 @@ static int wait_dropped(struct deploy *d, const struct plan_service *s, struct e
 	}
 	if (r >= 0)
 		r = clock_sleep_ms(d->a->clock, LAG_MS);
-	return r == -ECANCELED ? error_errno(e, r, "draining %s", s->name) : r;
+	return r == -ECANCELED ? error_errno(e, r, "draining %s", w->s->name) : r;
 }
 
-static int drain(struct deploy *d, const struct plan_service *s, const struct containers *old,
-	struct error *e)
+static int drain(
+	struct deploy *d, const struct swap *w, const struct containers *old, struct error *e)
 {
+	const struct plan_service *s = w->s;
 	size_t drained = 0;
 	int r = 0;
 
@@ -176,6 +203,7 @@ static int drain(struct deploy *d, const struct plan_service *s, const struct co
 			s->name);
 		return 0;
 	}
+	deploy_say(d, "up", "draining the old %s", s->name);
 	for (size_t i = 0; i < old->n; i++) {
 		if (!is_running(&old->v[i]))
 			continue;
@@ -189,13 +217,19 @@ static int drain(struct deploy *d, const struct plan_service *s, const struct co
 		drained += r >= 0;
 	}
 	*e = (struct error){ 0 };
-	return drained ? wait_dropped(d, s, e) : 0;
+	return drained ? wait_dropped(d, w, e) : 0;
+}
+
+static bool may_be_drained(const struct deploy *d, const struct plan_service *s)
+{
+	return d->ledger.doing.step == DOING_BACK && s->drain;
 }
 
 bool overlap_possible(struct deploy *d, const struct plan_service *s)
 {
+	const struct swap w = { .s = s };
 	const char *obstacle;
-	struct containers old;
+	struct containers old, same;
 	struct error ignored = { 0 };
 	bool serves = false;
 
@@ -207,38 +241,58 @@ bool overlap_possible(struct deploy *d, const struct plan_service *s)
 		return false;
 	}
 	/* Where nothing serves there is no gap to avoid. */
-	if (look(d, s, false, &old, &ignored) < 0)
+	if (look(d, &w, false, &old, &ignored) < 0 || look(d, &w, true, &same, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < old.n; i++)
 		serves = serves || is_running(&old.v[i]);
+	/* As it is it would be left alone, and not get well. */
+	for (size_t i = 0; i < same.n && may_be_drained(d, s); i++)
+		serves = serves || strcmp(same.v[i].health, "unhealthy") == 0;
 	return serves;
+}
+
+/* It turned out that it cannot be; nothing was begun. */
+static int replace_with_gap(
+	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e)
+{
+	const char *const services[] = { s->name, NULL };
+
+	deploy_say(d, "up", "%s is replaced with a gap: %s", s->name, e->msg);
+	*e = (struct error){ 0 };
+	return engine_up(d->a, plan, services, e);
 }
 
 int overlap_replace(
 	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e)
 {
-	struct containers old, new;
+	struct swap w = { .s = s };
+	struct containers before, old, new;
 	struct error ignored = { 0 };
-	int r = look(d, s, false, &old, e);
+	int r = look_all(d, s, &before, e);
 
+	w.before = may_be_drained(d, s) ? &before : NULL;
 	if (r >= 0)
-		r = look(d, s, true, &new, e);
+		r = look(d, &w, false, &old, e);
+	if (r >= 0)
+		r = look(d, &w, true, &new, e);
 	if (r < 0)
 		return r;
 	deploy_say(d, "up", "starting the new %s beside the old one", s->name);
 	if ((int64_t) new.n < s->replicas)
 		r = engine_scale(d->a, plan, s->name, (int64_t)old.n + s->replicas, e);
+	if (r == -ERR_INVALID)
+		return replace_with_gap(d, plan, s, e);
 	if (r >= 0)
-		r = wait_new(d, s, e);
+		r = wait_new(d, &w, e);
 	if (r == -ERR_TEST) {
 		/* The old one serves on; what was seen of the new one is kept before it goes. */
 		deploy_keep_evidence(d, d->ledger.doing.to.sha, e->msg, "");
-		if (look(d, s, true, &new, &ignored) >= 0)
+		if (look(d, &w, true, &new, &ignored) >= 0)
 			(void)end(d, &new, &ignored);
 	}
 	if (r >= 0 && clock_sleep_ms(d->a->clock, FOUND_MS) < 0)
 		r = error_set(e, ERR_INTERRUPTED, "interrupted");
 	if (r >= 0)
-		r = drain(d, s, &old, e);
+		r = drain(d, &w, &old, e);
 	return r < 0 ? r : end(d, &old, e);
 }

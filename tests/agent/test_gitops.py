@@ -4,6 +4,7 @@
 usage: test_gitops.py BUILD [--only=WORD]      (root; needs Debian's mirror once, for the engine's packages)
 """
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -182,6 +183,37 @@ def a_service_can_be_replaced_without_a_gap(t, g):
     t.equal((got, g.version(), len(g.containers()["api"])), ("deployed", "9", 1),
             "an old one that takes no file to drain by is replaced all the same") or t.note(why)
     t.check("requests in flight end with it" in g.last.stderr, "which is said", g.last.stderr)
+    g.commit("9.1", more="    volumes: [/kept]\n")
+    t.equal(g.now()[0], "deployed", "one that has a volume without a name from now on is deployed")
+    t.check("with a gap: it has a volume without a name" in g.last.stderr, "with a gap, by which it keeps that", g.last.stderr)
+    g.commit("9")
+    t.equal(g.now()[0], "deployed", "and without it again")
+    g.app["zero_downtime"] = []
+
+
+def one_that_drains_never_serves_again(t, g):
+    """Cut off when the good one's container was told to drain, and taken back by hand."""
+    g.app["zero_downtime"] = ["api"]
+    g.commit("10")
+    t.equal(g.now()[0], "deployed", "a good commit is deployed")
+    load = g.load("overlap-back")
+    g.commit("11")
+    child = g.start("gitops", "now")
+    for line in child.stderr:
+        if "draining" in line:
+            break
+    child.send_signal(signal.SIGINT)
+    child.communicate()
+    drained = [one for one, _ in g.containers()["api"]]
+    t.equal(len(drained), 2, "cut off while the old one drains: there are two")
+    got, why = g.now("rollback")
+    seen = load.end()
+    left = [one for one, _ in g.containers()["api"]]
+    t.equal((got, g.version(), len(left)), ("deployed", "10", 1), "taken back to the good one") or t.note(why + g.last.stderr)
+    t.check(not set(left) & set(drained), "in a container of its own", left)
+    t.check(g.lab.docker("cp", f"{left[0]}:/tmp/drain", "-", check=False).returncode != 0, "which is not told to drain")
+    t.equal(seen["bad"], [], f"and no request failed ({seen['asked']} asked)")
+    t.equal(g.now()[0], "unchanged", "the next run has nothing to do")
     g.app["zero_downtime"] = []
 
 
@@ -331,6 +363,7 @@ TESTS = [
     a_moved_tag_changes_no_data,
     the_operator_has_the_last_word,
     a_service_can_be_replaced_without_a_gap,
+    one_that_drains_never_serves_again,
     a_kill_at_any_moment_is_survived,
     a_dead_registry_is_waited_for,
     a_registry_that_nobody_signed_in_to,
