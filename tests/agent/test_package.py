@@ -58,8 +58,9 @@ class Image:
 
     def run(self, *argv):
         """(status, output) of a program in the tree, with /proc, /run and /tmp of its own."""
+        # Not as process 1, as which systemd's programs write to the console.
         script = ('mount -t proc proc "$0/proc"; mount -t tmpfs run "$0/run"; mount -t tmpfs tmp "$0/tmp";'
-                  'mount --rbind /dev "$0/dev"; exec chroot "$0" "$@"')
+                  'mount --rbind /dev "$0/dev"; chroot "$0" "$@"; exit $?')
         done = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private",
                                "sh", "-c", script, str(self.root), *argv],
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""},
@@ -147,8 +148,9 @@ def exposure(i, unit):
 
 
 def verify(i, units):
-    """A whole target, because a cycle shows only where everything is pulled in that a boot pulls in."""
-    return i.run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", "multi-user.target",
+    """A whole target, because a cycle shows only where everything is pulled in that a boot pulls in. Without recursion
+    systemd says nothing of cycles."""
+    return i.run("systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", "multi-user.target",
                  *(f"/usr/lib/systemd/system/{u}" for u in units))
 
 
