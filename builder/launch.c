@@ -48,16 +48,22 @@ static void take_server(const struct definition *def, struct arena *a, struct la
 	q->n_allow = def->firewall.enabled ? def->firewall.n : 0;
 }
 
+/* What each server is handed: sealed for itself, as its agent believes the name that stands in it. */
+struct handing {
+	const char *recipient; /* NULL: the image has no agent */
+	const struct node *secrets;
+};
+
 /* Fills what the request leaves open from the image of the definition, building it when needed. */
 static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
-	const struct node *secrets, struct arena *a, struct error *e)
+	struct handing *h, struct arena *a, struct error *e)
 {
 	_cleanup_(build_result_free) struct build_result b = BUILD_RESULT_INIT;
 	struct build_options bo = BUILD_OPTIONS_INIT;
 	int r;
 
 	bo.definition = o->def->path;
-	bo.secrets = secrets;
+	bo.secrets = h->secrets;
 	bo.qcow2 = o->cloud->provider->upload; /* smaller to send, cheaper to keep */
 	r = build_run(c, &bo, &b, e);
 	if (r < 0)
@@ -69,7 +75,8 @@ static int take_image(struct ctx *c, const struct launch_options *o, struct laun
 	q->user_data = arena_strdup(a, b.user_data);
 	if (!q->user && b.user)
 		q->user = arena_strdup(a, b.user);
-	return launch_handoff(q, *b.recipient ? b.recipient : NULL, secrets, a, e);
+	h->recipient = *b.recipient ? arena_strdup(a, b.recipient) : NULL;
+	return 0;
 }
 
 /* What image it will be, where that can be told: a server of another one is an error before the build. */
@@ -247,16 +254,13 @@ static void take_all_back(const struct launch_options *o, const struct server *v
 
 /* One after the other, until one cannot be made. */
 static int make_each(struct ctx *c, const struct launch_options *o,
-	const struct launch_request *all, struct arena *a, struct server *v, enum progress_of *is,
+	const struct launch_request *each, struct arena *a, struct server *v, enum progress_of *is,
 	struct error *e)
 {
-	struct launch_request q;
 	int r = 0;
 
 	for (unsigned i = 0; i < launch_count(o) && r >= 0; i++) {
-		r = name_one(o, all, i, a, &q, e);
-		if (r == 0)
-			r = make_server(c, o, &q, a, &v[i], e);
+		r = make_server(c, o, &each[i], a, &v[i], e);
 		if (r >= 0)
 			is[i] = r == 0		       ? MADE
 				: r == CLOUD_CONTINUED ? FOUND
@@ -267,12 +271,12 @@ static int make_each(struct ctx *c, const struct launch_options *o,
 }
 
 /* What becomes of one says nothing of the others: each is waited for. The first error is told. */
-static int make_all(struct ctx *c, const struct launch_options *o, const struct launch_request *all,
-	struct arena *a, struct server *ret, struct error *e)
+static int make_all(struct ctx *c, const struct launch_options *o,
+	const struct launch_request *each, struct arena *a, struct server *ret, struct error *e)
 {
 	unsigned n = launch_count(o);
 	enum progress_of *is = arena_alloc(a, n * sizeof *is);
-	int r = make_each(c, o, all, a, ret, is, e);
+	int r = make_each(c, o, each, a, ret, is, e);
 
 	if (r < 0)
 		progress_fail(c->progress); /* what is waited for now is no part of it */
@@ -314,6 +318,20 @@ static int check_all(const struct launch_options *o, const struct launch_request
 	return r;
 }
 
+/* The requests, whole: that one's user-data is too large for the cloud must not be found when others are made. */
+static int prepare_each(const struct launch_options *o, const struct launch_request *all,
+	const struct handing *h, struct arena *a, struct launch_request *ret, struct error *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
+		r = name_one(o, all, i, a, &ret[i], e);
+		if (r == 0 && o->def)
+			r = launch_handoff(&ret[i], h->recipient, h->secrets, a, e);
+	}
+	return r;
+}
+
 int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
 	struct error *e)
 {
@@ -344,12 +362,13 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 	struct error *e)
 {
 	struct launch_request all = *o->request;
-	const struct node *secrets = NULL;
+	struct launch_request *each = arena_alloc(a, launch_count(o) * sizeof *each);
+	struct handing h = {};
 	int r = check_records(o, e);
 
 	if (r == 0 && o->def) {
 		take_server(o->def, a, &all);
-		r = launch_secrets(c, o->def, o->secrets, a, &secrets, e);
+		r = launch_secrets(c, o->def, o->secrets, a, &h.secrets, e);
 		if (r == 0)
 			r = foresee_image(c, o->def, a, &all, e);
 	}
@@ -358,6 +377,8 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 	if (r == 0)
 		r = check_all(o, &all, a, e);
 	if (r == 0 && o->def)
-		r = take_image(c, o, &all, secrets, a, e);
-	return r < 0 ? r : make_all(c, o, &all, a, ret, e);
+		r = take_image(c, o, &all, &h, a, e);
+	if (r == 0)
+		r = prepare_each(o, &all, &h, a, each, e);
+	return r < 0 ? r : make_all(c, o, each, a, ret, e);
 }

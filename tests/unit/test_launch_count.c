@@ -7,9 +7,11 @@
 #include "build_identity.h"
 #include "clock.h"
 #include "ctx.h"
+#include "definition.h"
 #include "error.h"
 #include "launch.h"
 #include "launch_handoff.h"
+#include "node.h"
 #include "provider.h"
 #include "servers.h"
 
@@ -23,6 +25,8 @@ static bool settled[N], made[N];
 static int64_t now, interrupted; /* ms; 0: never */
 static int outcome;		 /* of each launch */
 static int destroyed;
+static char handed[N][32];    /* the user-data that each was made with */
+static int sealed, too_large; /* too_large: the handoff that is; 0: none */
 
 #define ANSWER(STATE) "kbuild-status: {\"state\":\"" STATE "\",\"reasons\":[\"no disk\"]}\n"
 
@@ -68,6 +72,7 @@ static int fake_launch(const struct cloud *c, const struct launch_request *q, st
 	if (!says[i])
 		return error_set(e, ERR_NETWORK, "no host has room");
 	made[i] = true;
+	snprintf(handed[i], sizeof handed[i], "%s", q->user_data ? q->user_data : "");
 	fake_find(c, q->name, a, ret, e);
 	return outcome;
 }
@@ -114,11 +119,18 @@ static struct provider fake = {
 	.cost = fake_cost,
 };
 
-/* What a launch of a ready-made disk has no use for. */
+/* An image of a definition; nothing but the name of its server is sealed into a handoff. */
 int build_run(_unused_ struct ctx *c, _unused_ const struct build_options *o,
-	_unused_ struct build_result *ret, _unused_ struct error *e)
+	struct build_result *ret, _unused_ struct error *e)
 {
-	check_fail("a build");
+	static char directory[] = "/none", disk[] = "/none/disk.raw", data[] = "#cloud-config\n";
+
+	*ret = (struct build_result){ .directory = directory,
+		.disk = disk,
+		.user_data = data,
+		.image = "digest",
+		.recipient = "age1" };
+	return 0;
 }
 
 void build_result_free(_unused_ struct build_result *r)
@@ -128,20 +140,29 @@ void build_result_free(_unused_ struct build_result *r)
 int build_foresee(_unused_ const struct ctx *c, _unused_ const struct definition *def,
 	_unused_ char *ret, _unused_ struct error *e)
 {
-	check_fail("a build");
+	return 1;
 }
 
 int launch_secrets(_unused_ struct ctx *c, _unused_ const struct definition *def,
-	_unused_ const char *path, _unused_ struct arena *a, _unused_ const struct node **ret,
+	_unused_ const char *path, _unused_ struct arena *a, const struct node **ret,
 	_unused_ struct error *e)
 {
-	check_fail("secrets");
+	static const struct node secrets;
+
+	*ret = &secrets;
+	return 0;
 }
 
-int launch_handoff(_unused_ struct launch_request *q, _unused_ const char *recipient,
-	_unused_ const struct node *secrets, _unused_ struct arena *a, _unused_ struct error *e)
+int launch_handoff(struct launch_request *q, const char *recipient, const struct node *secrets,
+	struct arena *a, struct error *e)
 {
-	check_fail("secrets");
+	check_str(q->user_data, "#cloud-config\n");
+	check_str(recipient, "age1");
+	check(secrets != NULL);
+	if (++sealed == too_large)
+		return error_set(e, ERR_INVALID, "clouds take less");
+	q->user_data = arena_printf(a, "of %s", q->name);
+	return 0;
 }
 
 void server_learn_keys(_unused_ const struct cloud *cloud, _unused_ const struct server *s)
@@ -245,6 +266,46 @@ static void what_another_launch_made_is_not_taken_back(void)
 	fake.keeps_interrupted = true;
 }
 
+static int play_definition(struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct ctx c = { .clock = &fake_clock, .state_dir = "/nowhere", .cache_dir = "/nowhere" };
+	struct cloud cloud = { .provider = &fake };
+	struct definition def = { .name = "web", .path = "/none/web.yaml" };
+	struct launch_request q = {};
+	struct launch_options o = { .cloud = &cloud, .request = &q, .def = &def, .count = N };
+	struct server v[N] = {};
+
+	for (int i = 0; i < N; i++)
+		says[i] = ANSWER("ready");
+	memset(made, 0, sizeof made);
+	memset(handed, 0, sizeof handed);
+	sealed = 0;
+	return launch_run(&c, &o, a, v, e);
+}
+
+/* Its agent takes that name for its own: two of one name would write to one bucket, and tidy up after each other. */
+static void each_is_handed_its_own_name(void)
+{
+	struct error e = {};
+
+	check_int(play_definition(&e), 0);
+	check_str(handed[0], "of web-1");
+	check_str(handed[1], "of web-2");
+	check_str(handed[2], "of web-3");
+}
+
+static void a_handoff_that_no_cloud_takes_is_found_before_any_is_made(void)
+{
+	struct error e = {};
+
+	too_large = N;
+	check_int(play_definition(&e), -ERR_INVALID);
+	too_large = 0;
+	check_str(e.msg, "clouds take less");
+	check(!made[0] && !made[1] && !made[2]);
+}
+
 int main(void)
 {
 	run(all_that_answer_are_settled);
@@ -253,5 +314,7 @@ int main(void)
 	run(what_was_made_before_a_failure_is_waited_for);
 	run(interrupted_each_one_is_said);
 	run(what_another_launch_made_is_not_taken_back);
+	run(each_is_handed_its_own_name);
+	run(a_handoff_that_no_cloud_takes_is_found_before_any_is_made);
 	return done();
 }
