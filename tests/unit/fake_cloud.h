@@ -58,16 +58,18 @@ static inline long fake_get(const char *url, struct buf *out)
 	else if (strstr(url, "/networks"))
 		buf_printf(out,
 			"{\"networks\":[{\"id\":\"net\",\"name\":\"Ext-Net\",\"router:external\":true,"
-			"\"port_security_enabled\":%s}]}",
-			fake.no_port_security ? "false" : "true");
+			"\"tenant_id\":\"cloud\",\"port_security_enabled\":%s}%s]}",
+			fake.no_port_security ? "false" : "true",
+			fake.networks ? fake.networks : "");
 	else if (strstr(url, "/quotas/")) {
 		if (fake.no_quota)
 			return 404;
 		buf_printf(out, "{\"quota\":{\"security_group\":{\"limit\":%lld,\"used\":1}}}",
 			(long long)fake.max_groups);
-	} else if (strstr(url, "/security-groups?"))
+	} else if (strstr(url, "/security-groups?")) {
+		check(strstr(url, "&project_id=p"));
 		fake_list(out, "security_groups", fake.groups, url, fake_group_json);
-	else if (strstr(url, "/volumes/detail"))
+	} else if (strstr(url, "/volumes/detail"))
 		fake_list(out, "volumes", fake.volumes, "", fake_volume_json);
 	else if (strstr(url, "https://glance/"))
 		buf_printf(out, "{\"images\":[%s%s%s]}", fake.no_image ? "" : FAKE_IMAGE,

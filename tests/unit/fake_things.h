@@ -35,6 +35,7 @@ struct fake_thing {
 	char task[32], after[20]; /* of a server: what is done with it, and its status then */
 	char rules[16][192];	  /* of a group: JSON objects */
 	int n_rules, polls;	  /* polls: until it reaches its next state */
+	char project[16];	  /* of a group; "": the one that is signed in to */
 	bool deleting;
 	int64_t size;
 };
@@ -70,6 +71,7 @@ static struct fake_cloud {
 	bool undeletable; /* volumes: "have snapshots" */
 	bool no_image, no_port_security, second_server, no_quota;
 	char last_body[4096], last_action[16];
+	const char *networks; /* more of them, each behind a comma; NULL: none */
 	char late_url[256], late_body[4096];
 } fake;
 
@@ -229,10 +231,10 @@ static inline void fake_volume_json(struct fake_thing *v, struct buf *out)
 static inline void fake_group_json(struct fake_thing *g, struct buf *out)
 {
 	buf_printf(out,
-		"{\"id\":\"%s\",\"name\":\"%s\",\"description\":\"%s\",\"security_group_rules\":["
+		"{\"id\":\"%s\",\"name\":\"%s\",\"description\":\"%s\",\"tenant_id\":\"%s\",\"security_group_rules\":["
 		"{\"id\":\"out4\",\"direction\":\"egress\",\"ethertype\":\"IPv4\"},"
 		"{\"id\":\"out6\",\"direction\":\"egress\",\"ethertype\":\"IPv6\"}",
-		g->id, g->name, g->tag);
+		g->id, g->name, g->tag, g->project[0] ? g->project : "p");
 	for (int i = 0; i < g->n_rules; i++)
 		buf_printf(out, ",%s", g->rules[i]);
 	buf_adds(out, "]}");
@@ -246,18 +248,23 @@ static inline void fake_key_json(struct fake_thing *k, struct buf *out)
 
 typedef void (*fake_json)(struct fake_thing *t, struct buf *out);
 
-/* {"KEY": [all of them]}, or those of that name. */
+/*
+ * {"KEY": [all of them]}, or those of that name. As Nova: a part of the name is enough. As Neutron to an admin: the
+ * other projects' too, also to who does not ask for them, so that who asks has to look.
+ */
 static inline void fake_list(
 	struct buf *out, const char *key, struct fake_thing *v, const char *url, fake_json json)
 {
-	const char *name = strstr(url, "name="), *comma = "";
+	const char *given = strstr(url, "name="), *comma = "";
+	char name[64] = "";
 
+	if (given)
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(given + 5, "&"), given + 5);
 	buf_printf(out, "{\"%s\":[", key);
 	for (int i = 0; i < FAKE_MAX; i++) {
 		_buf_ one = BUF_INIT;
 
-		/* As Nova: a part of the name is enough. */
-		if (!v[i].id[0] || (name && !strstr(v[i].name, name + 5)))
+		if (!v[i].id[0] || !strstr(v[i].name, name))
 			continue;
 		json(&v[i], &one);
 		if (one.len) {

@@ -442,6 +442,56 @@ static void rules_of_before_go(void)
 	check_int(g->n_rules, 2 + 3);
 }
 
+/* Who is an admin of the cloud sees them, and could remove what they let in. */
+static void groups_of_another_project_are_left_alone(void)
+{
+	struct launch_request q = play_request();
+	struct fake_thing *g;
+	RUN r = run_begin();
+
+	fresh();
+	g = fake_add(fake.groups, "g", "kbuild-web", "");
+	snprintf(g->tag, sizeof g->tag, "kbuild:server=web");
+	snprintf(g->project, sizeof g->project, "other");
+	snprintf(g->rules[g->n_rules++], sizeof g->rules[0],
+		"{\"id\":\"theirs\",\"direction\":\"ingress\",\"ethertype\":\"IPv4\",\"protocol\":\"tcp\","
+		"\"port_range_min\":25,\"port_range_max\":25}");
+	play_well(&r, &q);
+	check_int(fake.rules_deleted, 0);
+	check_int(g->n_rules, 1);
+	check_int(fake_count(fake.groups), 2);
+	check(strcmp(fake.servers[0].group, g->id) != 0);
+}
+
+#define NETWORK(NAME, MORE) ",{\"id\":\"" NAME "\",\"name\":\"" NAME "\"," MORE "}"
+
+static void networks_are_ours_or_for_all(void)
+{
+	static const char all[] = NETWORK("ours", "\"project_id\":\"p\"")
+		NETWORK("lent", "\"project_id\":\"other\",\"shared\":true")
+			NETWORK("theirs", "\"project_id\":\"other\"")
+				NETWORK("unsaid", "\"project_id\":null");
+	static const struct {
+		const char *name;
+		bool there;
+	} rows[] = { { "ours", true }, { "lent", true }, { "Ext-Net", true }, { "theirs", false },
+		{ "unsaid", true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct launch_request q = play_request();
+		RUN r = run_begin();
+
+		fresh();
+		fake.networks = all;
+		q.network = rows[i].name;
+		check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+		check_int(item(&r.plan, "network")->state, rows[i].there ? PLAN_THERE : PLAN_WRONG);
+		if (!rows[i].there)
+			check(strstr(item(&r.plan, "network")->detail,
+				"there is: Ext-Net, ours, lent, unsaid"));
+	}
+}
+
 static void a_second_launch_of_the_same_finds_what_runs(void)
 {
 	struct launch_request q = play_request();
@@ -575,6 +625,8 @@ int main(void)
 	run(a_key_of_an_earlier_server_is_replaced);
 	run(without_port_security_there_is_no_group);
 	run(rules_of_before_go);
+	run(groups_of_another_project_are_left_alone);
+	run(networks_are_ours_or_for_all);
 	run(a_second_launch_of_the_same_finds_what_runs);
 	run(server_and_volume_are_in_one_zone);
 	run(where_there_is_one_zone_none_is_said);

@@ -409,6 +409,27 @@ static void an_inventory_names_all(void)
 	check_int(r.plan.items[4].state, PLAN_NOTE);
 }
 
+/* To an admin of the cloud it is shown. */
+static void what_another_project_has_is_not_removed(void)
+{
+	struct fake_thing *g;
+	RUN r = run_begin();
+
+	fresh();
+	g = fake_add(fake.groups, "g", "kbuild-web", "");
+	snprintf(g->tag, sizeof g->tag, "kbuild:server=web");
+	snprintf(g->project, sizeof g->project, "other");
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), CLOUD_ABSENT);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), CLOUD_ABSENT);
+	check_int(fake_count(fake.groups), 1);
+	/* Ours, beside it. */
+	g = fake_add(fake.groups, "g", "kbuild-web", "");
+	snprintf(g->tag, sizeof g->tag, "kbuild:server=web");
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), 0);
+	check_int(fake_count(fake.groups), 1);
+	check_str(fake.groups[0].project, "other");
+}
+
 static void who_was_made_from_an_image(void)
 {
 	const char *names = NULL;
@@ -503,6 +524,7 @@ int main(void)
 	run(rules_as_neutron_writes_them);
 	run(what_is_let_in_is_let_in_over_both);
 	run(an_inventory_names_all);
+	run(what_another_project_has_is_not_removed);
 	run(who_was_made_from_an_image);
 	run(an_image_that_came_into_use_is_not_removed);
 	run(files_are_of_the_server_that_was_launched_here);

@@ -39,6 +39,8 @@ int neutron_network_read(
 		{ "port_security_enabled", field_bool,
 			offsetof(struct neutron_network, port_security) },
 		{ "shared", field_bool, offsetof(struct neutron_network, shared) },
+		{ "tenant_id", reply_text, offsetof(struct neutron_network, project) },
+		{ "project_id", reply_text, offsetof(struct neutron_network, project) },
 		{},
 	};
 	struct neutron_network w = { .name = "", .port_security = true };
@@ -51,24 +53,38 @@ int neutron_network_read(
 	return r;
 }
 
+/*
+ * To who is an admin Neutron shows the objects of all projects, and what another one has is not ours, whatever its
+ * name. its: NULL where the service does not say.
+ */
+static bool is_of(const char *its, const char *project)
+{
+	return !its || strcmp(its, project) == 0;
+}
+
 int neutron_networks(struct os *o, const char *region, struct arena *a,
 	struct neutron_network **ret, size_t *ret_n, struct error *e)
 {
 	struct os_query q = query(region, "GET", "/networks");
 	struct neutron_network *v;
+	const char *project;
 	struct node *list;
-	int r = os_list(o, &q, "networks", a, &list, e);
+	size_t n = 0;
+	int r = os_project(o, a, &project, e);
 
+	if (r == 0)
+		r = os_list(o, &q, "networks", a, &list, e);
 	if (r < 0)
 		return r;
 	v = arena_alloc(a, (list->n + 1) * sizeof *v);
 	for (size_t i = 0; i < list->n; i++) {
-		r = neutron_network_read(list->items[i], a, &v[i], e);
+		r = neutron_network_read(list->items[i], a, &v[n], e);
 		if (r < 0)
 			return r;
+		n += v[n].shared || v[n].external || is_of(v[n].project, project);
 	}
 	*ret = v;
-	*ret_n = list->n;
+	*ret_n = n;
 	return 0;
 }
 
@@ -108,6 +124,8 @@ int neutron_group_read(
 		{ "id", reply_text, offsetof(struct raw, g.id), FIELD_REQUIRED },
 		{ "name", reply_text, offsetof(struct raw, g.name), FIELD_REQUIRED },
 		{ "description", reply_text, offsetof(struct raw, g.description) },
+		{ "tenant_id", reply_text, offsetof(struct raw, g.project) },
+		{ "project_id", reply_text, offsetof(struct raw, g.project) },
 		{ "security_group_rules", field_node, offsetof(struct raw, rules) },
 		{},
 	};
@@ -133,13 +151,19 @@ int neutron_group_read(
 int neutron_groups(struct os *o, const char *region, const char *name, struct arena *a,
 	struct neutron_group **ret, size_t *ret_n, struct error *e)
 {
-	struct os_query q =
-		query(region, "GET", arena_printf(a, "/security-groups?name=%s", escaped(a, name)));
 	struct neutron_group *v;
+	const char *project;
+	struct os_query q;
 	struct node *list;
 	size_t n = 0;
-	int r = os_list(o, &q, "security_groups", a, &list, e);
+	int r = os_project(o, a, &project, e);
 
+	if (r < 0)
+		return r;
+	q = query(region, "GET",
+		arena_printf(a, "/security-groups?name=%s&project_id=%s", escaped(a, name),
+			escaped(a, project)));
+	r = os_list(o, &q, "security_groups", a, &list, e);
 	if (r < 0)
 		return r;
 	v = arena_alloc(a, (list->n + 1) * sizeof *v);
@@ -147,7 +171,7 @@ int neutron_groups(struct os *o, const char *region, const char *name, struct ar
 		r = neutron_group_read(list->items[i], a, &v[n], e);
 		if (r < 0)
 			return r;
-		n += strcmp(v[n].name, name) == 0;
+		n += strcmp(v[n].name, name) == 0 && is_of(v[n].project, project);
 	}
 	*ret = v;
 	*ret_n = n;

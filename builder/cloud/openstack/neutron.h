@@ -15,13 +15,14 @@ struct port_allow;
 struct neutron_network {
 	const char *id, *name; /* never NULL; the name may be "" */
 	const char *status;
-	bool external;	    /* leads to the internet by itself */
-	bool port_security; /* false: security groups do nothing there */
+	const char *project; /* whose it is; NULL: not said */
+	bool external;	     /* leads to the internet by itself */
+	bool port_security;  /* false: security groups do nothing there */
 	bool shared;
 };
 int neutron_network_read(
 	const struct node *n, struct arena *a, struct neutron_network *ret, struct error *e);
-/* All that the project sees. */
+/* The project's own, and what all may use. */
 int neutron_networks(struct os *o, const char *region, struct arena *a,
 	struct neutron_network **ret, size_t *ret_n, struct error *e);
 
@@ -35,12 +36,13 @@ struct neutron_rule {
 
 struct neutron_group {
 	const char *id, *name, *description; /* never NULL */
+	const char *project;		     /* whose it is; NULL: not said */
 	struct neutron_rule *rules;
 	size_t n_rules;
 };
 int neutron_group_read(
 	const struct node *n, struct arena *a, struct neutron_group *ret, struct error *e);
-/* Security groups of exactly that name. */
+/* The project's security groups of exactly that name. */
 int neutron_groups(struct os *o, const char *region, const char *name, struct arena *a,
 	struct neutron_group **ret, size_t *ret_n, struct error *e);
 /* 0, OS_REFUSED, OS_CONFLICT (quota), OS_UNSURE: then look by name. */
