@@ -44,6 +44,24 @@ static inline long fake_make_server(const struct node *body, struct buf *out)
 	return 202;
 }
 
+/* One rule as a reply has it, but for its id; a host with its length. */
+static inline void fake_rule_text(const struct node *r, char *ret, size_t size)
+{
+	const char *from = fake_member(r, "remote_ip_prefix");
+	const char *length = strchr(from, '/') ? "" : strchr(from, ':') ? "/128" : "/32";
+	char prefix[80] = "null";
+
+	if (*from)
+		snprintf(prefix, sizeof prefix, "\"%s%s\"", from, length);
+	snprintf(ret, size,
+		"\"direction\":\"%s\",\"ethertype\":\"%s\",\"protocol\":\"%s\",\"remote_ip_prefix\":%s,"
+		"\"port_range_min\":%s,\"port_range_max\":%s}",
+		fake_member(r, "direction"), fake_member(r, "ethertype"),
+		fake_member(r, "protocol"), prefix, fake_member(r, "port_range_min"),
+		fake_member(r, "port_range_max"));
+}
+
+/* As Neutron: all of them, or none where one is there already. */
 static inline long fake_make_rules(const struct node *body)
 {
 	const struct node *list = node_path(body, "security_group_rules");
@@ -51,14 +69,18 @@ static inline long fake_make_rules(const struct node *body)
 	for (size_t i = 0; i < list->n; i++) {
 		const struct node *r = list->items[i];
 		struct fake_thing *g = fake_by_id(fake.groups, fake_member(r, "security_group_id"));
+		char text[224];
 
 		check(g && g->n_rules < 16);
-		snprintf(g->rules[g->n_rules++], sizeof g->rules[0],
-			"{\"id\":\"r%d\",\"direction\":\"%s\",\"ethertype\":\"%s\",\"protocol\":\"%s\","
-			"\"port_range_min\":%s,\"port_range_max\":%s}",
-			++fake.ids, fake_member(r, "direction"), fake_member(r, "ethertype"),
-			fake_member(r, "protocol"), fake_member(r, "port_range_min"),
-			fake_member(r, "port_range_max"));
+		fake_rule_text(r, text, sizeof text);
+		for (int k = 0; k < g->n_rules; k++) {
+			if (strstr(g->rules[k], text)) {
+				g->n_rules -= (int)i;
+				return 409;
+			}
+		}
+		snprintf(g->rules[g->n_rules++], sizeof g->rules[0], "{\"id\":\"r%d\",%s",
+			++fake.ids, text);
 	}
 	return 201;
 }

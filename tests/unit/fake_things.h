@@ -33,7 +33,7 @@ struct fake_thing {
 	char zone[16];		  /* of a volume or server; "": not said */
 	int64_t launched;	  /* unix seconds; 0: it has never run */
 	char task[32], after[20]; /* of a server: what is done with it, and its status then */
-	char rules[16][192];	  /* of a group: JSON objects */
+	char rules[16][256];	  /* of a group: JSON objects */
 	int n_rules, polls;	  /* polls: until it reaches its next state */
 	char project[16];	  /* of a group; "": the one that is signed in to */
 	bool deleting;

@@ -442,6 +442,21 @@ static void rules_of_before_go(void)
 	check_int(g->n_rules, 2 + 3);
 }
 
+static void rules_that_are_said_twice_are_made_once(void)
+{
+	static const struct port_allow allow[] = { { "tcp", 22, 22, NULL }, { "tcp", 22, 22, NULL },
+		{ "tcp", 80, 80, "10.0.0.1" }, { "tcp", 80, 80, "10.0.0.1/32" } };
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	q.allow = allow;
+	q.n_allow = ARRAY_SIZE(allow);
+	play_well(&r, &q);
+	check_int(fake.groups[0].n_rules, 3);
+	check(strstr(fake.groups[0].rules[2], "10.0.0.1/32"));
+}
+
 /* Who is an admin of the cloud sees them, and could remove what they let in. */
 static void groups_of_another_project_are_left_alone(void)
 {
@@ -625,6 +640,7 @@ int main(void)
 	run(a_key_of_an_earlier_server_is_replaced);
 	run(without_port_security_there_is_no_group);
 	run(rules_of_before_go);
+	run(rules_that_are_said_twice_are_made_once);
 	run(groups_of_another_project_are_left_alone);
 	run(networks_are_ours_or_for_all);
 	run(a_second_launch_of_the_same_finds_what_runs);

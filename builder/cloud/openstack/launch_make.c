@@ -102,15 +102,6 @@ int make_group(struct launching *l, struct error *e)
 	return r;
 }
 
-static bool among(const struct neutron_rule *rule, const struct neutron_rule *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (neutron_rule_equal(rule, &v[i]))
-			return true;
-	}
-	return false;
-}
-
 size_t launch_missing_rules(const struct launching *l, struct neutron_rule **ret)
 {
 	const struct neutron_group *g = l->group;
@@ -120,7 +111,7 @@ size_t launch_missing_rules(const struct launching *l, struct neutron_rule **ret
 
 	neutron_wanted(allow, n_allow, l->a, &wanted, &n);
 	for (size_t i = 0; i < n; i++) {
-		if (!among(&wanted[i], g->rules, g->n_rules))
+		if (!neutron_rule_among(&wanted[i], g->rules, g->n_rules))
 			wanted[k++] = wanted[i];
 	}
 	*ret = wanted;
@@ -138,7 +129,7 @@ size_t launch_extra_rules(const struct launching *l, const char ***ret)
 	neutron_wanted(allow, n_allow, l->a, &wanted, &n);
 	for (size_t i = 0; i < g->n_rules; i++) {
 		if (strcmp(g->rules[i].direction, "ingress") == 0 &&
-			!among(&g->rules[i], wanted, n))
+			!neutron_rule_among(&g->rules[i], wanted, n))
 			ids[k++] = g->rules[i].id;
 	}
 	*ret = ids;

@@ -52,11 +52,13 @@ int neutron_group_make(struct os *o, const char *region, const char *name, const
 int neutron_group_delete(struct os *o, const char *region, const char *id, struct error *e);
 
 /*
- * What must come in: each entry for IPv4 and IPv6, or for the one that its "from" belongs to. In the arena.
+ * What must come in: each entry for IPv4 and IPv6, or for the one that its "from" belongs to; equal ones once, however
+ * they are written. In the arena.
  */
 void neutron_wanted(const struct port_allow *allow, size_t n, struct arena *a,
 	struct neutron_rule **ret, size_t *ret_n);
 bool neutron_rule_equal(const struct neutron_rule *x, const struct neutron_rule *y);
+bool neutron_rule_among(const struct neutron_rule *rule, const struct neutron_rule *v, size_t n);
 /* All in one call. 0; OS_CONFLICT: one of them is there already; OS_REFUSED, OS_UNSURE. */
 int neutron_rules_make(struct os *o, const char *region, const char *group,
 	const struct neutron_rule *rules, size_t n, struct error *e);

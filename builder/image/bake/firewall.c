@@ -5,9 +5,9 @@
  */
 #include "firewall.h"
 #include "buf.h"
+#include "cidr.h"
 #include "definition.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,37 +22,6 @@ static bool rule_applies(const struct port_rule *r, bool v6)
 	return !r->from || is_v6(r->from) == v6;
 }
 
-/*
- * An address as UFW writes it: host bits cleared, no prefix length when it is the whole address.
- * What cannot be parsed (the definition's check lets nothing such pass) is given back as it is.
- */
-static void source_text(const char *from, char *ret, size_t size)
-{
-	int family = is_v6(from) ? AF_INET6 : AF_INET;
-	size_t bytes = family == AF_INET6 ? 16 : 4;
-	unsigned bits = (unsigned)bytes * 8;
-	unsigned char addr[16];
-	char host[INET6_ADDRSTRLEN];
-	const char *slash = strchr(from, '/');
-
-	snprintf(host, sizeof host, "%.*s", slash ? (int)(slash - from) : (int)strlen(from), from);
-	if (inet_pton(family, host, addr) != 1 || (slash && sscanf(slash, "/%u", &bits) != 1) ||
-		bits > bytes * 8) {
-		snprintf(ret, size, "%s", from);
-		return;
-	}
-	for (size_t i = 0; i < bytes; i++) {
-		unsigned keep = bits > i * 8 ? MIN(bits - (unsigned)i * 8, 8u) : 0;
-
-		addr[i] &= (unsigned char)(0xff00u >> keep);
-	}
-	inet_ntop(family, addr, host, sizeof host);
-	if (bits == bytes * 8)
-		snprintf(ret, size, "%s", host);
-	else
-		snprintf(ret, size, "%s/%u", host, bits);
-}
-
 static void port_text(const struct port_rule *r, char *ret, size_t size)
 {
 	if (r->last_port != r->port)
@@ -64,11 +33,11 @@ static void port_text(const struct port_rule *r, char *ret, size_t size)
 static void user_rule(const struct port_rule *r, bool v6, struct buf *out)
 {
 	const char *any = v6 ? "::/0" : "0.0.0.0/0";
-	char port[16], from[64] = "";
+	char port[16], from[CIDR_SIZE] = "";
 
 	port_text(r, port, sizeof port);
 	if (r->from)
-		source_text(r->from, from, sizeof from);
+		cidr_text(r->from, from); /* as UFW writes it, too */
 	buf_printf(out, "### tuple ### allow %s %s %s any %s in\n", r->protocol, port, any,
 		r->from ? from : any);
 	buf_printf(out, "-A ufw%s-user-input -p %s %s %s", v6 ? "6" : "", r->protocol,
@@ -143,12 +112,12 @@ void firewall_user_rules(const struct port_rule *allow, size_t n, bool v6, struc
  */
 static void docker_rule(const struct port_rule *r, struct buf *out)
 {
-	char port[16], from[64];
+	char port[16], from[CIDR_SIZE];
 
 	port_text(r, port, sizeof port);
 	buf_adds(out, "-A DOCKER-USER ");
 	if (r->from) {
-		source_text(r->from, from, sizeof from);
+		cidr_text(r->from, from);
 		buf_printf(out, "-s %s ", from);
 	}
 	buf_printf(out,
