@@ -120,22 +120,33 @@ static int take_disk(
 	return o->def || !o->cloud->provider->upload ? 0 : disk_source_launch(a, q, e);
 }
 
-/* The i-th of them: "web", or "web-3". */
-static int name_one(const struct launch_options *o, const struct launch_request *all, unsigned i,
-	struct arena *a, struct launch_request *ret, struct error *e)
+/* Their names: "web", or "web-1", "web-2" and so on. */
+static int name_all(const struct launch_options *o, struct arena *a, struct launch_request *all,
+	struct error *e)
 {
 	unsigned n = launch_count(o);
+	const char **names = arena_alloc(a, (n + 1) * sizeof *names);
 
-	*ret = *all;
-	ret->count = n - i - 1;
-	if (n == 1)
-		return 0;
-	ret->name = arena_printf(a, "%s-%u", all->name, i + 1);
-	if (!server_name_valid(ret->name))
-		return error_set(e, ERR_USAGE,
-			"the name '%s' has more than %d characters: choose a shorter one with --name",
-			ret->name, SERVER_NAME_MAX);
+	names[0] = all->name;
+	for (unsigned i = 0; i < n && n > 1; i++) {
+		names[i] = arena_printf(a, "%s-%u", all->name, i + 1);
+		if (!server_name_valid(names[i]))
+			return error_set(e, ERR_USAGE,
+				"the name '%s' has more than %d characters: choose a shorter one with --name",
+				names[i], SERVER_NAME_MAX);
+	}
+	all->following = names;
 	return 0;
+}
+
+/* The i-th of them. */
+static struct launch_request one_of(const struct launch_request *all, unsigned i)
+{
+	struct launch_request q = *all;
+
+	q.name = all->following[i];
+	q.following = all->following + i + 1;
+	return q;
 }
 
 /* Nobody waits for it any more, and it is in nobody's hands yet. */
@@ -303,17 +314,16 @@ static int make_all(struct ctx *c, const struct launch_options *o,
 }
 
 /* Everything that can be known before the image: what is missing must not be found after an hour. */
-static int check_all(const struct launch_options *o, const struct launch_request *all,
-	struct arena *a, struct error *e)
+static int check_all(
+	const struct launch_options *o, const struct launch_request *all, struct error *e)
 {
-	struct launch_request q;
 	int r = 0;
 
 	/* The first one last, so that what was learned of it is still at hand when it is made. */
 	for (unsigned i = launch_count(o); i > 0 && r == 0; i--) {
-		r = name_one(o, all, i - 1, a, &q, e);
-		if (r == 0)
-			r = o->cloud->provider->check(o->cloud, &q, e);
+		const struct launch_request q = one_of(all, i - 1);
+
+		r = o->cloud->provider->check(o->cloud, &q, e);
 	}
 	return r;
 }
@@ -325,8 +335,8 @@ static int prepare_each(const struct launch_options *o, const struct launch_requ
 	int r = 0;
 
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
-		r = name_one(o, all, i, a, &ret[i], e);
-		if (r == 0 && o->def)
+		ret[i] = one_of(all, i);
+		if (o->def)
 			r = launch_handoff(&ret[i], h->recipient, h->secrets, a, e);
 	}
 	return r;
@@ -335,7 +345,7 @@ static int prepare_each(const struct launch_options *o, const struct launch_requ
 int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
 	struct error *e)
 {
-	struct launch_request all = *o->request, q;
+	struct launch_request all = *o->request;
 	const struct node *secrets = NULL;
 	struct error wrong = {};
 	int r = 0;
@@ -347,11 +357,13 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 		if (check_records(o, &wrong) < 0)
 			plan_add(ret, a, PLAN_WRONG, "dns", NULL, arena_strdup(a, wrong.msg));
 	}
-	r = take_disk(o, a, &all, e);
+	r = name_all(o, a, &all, e);
+	if (r == 0)
+		r = take_disk(o, a, &all, e);
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
-		r = name_one(o, &all, i, a, &q, e);
-		if (r == 0)
-			r = o->cloud->provider->plan(o->cloud, &q, a, ret, e);
+		const struct launch_request q = one_of(&all, i);
+
+		r = o->cloud->provider->plan(o->cloud, &q, a, ret, e);
 	}
 	if (ret->carbon > 0) /* which was said of one */
 		ret->carbon *= launch_count(o);
@@ -373,9 +385,11 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 			r = foresee_image(c, o->def, a, &all, e);
 	}
 	if (r == 0)
+		r = name_all(o, a, &all, e);
+	if (r == 0)
 		r = take_disk(o, a, &all, e);
 	if (r == 0)
-		r = check_all(o, &all, a, e);
+		r = check_all(o, &all, e);
 	if (r == 0 && o->def)
 		r = take_image(c, o, &all, &h, a, e);
 	if (r == 0)

@@ -60,7 +60,8 @@ struct launch_request {
 	const char *key;     /* name of a key pair that is there already; NULL: ssh_keys */
 	const struct port_allow *allow; /* NULL: the definition does not say; nothing but 22/tcp */
 	size_t n_allow;
-	unsigned count; /* so many more of these will follow this one; for quotas */
+	/* Names of those that will follow this one, NULL-terminated, or NULL; for quotas. */
+	const char *const *following;
 };
 
 /* What something costs a month (730 hours), before tax. */

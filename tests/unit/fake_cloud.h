@@ -11,11 +11,13 @@ static inline void fake_limits(const char *url, struct buf *out)
 {
 	if (strstr(url, "nova"))
 		buf_printf(out,
-			"{\"limits\":{\"absolute\":{\"maxTotalInstances\":%lld,\"totalInstancesUsed\":1,"
-			"\"maxTotalCores\":%lld,\"totalCoresUsed\":1,\"maxTotalRAMSize\":%lld,"
-			"\"totalRAMUsed\":1,\"maxTotalKeypairs\":%lld}}}",
-			(long long)fake.max_servers, (long long)fake.max_cores,
-			(long long)fake.max_ram, (long long)fake.max_keys);
+			"{\"limits\":{\"absolute\":{\"maxTotalInstances\":%lld,\"totalInstancesUsed\":%lld,"
+			"\"maxTotalCores\":%lld,\"totalCoresUsed\":%lld,\"maxTotalRAMSize\":%lld,"
+			"\"totalRAMUsed\":%lld,\"maxTotalKeypairs\":%lld}}}",
+			(long long)fake.max_servers, (long long)fake.used_servers,
+			(long long)fake.max_cores, (long long)fake.used_cores,
+			(long long)fake.max_ram, (long long)fake.used_ram,
+			(long long)fake.max_keys);
 	else
 		buf_printf(out,
 			"{\"limits\":{\"absolute\":{\"maxTotalVolumes\":%lld,\"totalVolumesUsed\":1,"
@@ -64,8 +66,11 @@ static inline long fake_get(const char *url, struct buf *out)
 	else if (strstr(url, "/quotas/")) {
 		if (fake.no_quota)
 			return 404;
-		buf_printf(out, "{\"quota\":{\"security_group\":{\"limit\":%lld,\"used\":1}}}",
-			(long long)fake.max_groups);
+		buf_printf(out,
+			"{\"quota\":{\"security_group\":{\"limit\":%lld,\"used\":1},"
+			"\"port\":{\"limit\":%lld,\"used\":%lld}}}",
+			(long long)fake.max_groups, (long long)fake.max_ports,
+			(long long)fake.used_ports);
 	} else if (strstr(url, "/security-groups?")) {
 		check(strstr(url, "&project_id=p"));
 		fake_list(out, "security_groups", fake.groups, url, fake_group_json);

@@ -58,6 +58,8 @@ static struct fake_cloud {
 	bool dead; /* the program was killed */
 	int64_t now_ms;
 	int64_t max_servers, max_cores, max_ram, max_keys, max_groups, max_volumes, max_gib;
+	int64_t max_ports; /* -1: no limit */
+	int64_t used_servers, used_cores, used_ram, used_ports;
 	int build_polls;   /* servers and volumes take so many looks */
 	const char *fault; /* servers come to ERROR with these words */
 	const char *console;
@@ -84,6 +86,10 @@ static inline void fake_reset(void)
 		.max_groups = 10,
 		.max_volumes = 10,
 		.max_gib = 1000,
+		.max_ports = -1,
+		.used_servers = 1,
+		.used_cores = 1,
+		.used_ram = 1,
 		.build_polls = 1 };
 }
 

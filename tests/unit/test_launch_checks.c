@@ -85,8 +85,10 @@ static void no_storage(_unused_ struct launch_request *q)
 
 static void room_for_two(struct launch_request *q)
 {
+	static const char *const following[] = { "web-2", "web-3", NULL };
+
 	fake.max_servers = 3; /* one is used */
-	q->count = 2;
+	q->following = following;
 }
 
 static void group_of_others(_unused_ struct launch_request *q)
@@ -216,6 +218,77 @@ static void all_that_is_wrong_is_said_at_once(void)
 	half_a_gib(&q);
 	check(play_launch(&r, &q) < 0);
 	check(strstr(r.e.msg, "d2-3") && strstr(r.e.msg, "private") && strstr(r.e.msg, "GiB"));
+}
+
+/* A server that the launches of that name have made, with what all of them have. */
+static struct fake_thing *add_made(const char *name, const char *status)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", name, status);
+
+	snprintf(s->metadata, sizeof s->metadata, "{\"kbuild:name\":\"%s\"}", name);
+	fake.used_servers++;
+	fake.used_cores++;
+	fake.used_ram += 2048;
+	fake.used_ports++;
+	return s;
+}
+
+static void quota_for(int n)
+{
+	fake.max_servers = fake.max_cores = fake.max_ports = n;
+	fake.max_ram = 2048 * n;
+}
+
+static void room_is_exactly_enough(struct launch_request *q, int n)
+{
+	RUN r = run_begin();
+
+	quota_for(n);
+	if (row_check(&r.cloud, q, &r.e) != 0)
+		check_fail("%s", r.e.msg);
+	quota_for(n - 1);
+	check_int(row_check(&r.cloud, q, &r.e), -ERR_FAILED);
+	check(strstr(r.e.msg, "quota 'servers'") && strstr(r.e.msg, "quota 'cores'") &&
+		strstr(r.e.msg, "quota 'memory'") && strstr(r.e.msg, "quota 'ports'"));
+}
+
+static void fresh_of_none(void)
+{
+	fresh();
+	fake.used_servers = fake.used_cores = fake.used_ram = fake.used_ports = 0;
+}
+
+/* It is removed before the new one is asked for. */
+static void what_a_broken_server_holds_is_free(void)
+{
+	struct launch_request q = play_request();
+
+	fresh_of_none();
+	add_made("web", "ERROR");
+	room_is_exactly_enough(&q, 1);
+}
+
+/* Of several, only those that are not there take room. */
+static void what_runs_already_needs_no_room(void)
+{
+	static const char *const following[] = { "web-2", "web-3", NULL };
+	struct launch_request q = play_request();
+
+	q.name = "web-1";
+	q.following = following;
+	fresh_of_none();
+	add_made("web-2", "ACTIVE");
+	add_made("web-3", "ACTIVE");
+	room_is_exactly_enough(&q, 3);
+	/* Somebody else's of that name is not one of them. */
+	fresh_of_none();
+	add_made("web-2", "ACTIVE")->metadata[0] = '\0';
+	room_is_exactly_enough(&q, 4);
+	/* One of them is replaced. */
+	fresh_of_none();
+	add_made("web-2", "ACTIVE");
+	add_made("web-3", "ERROR");
+	room_is_exactly_enough(&q, 3);
 }
 
 static const struct plan_item *item(const struct plan *p, const char *what)
@@ -628,6 +701,8 @@ int main(void)
 {
 	run(what_is_wrong_is_said_before_anything_is_made);
 	run(all_that_is_wrong_is_said_at_once);
+	run(what_a_broken_server_holds_is_free);
+	run(what_runs_already_needs_no_room);
 	run(a_plan_names_all_and_what_it_costs);
 	run(an_image_that_nobody_has_compared_is_not_booted);
 	run(each_of_several_has_its_own_prices);

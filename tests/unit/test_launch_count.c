@@ -58,9 +58,14 @@ static int fake_find(_unused_ const struct cloud *c, const char *name, struct ar
 	return 0;
 }
 
-static int fake_check(_unused_ const struct cloud *c, _unused_ const struct launch_request *q,
-	_unused_ struct error *e)
+static int fake_check(
+	_unused_ const struct cloud *c, const struct launch_request *q, _unused_ struct error *e)
 {
+	int i = number(q->name);
+
+	for (const char *const *name = q->following; *name; name++)
+		check_int(number(*name), ++i);
+	check_int(i, N - 1);
 	return 0;
 }
 

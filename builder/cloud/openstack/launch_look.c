@@ -11,10 +11,10 @@
 #include <string.h>
 
 /*
- * It will never start, or is on its way out. One that has run is nobody's to replace, whatever became of it: somebody
+ * One that has run is nobody's to replace, whatever became of it: somebody
  * may have used it although no launch has seen it answer.
  */
-static bool is_broken(const struct nova_server *s)
+bool launch_is_broken(const struct nova_server *s)
 {
 	if (strcmp(s->status, "ERROR") == 0)
 		return s->never_ran && !s->tag_settled;
@@ -30,7 +30,7 @@ int look_server(struct launching *l, struct error *e)
 	if (r < 0)
 		return r;
 	l->server = row_ours(v, n, l->q->name);
-	l->broken = l->server && is_broken(l->server);
+	l->broken = l->server && launch_is_broken(l->server);
 	return 0;
 }
 

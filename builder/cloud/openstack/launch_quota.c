@@ -1,10 +1,11 @@
-/* Whether the project may have one more of each: asked before anything is made. */
+/* Whether the project may have what is not there yet: asked before anything is made. */
 #include "launching.h"
 
 #include "arena.h"
 #include "error.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct need {
 	const char *what, *unit;
@@ -23,9 +24,48 @@ static void compare(struct launching *l, const struct need *v, size_t n)
 	}
 }
 
-static int compare_compute(struct launching *l, struct error *e)
+/* How many servers are to be made, and what is counted as used and goes before it is needed. */
+struct room {
+	int64_t n;
+	int64_t servers, cores, ram, ports; /* of those that are replaced */
+};
+
+/* broken: what is replaced by it, or NULL. One that is gone may still be listed, and is counted nowhere. */
+static void add_one(struct room *m, const struct nova_server *broken)
 {
-	int64_t n = 1 + (int64_t)l->q->count;
+	m->n++;
+	if (!broken || strcmp(broken->status, "DELETED") == 0)
+		return;
+	m->servers++;
+	m->cores += broken->vcpus;
+	m->ram += broken->ram;
+	m->ports += broken->n_addresses > 0;
+}
+
+/* This one, and of those that will follow it the ones that are not there. */
+static int look_room(struct launching *l, struct room *ret, struct error *e)
+{
+	const char *const *names = l->q->following;
+	struct nova_server *v;
+	size_t n;
+	int r;
+
+	*ret = (struct room){};
+	add_one(ret, l->server);
+	if (!names || !*names)
+		return 0;
+	r = nova_servers(l->os, l->region, NULL, l->a, &v, &n, e);
+	for (; r == 0 && *names; names++) {
+		const struct nova_server *s = row_ours(v, n, *names);
+
+		if (!s || launch_is_broken(s))
+			add_one(ret, s);
+	}
+	return r;
+}
+
+static int compare_compute(struct launching *l, const struct room *m, struct error *e)
+{
 	struct nova_limits c;
 	int r = nova_limits(l->os, l->region, l->a, &c, e);
 
@@ -33,47 +73,49 @@ static int compare_compute(struct launching *l, struct error *e)
 		return r;
 	compare(l,
 		(const struct need[]){
-			{ "servers", "", c.max_servers, c.servers, n },
-			{ "cores", "", c.max_cores, c.cores, n * l->flavor->vcpus },
-			{ "memory", " MiB", c.max_ram, c.ram, n * l->flavor->ram },
+			{ "servers", "", c.max_servers, c.servers - m->servers, m->n },
+			{ "cores", "", c.max_cores, c.cores - m->cores, m->n * l->flavor->vcpus },
+			{ "memory", " MiB", c.max_ram, c.ram - m->ram, m->n * l->flavor->ram },
 			{ "key pairs", "", c.max_keys, (int64_t)l->n_keys,
 				l->q->key      ? 0
-				: l->key_there ? n - 1
-					       : n },
+				: l->key_there ? m->n - 1
+					       : m->n },
 		},
 		4);
 	return 0;
 }
 
-static int compare_network(struct launching *l, struct error *e)
+static int compare_network(struct launching *l, const struct room *m, struct error *e)
 {
-	int64_t count = 1 + (int64_t)l->q->count, groups = count - (l->group ? 1 : 0);
-	size_t allow = 0;
+	int64_t groups = m->n - (l->group ? 1 : 0);
+	struct neutron_rule *rules;
+	size_t n_allow, n_rules;
+	const struct port_allow *allow = launch_allow(l->q, &n_allow);
 	struct neutron_limits n;
 	int r = neutron_limits(l->os, l->region, l->a, &n, e);
 
 	if (r < 0)
 		return r;
-	(void)launch_allow(l->q, &allow);
+	neutron_wanted(allow, n_allow, l->a, &rules, &n_rules);
 	compare(l,
 		(const struct need[]){
-			{ "ports", "", n.max_ports, n.ports, count },
+			{ "ports", "", n.max_ports, n.ports - m->ports, m->n },
 			{ "security groups", "", n.max_groups, n.groups, groups },
 			/* Two that let everything out come with each group. */
 			{ "security group rules", "", n.max_rules, n.rules,
-				groups * (2 + 2 * (int64_t)allow) },
+				groups * (2 + (int64_t)n_rules) },
 		},
 		3);
 	return 0;
 }
 
-static int compare_volumes(struct launching *l, struct error *e)
+static int compare_volumes(struct launching *l, const struct room *m, struct error *e)
 {
-	int64_t n = 1 + (int64_t)l->q->count - (l->volume ? 1 : 0);
+	int64_t n = m->n - (l->volume ? 1 : 0);
 	struct cinder_limits c;
-	int r = cinder_limits(l->os, l->region, l->a, &c, e);
+	int r = n > 0 ? cinder_limits(l->os, l->region, l->a, &c, e) : 0;
 
-	if (r < 0)
+	if (r < 0 || n == 0)
 		return r;
 	compare(l,
 		(const struct need[]){
@@ -87,15 +129,15 @@ static int compare_volumes(struct launching *l, struct error *e)
 
 int look_quota(struct launching *l, struct error *e)
 {
-	int r = 0;
+	struct room m;
+	int r;
 
 	if (l->server && !l->broken)
 		return 0; /* it has what it needs */
-	if (l->flavor)
-		r = compare_compute(l, e);
+	r = look_room(l, &m, e);
+	if (r == 0 && l->flavor)
+		r = compare_compute(l, &m, e);
 	if (r == 0)
-		r = compare_network(l, e);
-	if (r == 0 && l->q->volume_size && (!l->volume || l->q->count))
-		r = compare_volumes(l, e);
-	return r;
+		r = compare_network(l, &m, e);
+	return r == 0 && l->q->volume_size ? compare_volumes(l, &m, e) : r;
 }

@@ -69,6 +69,8 @@ extern const size_t launch_n_steps;
 
 /* launch_look.c: what is there. */
 int look_server(struct launching *l, struct error *e);
+/* It will never start, or is on its way out: a launch replaces it. */
+bool launch_is_broken(const struct nova_server *s);
 int look_flavor(struct launching *l, struct error *e);
 int look_network(struct launching *l, struct error *e);
 int look_image(struct launching *l, struct error *e);
