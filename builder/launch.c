@@ -2,94 +2,16 @@
 #include "launch.h"
 
 #include "arena.h"
-#include "build.h"
-#include "build_identity.h"
 #include "ctx.h"
 #include "definition.h"
-#include "disk_source.h"
 #include "error.h"
 #include "launch_handoff.h"
-#include "login.h"
+#include "launch_take.h"
 #include "node.h"
 #include "plan.h"
 #include "progress.h"
 #include "provider.h"
 #include "servers.h"
-
-/* What the definition says of its servers, where the command line said nothing. */
-static void take_server(const struct definition *def, struct arena *a, struct launch_request *q)
-{
-	const struct {
-		const char *key, **to;
-	} texts[] = { { "flavor", &q->flavor }, { "network", &q->network }, { "key", &q->key } };
-	struct port_allow *allow = arena_alloc(a, (def->firewall.n + 1) * sizeof *allow);
-
-	q->definition = arena_strdup(a, def->name);
-	q->distribution = def->distribution;
-	q->release = def->release;
-	q->architecture = def->architecture;
-	q->min_disk = def->disk_size;
-	if (!q->name)
-		q->name = arena_strdup(a, def->name);
-	if (!q->volume_size)
-		q->volume_size = login_volume(def);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		if (!*texts[i].to)
-			*texts[i].to = node_str(node_get(def->server, texts[i].key));
-	}
-	if (q->ssh_keys && q->ssh_keys[0])
-		q->key = NULL;
-	for (size_t i = 0; i < def->firewall.n; i++) {
-		const struct port_rule *p = &def->firewall.allow[i];
-
-		allow[i] = (struct port_allow){ p->protocol, p->port, p->last_port, p->from };
-	}
-	q->allow = def->firewall.enabled ? allow : NULL;
-	q->n_allow = def->firewall.enabled ? def->firewall.n : 0;
-}
-
-/* What each server is handed: sealed for itself, as its agent believes the name that stands in it. */
-struct handing {
-	const char *recipient; /* NULL: the image has no agent */
-	const struct node *secrets;
-};
-
-/* Fills what the request leaves open from the image of the definition, building it when needed. */
-static int take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
-	struct handing *h, struct arena *a, struct error *e)
-{
-	_cleanup_(build_result_free) struct build_result b = BUILD_RESULT_INIT;
-	struct build_options bo = BUILD_OPTIONS_INIT;
-	int r;
-
-	bo.definition = o->def->path;
-	bo.secrets = h->secrets;
-	bo.qcow2 = o->cloud->provider->upload; /* smaller to send, cheaper to keep */
-	r = build_run(c, &bo, &b, e);
-	if (r < 0)
-		return r;
-	q->disk =
-		bo.qcow2 ? arena_printf(a, "%s/disk.qcow2", b.directory) : arena_strdup(a, b.disk);
-	q->disk_immutable = true;
-	q->image_digest = arena_strdup(a, b.image);
-	q->user_data = arena_strdup(a, b.user_data);
-	if (!q->user && b.user)
-		q->user = arena_strdup(a, b.user);
-	h->recipient = *b.recipient ? arena_strdup(a, b.recipient) : NULL;
-	return 0;
-}
-
-/* What image it will be, where that can be told: a server of another one is an error before the build. */
-static int foresee_image(struct ctx *c, const struct definition *def, struct arena *a,
-	struct launch_request *q, struct error *e)
-{
-	char *id = arena_alloc(a, 65);
-	int r = build_foresee(c, def, id, e);
-
-	if (r == 0)
-		q->foreseen = id;
-	return MIN(r, 0);
-}
 
 unsigned launch_count(const struct launch_options *o)
 {
@@ -111,13 +33,6 @@ static int check_records(const struct launch_options *o, struct error *e)
 		"kbuild.dns gives its names to one server, and %u would take them from one another: "
 		"launch one, or leave kbuild.dns out and keep records of all of them yourself",
 		n);
-}
-
-/* A cloud may have that disk already, under the name that its build gave it. */
-static int take_disk(
-	const struct launch_options *o, struct arena *a, struct launch_request *q, struct error *e)
-{
-	return o->def || !o->cloud->provider->upload ? 0 : disk_source_launch(a, q, e);
 }
 
 /* Their names: "web", or "web-1", "web-2" and so on. */
@@ -330,7 +245,8 @@ static int check_all(
 
 /* The requests, whole: that one's user-data is too large for the cloud must not be found when others are made. */
 static int prepare_each(const struct launch_options *o, const struct launch_request *all,
-	const struct handing *h, struct arena *a, struct launch_request *ret, struct error *e)
+	const struct launch_handing *h, struct arena *a, struct launch_request *ret,
+	struct error *e)
 {
 	int r = 0;
 
@@ -351,7 +267,7 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 	int r = 0;
 
 	if (o->def) {
-		take_server(o->def, a, &all);
+		launch_take_server(o->def, a, &all);
 		if (launch_secrets(c, o->def, o->secrets, a, &secrets, &wrong) < 0)
 			plan_add(ret, a, PLAN_WRONG, "secrets", NULL, arena_strdup(a, wrong.msg));
 		if (check_records(o, &wrong) < 0)
@@ -359,7 +275,7 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 	}
 	r = name_all(o, a, &all, e);
 	if (r == 0)
-		r = take_disk(o, a, &all, e);
+		r = launch_take_disk(o, a, &all, e);
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
 		const struct launch_request q = one_of(&all, i);
 
@@ -375,23 +291,23 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 {
 	struct launch_request all = *o->request;
 	struct launch_request *each = arena_alloc(a, launch_count(o) * sizeof *each);
-	struct handing h = {};
+	struct launch_handing h = {};
 	int r = check_records(o, e);
 
 	if (r == 0 && o->def) {
-		take_server(o->def, a, &all);
+		launch_take_server(o->def, a, &all);
 		r = launch_secrets(c, o->def, o->secrets, a, &h.secrets, e);
 		if (r == 0)
-			r = foresee_image(c, o->def, a, &all, e);
+			r = launch_foresee(c, o->def, a, &all, e);
 	}
 	if (r == 0)
 		r = name_all(o, a, &all, e);
 	if (r == 0)
-		r = take_disk(o, a, &all, e);
+		r = launch_take_disk(o, a, &all, e);
 	if (r == 0)
 		r = check_all(o, &all, e);
 	if (r == 0 && o->def)
-		r = take_image(c, o, &all, &h, a, e);
+		r = launch_take_image(c, o, &all, &h, a, e);
 	if (r == 0)
 		r = prepare_each(o, &all, &h, a, each, e);
 	return r < 0 ? r : make_all(c, o, each, a, ret, e);
