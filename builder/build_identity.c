@@ -36,8 +36,10 @@ int build_identify(struct build_identity *ret, const struct ctx *c, const struct
 	return r;
 }
 
-int build_foresee(const struct ctx *c, const struct definition *def, char *ret, struct error *e)
+int build_foresee(
+	const struct ctx *c, const struct definition *def, bool look, char *ret, struct error *e)
 {
+	bool makes = agent_wanted(def) && !image_key_has_secret(c->state_dir);
 	struct build_identity self = {};
 	struct lock *lock = NULL;
 	_free_ char *path = lock_path(def->path);
@@ -45,7 +47,7 @@ int build_foresee(const struct ctx *c, const struct definition *def, char *ret, 
 	int r = lock_read(&lock, path, &stale);
 
 	/* Which of these is an error is the build's to say. */
-	if (r == 0 && lock_check(lock, def, &stale) == 0)
+	if (r == 0 && !(look && makes) && lock_check(lock, def, &stale) == 0)
 		r = build_identify(&self, c, def, lock, e);
 	else
 		r = 1;

@@ -21,6 +21,8 @@ int build_identify(struct build_identity *ret, const struct ctx *c, const struct
 
 /*
  * The id that the image of a definition will have, in *ret (65 bytes); > 0: it cannot be told, as there is no lock
- * that answers the definition yet.
+ * that answers the definition yet. look: nothing is made for it, not the builder's secret either; without one it
+ * cannot be told.
  */
-int build_foresee(const struct ctx *c, const struct definition *def, char *ret, struct error *e);
+int build_foresee(
+	const struct ctx *c, const struct definition *def, bool look, char *ret, struct error *e);

@@ -258,6 +258,20 @@ static int prepare_each(const struct launch_options *o, const struct launch_requ
 	return r;
 }
 
+/* What a launch would stumble over is said; only that somebody interrupted it is an error. */
+static int plan_image(struct ctx *c, const struct launch_options *o, struct arena *a,
+	struct launch_request *all, struct plan *ret, struct error *e)
+{
+	struct error wrong = {};
+
+	if (launch_foresee(c, o->def, true, a, all, &wrong) == 0)
+		return 0;
+	if (is_interrupted(&wrong))
+		return error_set(e, ERR_INTERRUPTED, "interrupted");
+	plan_add(ret, a, PLAN_WRONG, "image", NULL, arena_strdup(a, wrong.msg));
+	return 0;
+}
+
 int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
 	struct error *e)
 {
@@ -272,8 +286,10 @@ int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, 
 			plan_add(ret, a, PLAN_WRONG, "secrets", NULL, arena_strdup(a, wrong.msg));
 		if (check_records(o, &wrong) < 0)
 			plan_add(ret, a, PLAN_WRONG, "dns", NULL, arena_strdup(a, wrong.msg));
+		r = plan_image(c, o, a, &all, ret, e);
 	}
-	r = name_all(o, a, &all, e);
+	if (r == 0)
+		r = name_all(o, a, &all, e);
 	if (r == 0)
 		r = launch_take_disk(o, a, &all, e);
 	for (unsigned i = 0; i < launch_count(o) && r == 0; i++) {
@@ -298,7 +314,7 @@ int launch_run(struct ctx *c, const struct launch_options *o, struct arena *a, s
 		launch_take_server(o->def, a, &all);
 		r = launch_secrets(c, o->def, o->secrets, a, &h.secrets, e);
 		if (r == 0)
-			r = launch_foresee(c, o->def, a, &all, e);
+			r = launch_foresee(c, o->def, false, a, &all, e);
 	}
 	if (r == 0)
 		r = name_all(o, a, &all, e);

@@ -67,11 +67,11 @@ int launch_take_image(struct ctx *c, const struct launch_options *o, struct laun
 	return 0;
 }
 
-int launch_foresee(struct ctx *c, const struct definition *def, struct arena *a,
+int launch_foresee(struct ctx *c, const struct definition *def, bool look, struct arena *a,
 	struct launch_request *q, struct error *e)
 {
 	char *id = arena_alloc(a, 65);
-	int r = build_foresee(c, def, id, e);
+	int r = build_foresee(c, def, look, id, e);
 
 	if (r == 0)
 		q->foreseen = id;

@@ -25,8 +25,11 @@ void launch_take_server(const struct definition *def, struct arena *a, struct la
 /* Its image, built when needed. */
 int launch_take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
 	struct launch_handing *h, struct arena *a, struct error *e);
-/* What image it will be, where that can be told: a server of another one is an error before the build. */
-int launch_foresee(struct ctx *c, const struct definition *def, struct arena *a,
+/*
+ * What image it will be, where that can be told: a server of another one is an error before the build. look: nothing
+ * is made for that.
+ */
+int launch_foresee(struct ctx *c, const struct definition *def, bool look, struct arena *a,
 	struct launch_request *q, struct error *e);
 /* A cloud may have that disk already, under the name that its build gave it. Of a definition, nothing. */
 int launch_take_disk(

@@ -262,6 +262,8 @@ extern const struct provider provider_local;
  */
 bool launch_may_have_made(
 	const struct launch_request *q, const char *definition, const char *image);
+/* Of such a server, which runs, what a plan says. */
+const char *launch_is_there(const struct launch_request *q);
 
 /* "[ADDRESS:]HOST:GUEST[/tcp|/udp]"; the address lives in the arena. ERR_USAGE. */
 int port_forward_parse(

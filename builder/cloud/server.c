@@ -46,6 +46,13 @@ bool launch_may_have_made(const struct launch_request *q, const char *definition
 	return !will || (image && strcmp(will, image) == 0);
 }
 
+const char *launch_is_there(const struct launch_request *q)
+{
+	return q->image_digest || q->foreseen
+		       ? "it runs, of the same image: a launch has nothing to do"
+		       : "it runs: if the image is the same, a launch has nothing to do";
+}
+
 /* A member of an object; nothing when there is no value. */
 static void add_string(struct buf *out, const char *key, const char *value)
 {

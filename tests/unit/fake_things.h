@@ -159,6 +159,12 @@ static inline void fake_launched_json(const struct fake_thing *s, struct buf *ou
 	buf_printf(out, "{\"OS-SRV-USG:launched_at\":%s,", text);
 }
 
+/* Of FAKE_FLAVORS; as Nova, which says only that of a server. */
+static inline const char *fake_flavor_name(const char *id)
+{
+	return strcmp(id, "f1") == 0 ? "d2-2" : strcmp(id, "f2") == 0 ? "b3-8" : id;
+}
+
 static inline void fake_server_json(struct fake_thing *s, struct buf *out)
 {
 	const char *comma = "";
@@ -193,7 +199,8 @@ static inline void fake_server_json(struct fake_thing *s, struct buf *out)
 		s->task[0]    ? s->task
 		: s->deleting ? "\"deleting\""
 			      : "null",
-		s->task[0] ? "\"" : "", s->key, s->metadata[0] ? s->metadata : "{}", s->flavor);
+		s->task[0] ? "\"" : "", s->key, s->metadata[0] ? s->metadata : "{}",
+		fake_flavor_name(s->flavor));
 	if (strcmp(s->status, "ERROR") == 0)
 		buf_printf(out, "\"fault\":{\"code\":500,\"message\":\"%s\"},",
 			fake.fault ? fake.fault : "");

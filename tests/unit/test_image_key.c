@@ -65,6 +65,16 @@ static void only_the_builder_reads_the_secret(void)
 	check_int(st.st_size, 32);
 }
 
+static void who_only_looks_makes_no_secret(void)
+{
+	char a[AGE_RECIPIENT_SIZE];
+
+	check(!image_key_has_secret(tmp_name("looked")));
+	check(faccessat(tmp_fd(), "looked", F_OK, 0) < 0);
+	key_of("looked", "one", a);
+	check(image_key_has_secret(tmp_name("looked")));
+}
+
 static void a_damaged_secret_is_no_key(void)
 {
 	struct age_identity id = { 0 };
@@ -89,6 +99,7 @@ int main(void)
 	run(another_builder_has_other_keys);
 	run(the_secret_can_be_given_to_another);
 	run(only_the_builder_reads_the_secret);
+	run(who_only_looks_makes_no_secret);
 	run(a_damaged_secret_is_no_key);
 	return done();
 }

@@ -430,7 +430,7 @@ static void a_server_that_fails_while_it_is_waited_for_again(void)
 		RUN r = run_begin();
 
 		check_int(play_launch(&r, &q), -ERR_NETWORK);
-		check(strstr(r.e.msg, "(flavor f1): boom") != NULL);
+		check(strstr(r.e.msg, "(flavor d2-2): boom") != NULL);
 		check(strstr(r.e.msg, "server 'web'") != NULL);
 	}
 }
@@ -697,6 +697,41 @@ static void before_the_build_only_what_is_known_is_compared(void)
 	check(strstr(r.e.msg, "already (ACTIVE), from another launch than this") != NULL);
 }
 
+/* Neither is what the cloud says of a server an image that was compared, nor is the same definition the same server. */
+static void a_plan_says_what_it_has_compared(void)
+{
+	static const struct {
+		const char *foreseen, *flavor;
+		enum plan_state state;
+		const char *detail;
+	} rows[] = {
+		{ NULL, "d2-2", PLAN_THERE, "it runs: if the image is the same, a launch has" },
+		{ NULL, "f1", PLAN_THERE, "it runs: if the image is the same, a launch has" },
+		{ FAKE_DIGEST, "d2-2", PLAN_THERE, "it runs, of the same image: a launch has" },
+		{ "another digest", "d2-2", PLAN_WRONG, "from another launch than this" },
+		{ NULL, "b3-8", PLAN_WRONG, "from another launch than this" },
+		{ NULL, "f2", PLAN_WRONG, "from another launch than this" },
+		{ FAKE_DIGEST, "b3-8", PLAN_WRONG, "from another launch than this" },
+	};
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	fresh();
+	play_well(&r, &q);
+	q.image_digest = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct plan_item *t;
+
+		q.foreseen = rows[i].foreseen;
+		q.flavor = rows[i].flavor;
+		r.plan = (struct plan){ .carbon = -1 };
+		check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+		t = item(&r.plan, "server");
+		if (t->state != rows[i].state || !strstr(t->detail, rows[i].detail))
+			check_fail("row %zu: %d '%s'", i, t->state, t->detail);
+	}
+}
+
 int main(void)
 {
 	run(what_is_wrong_is_said_before_anything_is_made);
@@ -723,5 +758,6 @@ int main(void)
 	run(where_there_is_one_zone_none_is_said);
 	run(a_launch_that_is_over_is_done_again_at_once);
 	run(before_the_build_only_what_is_known_is_compared);
+	run(a_plan_says_what_it_has_compared);
 	return done();
 }

@@ -12,6 +12,7 @@
 #include "launch.h"
 #include "launch_handoff.h"
 #include "node.h"
+#include "plan.h"
 #include "provider.h"
 #include "servers.h"
 
@@ -25,7 +26,9 @@ static bool settled[N], made[N];
 static int64_t now, interrupted; /* ms; 0: never */
 static int outcome;		 /* of each launch */
 static int destroyed;
-static char handed[N][32];    /* the user-data that each was made with */
+static char handed[N][32]; /* the user-data that each was made with */
+static bool planning;
+static char foreseen[N][32];  /* of each, when it was planned */
 static int sealed, too_large; /* too_large: the handoff that is; 0: none */
 
 #define ANSWER(STATE) "kbuild-status: {\"state\":\"" STATE "\",\"reasons\":[\"no disk\"]}\n"
@@ -66,6 +69,14 @@ static int fake_check(
 	for (const char *const *name = q->following; *name; name++)
 		check_int(number(*name), ++i);
 	check_int(i, N - 1);
+	return 0;
+}
+
+static int fake_plan(_unused_ const struct cloud *c, const struct launch_request *q,
+	_unused_ struct arena *a, _unused_ struct plan *ret, _unused_ struct error *e)
+{
+	snprintf(foreseen[number(q->name)], sizeof foreseen[0], "%s",
+		q->foreseen ? q->foreseen : "unknown");
 	return 0;
 }
 
@@ -117,6 +128,7 @@ static struct provider fake = {
 	.destroy = fake_destroy,
 	.keeps_interrupted = true,
 	.check = fake_check,
+	.plan = fake_plan,
 	.launch = fake_launch,
 	.find = fake_find,
 	.console = fake_console,
@@ -142,10 +154,16 @@ void build_result_free(_unused_ struct build_result *r)
 {
 }
 
-int build_foresee(_unused_ const struct ctx *c, _unused_ const struct definition *def,
-	_unused_ char *ret, _unused_ struct error *e)
+static int foresees; /* what build_foresee() returns */
+
+int build_foresee(_unused_ const struct ctx *c, _unused_ const struct definition *def, bool look,
+	char *ret, struct error *e)
 {
-	return 1;
+	check(look == planning);
+	if (foresees < 0)
+		return error_set(e, -foresees, "no inputs");
+	snprintf(ret, 65, "will be");
+	return foresees;
 }
 
 int launch_secrets(_unused_ struct ctx *c, _unused_ const struct definition *def,
@@ -271,9 +289,9 @@ static void what_another_launch_made_is_not_taken_back(void)
 	fake.keeps_interrupted = true;
 }
 
-static int play_definition(struct error *e)
+/* plan NULL: a launch. */
+static int play_definition(struct plan *plan, struct arena *a, struct error *e)
 {
-	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct ctx c = { .clock = &fake_clock, .state_dir = "/nowhere", .cache_dir = "/nowhere" };
 	struct cloud cloud = { .provider = &fake };
 	struct definition def = { .name = "web", .path = "/none/web.yaml" };
@@ -285,16 +303,19 @@ static int play_definition(struct error *e)
 		says[i] = ANSWER("ready");
 	memset(made, 0, sizeof made);
 	memset(handed, 0, sizeof handed);
+	memset(foreseen, 0, sizeof foreseen);
 	sealed = 0;
-	return launch_run(&c, &o, a, v, e);
+	planning = plan;
+	return plan ? launch_plan(&c, &o, a, plan, e) : launch_run(&c, &o, a, v, e);
 }
 
 /* Its agent takes that name for its own: two of one name would write to one bucket, and tidy up after each other. */
 static void each_is_handed_its_own_name(void)
 {
+	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct error e = {};
 
-	check_int(play_definition(&e), 0);
+	check_int(play_definition(NULL, a, &e), 0);
 	check_str(handed[0], "of web-1");
 	check_str(handed[1], "of web-2");
 	check_str(handed[2], "of web-3");
@@ -302,13 +323,38 @@ static void each_is_handed_its_own_name(void)
 
 static void a_handoff_that_no_cloud_takes_is_found_before_any_is_made(void)
 {
+	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct error e = {};
 
 	too_large = N;
-	check_int(play_definition(&e), -ERR_INVALID);
+	check_int(play_definition(NULL, a, &e), -ERR_INVALID);
 	too_large = 0;
 	check_str(e.msg, "clouds take less");
 	check(!made[0] && !made[1] && !made[2]);
+}
+
+/* What runs there may be of another image, and then a launch would fail. */
+static void a_plan_compares_the_image_that_it_will_be(void)
+{
+	static const struct {
+		int foresees, result;
+		const char *foreseen;
+		size_t wrong;
+	} rows[] = { { 0, 0, "will be", 0 }, { 1, 0, "unknown", 0 },
+		{ -ERR_FAILED, 0, "unknown", 1 }, { -ERR_INTERRUPTED, -ERR_INTERRUPTED, "", 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(arena_freep) struct arena *a = arena_new();
+		struct plan p = { .carbon = -1 };
+		struct error e = {};
+
+		foresees = rows[i].foresees;
+		check_int(play_definition(&p, a, &e), rows[i].result);
+		for (int k = 0; k < N; k++)
+			check_str(foreseen[k], rows[i].foreseen);
+		check_int(plan_count(&p, PLAN_WRONG), rows[i].wrong);
+	}
+	foresees = 0;
 }
 
 int main(void)
@@ -319,6 +365,7 @@ int main(void)
 	run(what_was_made_before_a_failure_is_waited_for);
 	run(interrupted_each_one_is_said);
 	run(what_another_launch_made_is_not_taken_back);
+	run(a_plan_compares_the_image_that_it_will_be);
 	run(each_is_handed_its_own_name);
 	run(a_handoff_that_no_cloud_takes_is_found_before_any_is_made);
 	return done();

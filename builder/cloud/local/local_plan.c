@@ -38,8 +38,7 @@ int local_plan(const struct cloud *c, const struct launch_request *q, struct are
 		plan_add(ret, a, PLAN_WRONG, "server", q->name, arena_strdup(a, wrong.msg));
 	else if (q->name && provider_local.find(c, q->name, a, &s, &wrong) == 0 &&
 		 s.state == SERVER_RUNNING)
-		plan_add(ret, a, PLAN_THERE, "server", q->name,
-			"it runs: of the same image, a launch has nothing to do");
+		plan_add(ret, a, PLAN_THERE, "server", q->name, launch_is_there(q));
 	else
 		plan_add(ret, a, PLAN_MAKE, "server", q->name,
 			arena_printf(a, "QEMU on this machine, %u CPUs, %s", q->cpus,

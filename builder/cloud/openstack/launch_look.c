@@ -21,6 +21,25 @@ bool launch_is_broken(const struct nova_server *s)
 	return strcmp(s->status, "DELETED") == 0 || (s->task && strcmp(s->task, "deleting") == 0);
 }
 
+/* Of what is there Nova says the flavor's name; who asks for one may say its id. */
+static int compare_flavor(struct launching *l, struct error *e)
+{
+	const char *want = l->q->flavor, *is = l->server->flavor;
+	struct nova_flavor *v;
+	size_t n;
+	int r;
+
+	if (l->intent || l->broken || !want || !is || !*is || strcmp(want, is) == 0)
+		return 0;
+	r = nova_flavors(l->os, l->region, l->a, &v, &n, e);
+	l->other_flavor = true;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (strcmp(v[i].id, want) == 0 && strcmp(v[i].name, is) == 0)
+			l->other_flavor = false;
+	}
+	return r;
+}
+
 int look_server(struct launching *l, struct error *e)
 {
 	struct nova_server *v;
@@ -31,7 +50,7 @@ int look_server(struct launching *l, struct error *e)
 		return r;
 	l->server = row_ours(v, n, l->q->name);
 	l->broken = l->server && launch_is_broken(l->server);
-	return 0;
+	return l->server ? compare_flavor(l, e) : 0;
 }
 
 int look_flavor(struct launching *l, struct error *e)

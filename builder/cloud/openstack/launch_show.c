@@ -40,7 +40,8 @@ bool flavor_fits(const struct launching *l, const struct nova_flavor *f)
 static bool is_of_this_launch(const struct launching *l, const struct nova_server *s)
 {
 	if (!l->intent)
-		return launch_may_have_made(l->q, s->tag_definition, s->tag_image);
+		return !l->other_flavor &&
+		       launch_may_have_made(l->q, s->tag_definition, s->tag_image);
 	return s->tag_intent && strcmp(s->tag_intent, l->intent) == 0;
 }
 

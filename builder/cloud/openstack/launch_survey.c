@@ -213,9 +213,8 @@ int row_plan(const struct cloud *c, const struct launch_request *q, struct arena
 					? row_has_long_run(l->server)
 						  ? "it runs: a launch looks at its answer"
 						  : "still starting: a launch goes on with it"
-				: l->intent
-					? "it runs: a launch has nothing to do"
-					: "it runs: of the same image, a launch has nothing to do");
+				: l->intent ? "it runs: a launch has nothing to do"
+					    : launch_is_there(q));
 		else if (f)
 			plan_add(ret, a, PLAN_MAKE, "server", q->name,
 				arena_printf(a,

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define SECRET_SIZE 32
 #define PURPOSE	    "kbuild image key 1 "
@@ -46,10 +47,22 @@ static int make_secret(const char *path, unsigned char ret[SECRET_SIZE], struct 
 	return r < 0 ? error_errno(e, r, "writing %s", path) : 0;
 }
 
+static char *secret_path(const char *state_dir)
+{
+	return xasprintf("%s/image-secret", state_dir);
+}
+
+bool image_key_has_secret(const char *state_dir)
+{
+	_free_ char *path = secret_path(state_dir);
+
+	return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+}
+
 int image_key(const char *state_dir, const char *inputs, struct age_identity *ret,
 	struct progress *p, struct error *e)
 {
-	_free_ char *path = xasprintf("%s/image-secret", state_dir);
+	_free_ char *path = secret_path(state_dir);
 	_free_ char *lock_path = xasprintf("%s.lock", path);
 	_free_ char *text = xasprintf(PURPOSE "%s", inputs);
 	unsigned char secret[SECRET_SIZE];

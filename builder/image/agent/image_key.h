@@ -18,3 +18,5 @@ struct progress;
 /* inputs: the digest of what the image is made from. ret: wipe it. */
 int image_key(const char *state_dir, const char *inputs, struct age_identity *ret,
 	struct progress *p, struct error *e);
+/* Whether there is a secret yet, for who would not have it made. */
+bool image_key_has_secret(const char *state_dir);
