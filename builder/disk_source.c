@@ -5,10 +5,14 @@
 #include "arena.h"
 #include "build.h"
 #include "definition.h"
+#include "disk_file.h"
 #include "error.h"
+#include "fd.h"
 #include "provider.h"
 #include "record.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 bool disk_source_is_definition(const char *file)
@@ -27,11 +31,29 @@ static int read_beside(const char *path, struct arena *a, struct record_facts *r
 	return record_read(directory, slash ? slash + 1 : path, a, ret, e);
 }
 
+/* How large a server's disk has to be for it: of a server in a cloud that is known before it is made. */
+static int take_size(struct launch_request *q, struct error *e)
+{
+	_close_ int fd = open(q->disk, O_RDONLY | O_CLOEXEC);
+	struct disk_facts facts;
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return error_errno(e, errno, "the image '%s'", q->disk);
+	r = disk_facts_read(fd, q->disk, &st, &facts, e);
+	if (r == 0)
+		q->min_disk = facts.size;
+	return r;
+}
+
 int disk_source_launch(struct arena *a, struct launch_request *q, struct error *e)
 {
 	struct record_facts f;
-	int r = read_beside(q->disk, a, &f, e);
+	int r = take_size(q, e);
 
+	if (r == 0)
+		r = read_beside(q->disk, a, &f, e);
 	if (r != 0)
 		return MIN(r, 0);
 	q->image_digest = f.image;

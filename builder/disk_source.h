@@ -23,5 +23,5 @@ bool disk_source_is_definition(const char *file);
 int disk_source_find(struct ctx *c, const char *file, const struct definition *def, struct arena *a,
 	struct upload_request *q, struct error *e);
 
-/* The same for a launch of a disk (q->disk): what the record beside it says, else nothing. */
+/* The same for a launch of a disk (q->disk): its size, and what the record beside it says, where there is one. */
 int disk_source_launch(struct arena *a, struct launch_request *q, struct error *e);

@@ -3,6 +3,7 @@
 
 #include "error.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define QCOW2_DIRTY    1 /* incompatible features */
@@ -80,4 +81,22 @@ int disk_facts_parse(
 	ret->format = "raw";
 	ret->size = file_size;
 	return 0;
+}
+
+int disk_facts_read(
+	int fd, const char *path, struct stat *ret_st, struct disk_facts *ret, struct error *e)
+{
+	char head[DISK_HEAD];
+	ssize_t n;
+	int r;
+
+	if (fstat(fd, ret_st) < 0)
+		return error_errno(e, errno, "reading %s", path);
+	if (!S_ISREG(ret_st->st_mode))
+		return error_set(e, ERR_FAILED, "%s is no regular file", path);
+	n = pread(fd, head, sizeof head, 0);
+	if (n < 0)
+		return error_errno(e, errno, "reading %s", path);
+	r = disk_facts_parse(head, (size_t)n, (uint64_t)ret_st->st_size, ret, e);
+	return r < 0 ? error_prefix(e, "%s", path) : 0;
 }

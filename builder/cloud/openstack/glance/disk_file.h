@@ -3,6 +3,8 @@
 
 #include "base.h"
 
+#include <sys/stat.h>
+
 struct error;
 
 struct disk_facts {
@@ -20,3 +22,6 @@ struct disk_facts {
  */
 int disk_facts_parse(
 	const void *head, size_t len, uint64_t file_size, struct disk_facts *ret, struct error *e);
+/* Of an open file; path is for the words. Only a regular one is a disk. */
+int disk_facts_read(
+	int fd, const char *path, struct stat *ret_st, struct disk_facts *ret, struct error *e);

@@ -23,24 +23,17 @@
 
 static int open_disk(struct upload *u, struct stat *ret_st, struct error *e)
 {
-	char head[DISK_HEAD];
 	struct disk_facts facts;
 	uint64_t disk;
-	ssize_t n;
 	int r;
 
 	u->fd = open(u->q->disk, O_RDONLY | O_CLOEXEC);
-	if (u->fd < 0 || fstat(u->fd, ret_st) < 0)
+	if (u->fd < 0)
 		return error_errno(e, errno, "reading %s", u->q->disk);
-	if (!S_ISREG(ret_st->st_mode))
-		return error_set(e, ERR_FAILED, "%s is no regular file", u->q->disk);
-	n = pread(u->fd, head, sizeof head, 0);
-	if (n < 0)
-		return error_errno(e, errno, "reading %s", u->q->disk);
-	u->size = (uint64_t)ret_st->st_size;
-	r = disk_facts_parse(head, (size_t)n, u->size, &facts, e);
+	r = disk_facts_read(u->fd, u->q->disk, ret_st, &facts, e);
 	if (r < 0)
-		return error_prefix(e, "%s", u->q->disk);
+		return r;
+	u->size = (uint64_t)ret_st->st_size;
 	if (u->q->format && strcmp(u->q->format, facts.format) != 0)
 		return error_set(
 			e, ERR_USAGE, "%s is %s, not %s", u->q->disk, facts.format, u->q->format);
