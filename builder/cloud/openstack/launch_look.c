@@ -11,8 +11,8 @@
 #include <string.h>
 
 /*
- * One that has run is nobody's to replace, whatever became of it: somebody
- * may have used it although no launch has seen it answer.
+ * One that has run is nobody's to replace, whatever became of it: somebody may have used it although no launch has
+ * seen it answer.
  */
 bool launch_is_broken(const struct nova_server *s)
 {
@@ -21,7 +21,10 @@ bool launch_is_broken(const struct nova_server *s)
 	return strcmp(s->status, "DELETED") == 0 || (s->task && strcmp(s->task, "deleting") == 0);
 }
 
-/* Of what is there Nova says the flavor's name; who asks for one may say its id. */
+/*
+ * For a plan, which has nothing else of the request to compare. A launch has in the end: a server that a person has
+ * resized since is still its own. Nova says the flavor's name; who asks for one may say its id.
+ */
 static int compare_flavor(struct launching *l, struct error *e)
 {
 	const char *want = l->q->flavor, *is = l->server->flavor;
@@ -29,7 +32,8 @@ static int compare_flavor(struct launching *l, struct error *e)
 	size_t n;
 	int r;
 
-	if (l->intent || l->broken || !want || !is || !*is || strcmp(want, is) == 0)
+	if (!l->row->looks || l->intent || l->broken || !want || !is || !*is ||
+		strcmp(want, is) == 0)
 		return 0;
 	r = nova_flavors(l->os, l->region, l->a, &v, &n, e);
 	l->other_flavor = true;

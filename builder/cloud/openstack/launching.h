@@ -24,7 +24,7 @@ struct launching {
 
 	const struct nova_server *server; /* of this name; NULL: none */
 	bool broken;			  /* it will never start: replaced */
-	bool other_flavor; /* without an intent to compare: it has another than is asked for */
+	bool other_flavor;		  /* of a plan without an intent: than is asked for */
 	const struct nova_flavor *flavor, *flavors;
 	size_t n_flavors;
 	const struct neutron_network *network, *networks;
