@@ -246,7 +246,6 @@ int lookup_confine(struct error *e)
 	static const char *const read[] = { "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
 		"/etc/resolv.conf", "/etc/gai.conf", "/run/systemd/resolve", "/run/nscd", NULL };
 
-	warm_up();
 	return confine_enter(CONFINE_RESOLVE, &(struct confine_files){ .read = read }, e);
 }
 
@@ -258,6 +257,7 @@ static _noreturn_ void be_helper(int sock)
 	closefrom(4);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "resolve");
+	warm_up();
 	if (lookup_confine(&e) < 0)
 		_exit(1);
 	_exit(serve(3, &e) != IPC_CLOSED);

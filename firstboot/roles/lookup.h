@@ -11,7 +11,7 @@
 
 struct error;
 
-/* What the helper does first: loads the NSS modules, then gives up its rights. For the red team, too. */
+/* How the helper gives up its rights, when the NSS modules are loaded. For the red team, too. */
 int lookup_confine(struct error *e);
 
 /* Forks the helper of this process. Called once, before the process is confined. */
