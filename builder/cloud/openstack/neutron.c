@@ -72,8 +72,9 @@ int neutron_networks(struct os *o, const char *region, struct arena *a,
 	size_t n = 0;
 	int r = os_project(o, a, &project, e);
 
-	if (r == 0)
-		r = os_list(o, &q, "networks", a, &list, e);
+	if (r < 0)
+		return r;
+	r = os_list(o, &q, "networks", a, &list, e);
 	if (r < 0)
 		return r;
 	v = arena_alloc(a, (list->n + 1) * sizeof *v);

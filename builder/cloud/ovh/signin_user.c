@@ -204,7 +204,7 @@ static int wait_for_user(
 	const int64_t end = clock_now_ms(s->clock) + WAIT_MS;
 
 	while (strcmp(u->status, "ok") != 0) {
-		struct signin_user now;
+		struct signin_user now = {};
 		struct node *answer;
 		int r;
 
