@@ -37,6 +37,7 @@ NET = 'ip link set lo up; ip link set ve-bake up; ip addr replace %s/24 dev ve-b
 def own_world():
     """Our own mounts and our own network, which end with this process."""
     if os.environ.get('KBUILD_TEST_WORLD') != '1':
+        tree()  # which needs the network of others, the first time
         os.environ['KBUILD_TEST_WORLD'] = '1'
         os.execvp('unshare', ['unshare', '--mount', '--net', '--propagation', 'private', sys.executable] + sys.argv)
     subprocess.run('umount -l /sys; mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup',
