@@ -11,60 +11,20 @@
 #include "node.h"
 #include "os.h"
 
+#include "script.h"
+
 #include <string.h>
 
-struct script {
-	const uint8_t *data;
-	size_t size;
-	int64_t now_ms;
-};
+static const long statuses[] = { 200, 201, 200, 200, 204, 400, 401, 403, 404, 409, 429, 503, 300 };
 
-/* A request is one line each of what we made: nothing of an answer may end it. */
+/* Of what else is made of an answer nothing ends a line, and nothing is said in the clear. */
 static void look(const struct http_request *q)
 {
-	for (const char *p = q->url; *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			abort();
 	if (strncmp(q->url, "http", 4) != 0 || http_in_clear(q->url))
 		abort();
 	for (const struct http_header *h = q->headers; h && h->name; h++)
 		if (strpbrk(h->value, "\r\n"))
 			abort();
-}
-
-static int say(void *arg, const struct http_request *q, struct http_response *ret,
-	enum http_failure *ret_failure, struct error *e)
-{
-	static const long statuses[] = { 200, 201, 200, 200, 204, 400, 401, 403, 404, 409, 429, 503,
-		300 };
-	struct script *s = arg;
-	const uint8_t *end;
-
-	look(q);
-	*ret_failure = HTTP_IMPOSSIBLE;
-	if (s->size == 0)
-		return error_set(e, ERR_NETWORK, "the end");
-	ret->status = statuses[*s->data % ARRAY_SIZE(statuses)];
-	end = memchr(s->data, 0, s->size);
-	end = end ? end : s->data + s->size;
-	if (end > s->data + 1)
-		buf_add(&ret->body, s->data + 1, (size_t)(end - s->data - 1));
-	http_response_add(ret, "X-Subject-Token", "token");
-	end += end < s->data + s->size; /* the NUL */
-	s->size -= (size_t)(end - s->data);
-	s->data = end;
-	return 0;
-}
-
-static int64_t now(void *arg)
-{
-	return ((struct script *)arg)->now_ms;
-}
-
-static int sleep_on(void *arg, int64_t ms)
-{
-	((struct script *)arg)->now_ms += ms;
-	return 0;
 }
 
 static void words(int r, const struct error *e)
@@ -112,9 +72,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.region = "ONE" };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const bool federated = size > 0 && data[0] == 'O';
-	struct script s = { data + federated, size - federated, 0 };
-	const struct http http = { .send = say, .arg = &s };
-	const struct clock clock = { now, sleep_on, &s };
+	struct script s = { data + federated, size - federated, statuses, ARRAY_SIZE(statuses),
+		look, 0 };
+	const struct http http = script_http(&s);
+	const struct clock clock = script_clock(&s);
 	struct error e = { 0 };
 	struct os *o;
 

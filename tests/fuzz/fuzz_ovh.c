@@ -10,47 +10,11 @@
 #include "node.h"
 #include "provider.h"
 
+#include "script.h"
+
 #include <string.h>
 
-struct script {
-	const uint8_t *data;
-	size_t size;
-	int64_t now_ms;
-};
-
-static int say(void *arg, const struct http_request *q, struct http_response *ret,
-	enum http_failure *ret_failure, struct error *e)
-{
-	static const long statuses[] = { 200, 200, 200, 200, 204, 400, 401, 403, 404, 409, 429,
-		503 };
-	struct script *s = arg;
-	const uint8_t *end;
-
-	(void)q;
-	*ret_failure = HTTP_IMPOSSIBLE;
-	if (s->size == 0)
-		return error_set(e, ERR_NETWORK, "the end");
-	ret->status = statuses[*s->data % ARRAY_SIZE(statuses)];
-	end = memchr(s->data, 0, s->size);
-	end = end ? end : s->data + s->size;
-	if (end > s->data + 1)
-		buf_add(&ret->body, s->data + 1, (size_t)(end - s->data - 1));
-	end += end < s->data + s->size; /* the NUL */
-	s->size -= (size_t)(end - s->data);
-	s->data = end;
-	return 0;
-}
-
-static int64_t now(void *arg)
-{
-	return ((struct script *)arg)->now_ms;
-}
-
-static int sleep_on(void *arg, int64_t ms)
-{
-	((struct script *)arg)->now_ms += ms;
-	return 0;
-}
+static const long statuses[] = { 200, 200, 200, 200, 204, 400, 401, 403, 404, 409, 429, 503 };
 
 static void words(int r, const struct error *e)
 {
@@ -90,9 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"consumer_key\":\"c\"}";
 	static const char oauth_keys[] = "{\"client_id\":\"a\",\"client_secret\":\"b\"}";
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct script s = { data, size, 0 };
-	const struct http http = { .send = say, .arg = &s };
-	const struct clock clock = { now, sleep_on, &s };
+	struct script s = { data, size, statuses, ARRAY_SIZE(statuses), NULL, 0 };
+	const struct http http = script_http(&s);
+	const struct clock clock = script_clock(&s);
 	const char *text = size % 2 ? signed_keys : oauth_keys;
 	struct node *keys = NULL;
 	struct error e = { 0 };

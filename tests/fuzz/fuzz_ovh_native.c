@@ -19,47 +19,11 @@
 #include "provider.h"
 #include "rights.h"
 
+#include "script.h"
+
 #include <string.h>
 
-struct script {
-	const uint8_t *data;
-	size_t size;
-	int64_t now_ms;
-};
-
-static int say(void *arg, const struct http_request *q, struct http_response *ret,
-	enum http_failure *ret_failure, struct error *e)
-{
-	static const long statuses[] = { 200, 200, 200, 200, 200, 204, 400, 403, 404, 409, 429,
-		503 };
-	struct script *s = arg;
-	const uint8_t *end;
-
-	(void)q;
-	*ret_failure = HTTP_IMPOSSIBLE;
-	if (s->size == 0)
-		return error_set(e, ERR_NETWORK, "the end");
-	ret->status = statuses[*s->data % ARRAY_SIZE(statuses)];
-	end = memchr(s->data, 0, s->size);
-	end = end ? end : s->data + s->size;
-	if (end > s->data + 1)
-		buf_add(&ret->body, s->data + 1, (size_t)(end - s->data - 1));
-	end += end < s->data + s->size; /* the NUL */
-	s->size -= (size_t)(end - s->data);
-	s->data = end;
-	return 0;
-}
-
-static int64_t now(void *arg)
-{
-	return ((struct script *)arg)->now_ms;
-}
-
-static int sleep_on(void *arg, int64_t ms)
-{
-	((struct script *)arg)->now_ms += ms;
-	return 0;
-}
+static const long statuses[] = { 200, 200, 200, 200, 200, 204, 400, 403, 404, 409, 429, 503 };
 
 static bool words(int r, struct error *e)
 {
@@ -153,9 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct ovh_keys keys = { .access_token = "token" };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(ovh_freep) struct ovh *api = NULL;
-	struct script s = { data, size, 0 };
-	const struct http http = { .send = say, .arg = &s };
-	const struct clock clock = { now, sleep_on, &s };
+	struct script s = { data, size, statuses, ARRAY_SIZE(statuses), NULL, 0 };
+	const struct http http = script_http(&s);
+	const struct clock clock = script_clock(&s);
 	struct error e = { 0 };
 
 	if (ovh_new(&api, &keys, &http, &clock, &e) < 0)
