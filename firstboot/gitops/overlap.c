@@ -95,28 +95,43 @@ static bool is_new(const struct swap *w, const struct container *c)
 	return true;
 }
 
-/* The service's containers, new or old ones. */
-static int look(
-	struct deploy *d, const struct swap *w, bool new, struct containers *ret, struct error *e)
+/* Of the containers the new or the old ones. */
+static struct containers pick(
+	struct deploy *d, const struct swap *w, bool new, const struct containers *all)
+{
+	struct containers some = { .v = arena_alloc(d->arena, (all->n + 1) * sizeof *some.v) };
+
+	for (size_t i = 0; i < all->n; i++)
+		if (is_new(w, &all->v[i]) == new)
+			some.v[some.n++] = all->v[i];
+	return some;
+}
+
+/* All of the service's containers. */
+static int look_all(
+	struct deploy *d, const struct plan_service *s, struct containers *ret, struct error *e)
 {
 	struct containers all;
 	size_t n = 0;
 	int r = engine_ps(d->a, d->arena, &all, e);
 
 	for (size_t i = 0; r >= 0 && i < all.n; i++)
-		if (strcmp(all.v[i].service, w->s->name) == 0 && is_new(w, &all.v[i]) == new)
+		if (strcmp(all.v[i].service, s->name) == 0)
 			all.v[n++] = all.v[i];
 	*ret = all;
 	ret->n = n;
 	return r;
 }
 
-static int look_all(
-	struct deploy *d, const struct plan_service *s, struct containers *ret, struct error *e)
+static int look(
+	struct deploy *d, const struct swap *w, bool new, struct containers *ret, struct error *e)
 {
-	const struct containers none = { 0 };
+	struct containers all;
+	int r = look_all(d, w->s, &all, e);
 
-	return look(d, &(struct swap){ s, &none }, true, ret, e);
+	if (r >= 0)
+		*ret = pick(d, w, new, &all);
+	return r;
 }
 
 static bool is_running(const struct container *c)
@@ -229,7 +244,7 @@ bool overlap_possible(struct deploy *d, const struct plan_service *s)
 {
 	const struct swap w = { .s = s };
 	const char *obstacle;
-	struct containers old, same;
+	struct containers all;
 	struct error ignored = { 0 };
 	bool serves = false;
 
@@ -241,13 +256,13 @@ bool overlap_possible(struct deploy *d, const struct plan_service *s)
 		return false;
 	}
 	/* Where nothing serves there is no gap to avoid. */
-	if (look(d, &w, false, &old, &ignored) < 0 || look(d, &w, true, &same, &ignored) < 0)
+	if (look_all(d, s, &all, &ignored) < 0)
 		return false;
-	for (size_t i = 0; i < old.n; i++)
-		serves = serves || is_running(&old.v[i]);
-	/* As it is it would be left alone, and not get well. */
-	for (size_t i = 0; i < same.n && may_be_drained(d, s); i++)
-		serves = serves || strcmp(same.v[i].health, "unhealthy") == 0;
+	for (size_t i = 0; i < all.n && !serves; i++)
+		/* A new one that is unhealthy would be left alone as it is, and not get well. */
+		serves = is_new(&w, &all.v[i])
+				 ? may_be_drained(d, s) && strcmp(all.v[i].health, "unhealthy") == 0
+				 : is_running(&all.v[i]);
 	return serves;
 }
 
@@ -270,13 +285,11 @@ int overlap_replace(
 	struct error ignored = { 0 };
 	int r = look_all(d, s, &before, e);
 
-	w.before = may_be_drained(d, s) ? &before : NULL;
-	if (r >= 0)
-		r = look(d, &w, false, &old, e);
-	if (r >= 0)
-		r = look(d, &w, true, &new, e);
 	if (r < 0)
 		return r;
+	w.before = may_be_drained(d, s) ? &before : NULL;
+	old = pick(d, &w, false, &before);
+	new = pick(d, &w, true, &before);
 	deploy_say(d, "up", "starting the new %s beside the old one", s->name);
 	if ((int64_t) new.n < s->replicas)
 		r = engine_scale(d->a, plan, s->name, (int64_t)old.n + s->replicas, e);
