@@ -285,8 +285,8 @@ static int make_secrets(const struct call *c, const char *path, struct error *e)
 }
 
 /*
- * As Docker closes /var/lib/docker: below are the files of containers, world-readable ones and programs
- * with the set-user-ID bit among them. Where they are mounted nobody passes through here.
+ * As Docker closes /var/lib/docker: below are the files of containers, world-readable ones among them. Where
+ * they are mounted nobody passes through here.
  */
 static int close_to_others(const struct call *c, struct error *e)
 {

@@ -172,10 +172,11 @@ static bool deliver(struct round *r, const char *mark)
 
 static void send_all(struct round *r)
 {
-	const int64_t end = clock_now_ms(&clock_real) + SEND_MS;
+	const struct clock *clock = r->message.agent->clock;
+	const int64_t end = clock_now_ms(clock) + SEND_MS;
 	size_t i;
 
-	for (i = 0; i < r->n && !interrupted() && clock_now_ms(&clock_real) < end; i++) {
+	for (i = 0; i < r->n && !interrupted() && clock_now_ms(clock) < end; i++) {
 		const char *mark = mark_of(r->message.arena, &r->list[i]);
 		struct error e = { 0 };
 

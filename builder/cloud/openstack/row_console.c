@@ -53,10 +53,8 @@ void row_console_forget(struct row *r)
 
 static void begin_console(struct row *r, const char *id)
 {
-	free(r->console.id);
+	row_console_forget(r);
 	r->console.id = xstrdup(id);
-	buf_reset(&r->console.text);
-	r->console.end = 0;
 }
 
 /* Takes a new window; all that is new in it is appended to ret. */
