@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base.h"
+#include "buf.h"
 #include "mark.h"
 
 struct clock;
@@ -21,6 +22,7 @@ struct ctx {
 	bool color;   /* stderr is a terminal, NO_COLOR is not set, --no-color not given */
 	bool offline; /* --offline: nothing from the network */
 	bool verbose;
-	const char *mirror; /* --mirror URL, or NULL */
-	struct diags diags; /* complaints about definitions; main() prints them */
+	const char *mirror;	  /* --mirror URL, or NULL */
+	struct diags diags;	  /* complaints about definitions; main() prints them */
+	struct buf error_members; /* more of what --json says of an error: ,"NAME":VALUE… */
 };

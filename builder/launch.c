@@ -22,6 +22,13 @@ unsigned launch_count(const struct launch_options *o)
 	return o->count ? o->count : (unsigned)n;
 }
 
+const char *launch_name(const struct launch_options *o, unsigned i, struct arena *a)
+{
+	const char *base = o->request->name ? o->request->name : o->def->name;
+
+	return launch_count(o) > 1 ? arena_printf(a, "%s-%u", base, i + 1) : arena_strdup(a, base);
+}
+
 /* Each server's agent makes the names its own, as kbuild.dns means them. */
 static int check_records(const struct launch_options *o, struct error *e)
 {
@@ -35,17 +42,15 @@ static int check_records(const struct launch_options *o, struct error *e)
 		n);
 }
 
-/* Their names: "web", or "web-1", "web-2" and so on. */
 static int name_all(const struct launch_options *o, struct arena *a, struct launch_request *all,
 	struct error *e)
 {
 	unsigned n = launch_count(o);
 	const char **names = arena_alloc(a, (n + 1) * sizeof *names);
 
-	names[0] = all->name;
-	for (unsigned i = 0; i < n && n > 1; i++) {
-		names[i] = arena_printf(a, "%s-%u", all->name, i + 1);
-		if (!server_name_valid(names[i]))
+	for (unsigned i = 0; i < n; i++) {
+		names[i] = launch_name(o, i, a);
+		if (n > 1 && !server_name_valid(names[i]))
 			return error_set(e, ERR_USAGE,
 				"the name '%s' has more than %d characters: choose a shorter one with --name",
 				names[i], SERVER_NAME_MAX);

@@ -34,6 +34,9 @@ struct launch_options {
 /* How many servers these options mean. */
 unsigned launch_count(const struct launch_options *o);
 
+/* The name of the i-th of them, from 0: "web", or of several "web-1", "web-2" … In the arena. */
+const char *launch_name(const struct launch_options *o, unsigned i, struct arena *a);
+
 /* What launch_run() would find and make: of each server in turn. Makes nothing, builds nothing. */
 int launch_plan(struct ctx *c, const struct launch_options *o, struct arena *a, struct plan *ret,
 	struct error *e);

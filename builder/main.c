@@ -136,7 +136,7 @@ static void print_json_error(const struct ctx *c, const struct error *e)
 		}
 		buf_addc(&out, '}');
 	}
-	buf_adds(&out, "]}}\n");
+	buf_printf(&out, "]%s}}\n", buf_str(&c->error_members));
 	fputs(buf_str(&out), stdout);
 }
 
@@ -227,5 +227,6 @@ int main(int argc, char **argv)
 	r = run_verb(&c, verb, args, &e);
 	r = finish(&c, r, &e);
 	diags_free(&c.diags);
+	buf_free(&c.error_members);
 	return r;
 }

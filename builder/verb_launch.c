@@ -7,6 +7,7 @@
 #include "error.h"
 #include "launch.h"
 #include "launch_args.h"
+#include "launch_left.h"
 #include "plan_text.h"
 #include "provider.h"
 #include "verbs.h"
@@ -58,6 +59,8 @@ static int run(struct ctx *c, const struct verb_args *a, bool dry, struct error 
 	v = arena_alloc(arena, launch_count(&o) * sizeof *v);
 	begin = clock_now_ms(c->clock);
 	r = launch_run(c, &o, arena, v, e);
+	if (r < 0 && c->json && e->code != ERR_USAGE && e->code != ERR_INVALID)
+		launch_left_json(&o, arena, &c->error_members);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < launch_count(&o); i++) {
