@@ -258,6 +258,7 @@ static int read_request(
 	q->name = verb_opt(a, "name");
 	q->user = verb_opt(a, "user");
 	q->region = verb_opt(a, "region");
+	q->zone = verb_opt(a, "zone");
 	q->flavor = verb_opt(a, "flavor");
 	q->network = verb_opt(a, "network");
 	if (q->name && !server_name_valid(q->name))
@@ -276,7 +277,7 @@ int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct
 {
 	static const char *const local[] = { "forward", "memory", "cpus", "accel", "address", "mac",
 		"config-drive", NULL };
-	static const char *const others[] = { "flavor", "network", NULL };
+	static const char *const others[] = { "zone", "flavor", "network", NULL };
 	bool is_cloud = cloud->provider->upload;
 	const char *const *unfit = is_cloud ? local : others;
 

@@ -21,6 +21,7 @@ int launch_args_fit(const struct verb_args *a, const struct cloud *cloud, struct
 	OPTION_CLOUD, { "name", "NAME", "of the server (default: the definition's)", 0 },             \
 		{ "flavor", "FLAVOR",                                                                 \
 			"how large, as the cloud calls it (default: the definition's)", 0 },          \
+		{ "zone", "ZONE", "availability zone (default: beside its data volume)", 0 },         \
 		{ "network", "NETWORK", "of the cloud (default: the public one, or the only one)",    \
 			0 },                                                                          \
 		{ "count", "N", "so many servers, NAME-1 to NAME-N", 0 },                             \

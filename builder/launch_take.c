@@ -16,7 +16,8 @@ void launch_take_server(const struct definition *def, struct arena *a, struct la
 {
 	const struct {
 		const char *key, **to;
-	} texts[] = { { "flavor", &q->flavor }, { "network", &q->network }, { "key", &q->key } };
+	} texts[] = { { "zone", &q->zone }, { "flavor", &q->flavor }, { "network", &q->network },
+		{ "key", &q->key } };
 	struct port_allow *allow = arena_alloc(a, (def->firewall.n + 1) * sizeof *allow);
 
 	q->definition = arena_strdup(a, def->name);

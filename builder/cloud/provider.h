@@ -55,7 +55,9 @@ struct launch_request {
 	/* Of clouds; local has no use for them. */
 	const char *distribution, *release, *architecture; /* of the image; or NULL */
 	const char *region;				   /* NULL: the cloud's */
-	const char *flavor;				   /* name or id */
+	const char *
+		zone; /* availability zone; NULL: beside its data volume, else the cloud's choice */
+	const char *flavor;  /* name or id */
 	const char *network; /* name or id; NULL: the public one, else the only one */
 	const char *key;     /* name of a key pair that is there already; NULL: ssh_keys */
 	const struct port_allow *allow; /* NULL: the definition does not say; nothing but 22/tcp */

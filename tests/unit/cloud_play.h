@@ -118,3 +118,32 @@ static inline void play_well(struct run *r, const struct launch_request *q)
 	if (f != 0)
 		check_fail("%d: %s", f, r->e.msg);
 }
+
+/* Another machine in another project. */
+static inline void play_fresh(void)
+{
+	fake_reset();
+	check_int(remove_all(tmp_fd(), "state"), 0);
+	check_int(remove_all(tmp_fd(), "cache"), 0);
+}
+
+static inline const struct plan_item *plan_item(const struct plan *p, const char *what)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcmp(p->items[i].what, what) == 0)
+			return &p->items[i];
+	}
+	check_fail("no %s in the plan", what);
+}
+
+/* A server with that status, ours when settled is not negative. */
+static inline struct fake_thing *play_server(const char *name, const char *status, int settled)
+{
+	struct fake_thing *s = fake_add(fake.servers, "s", name, status);
+
+	if (settled >= 0)
+		snprintf(s->metadata, sizeof s->metadata,
+			"{\"kbuild:name\":\"%s\",\"kbuild:definition\":\"shop\",\"kbuild:user\":\"debian\"%s}",
+			name, settled ? ",\"kbuild:settled\":\"yes\"" : "");
+	return s;
+}

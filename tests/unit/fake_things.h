@@ -147,7 +147,7 @@ static inline const char *fake_member(const struct node *body, const char *path)
 	return text ? text : "";
 }
 
-/* As Nova writes it, without a zone. */
+/* As Nova writes it: a date without a time zone; and where it is. */
 static inline void fake_launched_json(const struct fake_thing *s, struct buf *out)
 {
 	char text[40] = "null";
@@ -156,7 +156,8 @@ static inline void fake_launched_json(const struct fake_thing *s, struct buf *ou
 
 	if (t)
 		strftime(text, sizeof text, "\"%Y-%m-%dT%H:%M:%S.000000\"", gmtime_r(&t, &tm));
-	buf_printf(out, "{\"OS-SRV-USG:launched_at\":%s,", text);
+	buf_printf(out, "{\"OS-SRV-USG:launched_at\":%s,\"OS-EXT-AZ:availability_zone\":\"%s\",",
+		text, s->zone);
 }
 
 /* Of FAKE_FLAVORS; as Nova, which says only that of a server. */

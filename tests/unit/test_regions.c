@@ -8,13 +8,6 @@
 #include "os.h"
 #include "row_parts.h"
 
-static void fresh(void)
-{
-	fake_reset();
-	check_int(remove_all(tmp_fd(), "state"), 0);
-	check_int(remove_all(tmp_fd(), "cache"), 0);
-}
-
 static struct fake_thing *add_server(struct fake_thing *v, const char *name)
 {
 	struct fake_thing *s = fake_add(v, "s", name, "ACTIVE");
@@ -43,7 +36,7 @@ static void a_list_that_is_refused_is_an_error(void)
 		struct error *e = &r.e;
 		struct os *o;
 
-		fresh();
+		play_fresh();
 		check_int(row_os(row_of(&r.cloud), &o, e), 0);
 		check_int(nova_servers(o, "ONE", NULL, a, &servers, &n, e), 0);
 		fake.refused = "https://";
@@ -67,7 +60,7 @@ static void without_the_right_to_see_volumes_servers_are_listed(void)
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
 		RUN r = run_begin();
 
-		fresh();
+		play_fresh();
 		snprintf(fake_add(fake.volumes, "v", "web", "in-use")->server, 32, "%s",
 			add_server(fake.servers, "web")->id);
 		fake.refused = "https://cinder/";
@@ -86,7 +79,7 @@ static void without_the_right_to_see_servers_images_are_listed(void)
 	struct image_list l;
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	snprintf(add_server(fake.servers, "web")->flavor, 16, "d2-2");
 	check_int(row_images(&r.cloud, true, r.arena, &l, &r.e), 0);
 	check_int(l.n, 1);
@@ -107,7 +100,7 @@ static void without_the_right_to_see_servers_images_are_listed(void)
 /* Two regions, and no word of the user on which. */
 static void fresh_of_two(void)
 {
-	fresh();
+	play_fresh();
 	fake.two = true;
 	play_region = NULL;
 }
@@ -179,7 +172,7 @@ static void the_hint_of_a_launch_names_the_region(void)
 	struct launch_request q = play_request();
 
 	for (int i = 0; i < 2; i++) {
-		fresh();
+		play_fresh();
 		play_region = "ONE";
 		RUN r = run_begin();
 

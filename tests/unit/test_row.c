@@ -1,4 +1,4 @@
-/* Servers of a cloud: listed, found, started and stopped; their console, whose window moves. */
+/* Servers of a cloud: listed, found, destroyed; and what else there is of them. */
 #include "cloud_play.h"
 
 #include "alloc.h"
@@ -7,25 +7,6 @@
 #include "neutron.h"
 #include "row_parts.h"
 
-static void fresh(void)
-{
-	fake_reset();
-	check_int(remove_all(tmp_fd(), "state"), 0);
-	check_int(remove_all(tmp_fd(), "cache"), 0);
-}
-
-/* A server with that status, ours when settled is not negative. */
-static struct fake_thing *add_server(const char *name, const char *status, int settled)
-{
-	struct fake_thing *s = fake_add(fake.servers, "s", name, status);
-
-	if (settled >= 0)
-		snprintf(s->metadata, sizeof s->metadata,
-			"{\"kbuild:name\":\"%s\",\"kbuild:definition\":\"shop\",\"kbuild:user\":\"debian\"%s}",
-			name, settled ? ",\"kbuild:settled\":\"yes\"" : "");
-	return s;
-}
-
 static void only_ours_are_listed_by_name(void)
 {
 	struct fake_thing *s, *volume;
@@ -33,12 +14,12 @@ static void only_ours_are_listed_by_name(void)
 	struct server *v;
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	fake.build_polls = 100;
-	add_server("zebra", "ACTIVE", 1);
-	add_server("somebody's", "ACTIVE", -1);
-	s = add_server("ant", "ACTIVE", 0);
-	add_server("bee", "BUILD", 0);
+	play_server("zebra", "ACTIVE", 1);
+	play_server("somebody's", "ACTIVE", -1);
+	s = play_server("ant", "ACTIVE", 0);
+	play_server("bee", "BUILD", 0);
 	volume = fake_add(fake.volumes, "v", "kbuild-ant", "in-use");
 	snprintf(volume->tag, sizeof volume->tag, "ant");
 	snprintf(volume->server, sizeof volume->server, "%s", s->id);
@@ -83,12 +64,12 @@ static void volumes_that_outlived_their_server_are_listed(void)
 	struct server_list l;
 	RUN r = run_begin();
 
-	fresh();
-	add_server("ant", "ACTIVE", 1);
+	play_fresh();
+	play_server("ant", "ACTIVE", 1);
 	add_volume("ant", "available", ""); /* its server is there */
 	add_volume("zebra", "available", "");
 	add_volume("bee", "error", "");
-	add_volume("cow", "in-use", add_server("somebody's", "ACTIVE", -1)->id);
+	add_volume("cow", "in-use", play_server("somebody's", "ACTIVE", -1)->id);
 	check_int(row_list(&r.cloud, r.arena, &l, &r.e), 0);
 	check_int(l.n, 1);
 	check_int(l.n_kept, 2);
@@ -137,8 +118,8 @@ static void without_the_service_of_volumes_servers_are_listed(void)
 	struct server_list l;
 	RUN r = run_begin();
 
-	fresh();
-	add_server("web", "ACTIVE", 1);
+	play_fresh();
+	play_server("web", "ACTIVE", 1);
 	add_volume("web", "in-use", "s-1");
 	fake.down = "https://cinder/";
 	check_int(row_list(&r.cloud, r.arena, &l, &r.e), 0);
@@ -176,8 +157,8 @@ static void states_are_those_of_all_clouds(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		RUN r = run_begin();
 
-		fresh();
-		add_server("web", rows[i].status, 1);
+		play_fresh();
+		play_server("web", rows[i].status, 1);
 		check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
 		check_int(r.server.state, rows[i].state);
 		check_int(r.server.stuck, rows[i].state == SERVER_BROKEN);
@@ -190,9 +171,9 @@ static void what_is_not_there_is_absent(void)
 	uint64_t end;
 	RUN r = run_begin();
 
-	fresh();
-	add_server("web-2", "ACTIVE", 1);
-	add_server("web", "ACTIVE", -1); /* somebody else's of the same name */
+	play_fresh();
+	play_server("web-2", "ACTIVE", 1);
+	play_server("web", "ACTIVE", -1); /* somebody else's of the same name */
 	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), CLOUD_ABSENT);
 	check_int(row_find(&r.cloud, "Web?", r.arena, &r.server, &r.e), CLOUD_ABSENT);
 	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), CLOUD_ABSENT);
@@ -208,9 +189,9 @@ static void a_broken_server_says_so(void)
 {
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	fake.fault = "disk full";
-	add_server("web", "ERROR", 1);
+	play_server("web", "ERROR", 1);
 	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
 	check_str(r.server.note, "disk full");
 	check(row_stop(&r.cloud, "web", false, 1000, &r.e) < 0 || fake.calls > 0);
@@ -221,7 +202,7 @@ static void a_volume_that_is_refused_says_why(void)
 {
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	add_volume("web", "available", "");
 	fake.undeletable = true;
 	check_int(row_destroy(&r.cloud, "web", true, &r.e), -ERR_FAILED);
@@ -237,203 +218,12 @@ static void a_volume_that_is_refused_says_why(void)
 	check_int(fake_count(fake.volumes), 1);
 }
 
-static void windows_of_a_console(void)
-{
-	static const struct {
-		const char *old, *text;
-		size_t from;
-	} rows[] = {
-		{ "", "", 0 },
-		{ "", "abc", 0 },
-		{ "abc", "abc", 3 },
-		{ "abc", "abcdef", 3 },
-		{ "abcdef", "cdefghi", 7 - 7 }, /* shorter than it was remembered: all is new */
-		{ "one\ntwo\n", "two\nthree\n", 0 },
-		{ "abc", "xyz", 0 }, /* it began anew */
-		{ "abc", "", 0 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		check_int(row_window_new(rows[i].old, strlen(rows[i].old), rows[i].text,
-				  strlen(rows[i].text)),
-			rows[i].from);
-}
-
-/* A window of 2000 bytes over a console of lines that are all different. */
-static void a_window_that_moves_loses_nothing(void)
-{
-	static char all[20000];
-	size_t len = 0, at = 0, last = 0;
-	_buf_ seen = BUF_INIT;
-
-	for (int i = 0; len < sizeof all - 40; i++)
-		len += (size_t)snprintf(all + len, 40, "[%6d] something happened\n", i);
-	for (size_t end = 100; end <= len; last = end, end += 700) {
-		size_t begin = end > 2000 ? end - 2000 : 0;
-		size_t from = row_window_new(all + at, last - at, all + begin, end - begin);
-
-		buf_add(&seen, all + begin + from, end - begin - from);
-		at = begin;
-	}
-	check(strncmp(all, buf_str(&seen), seen.len) == 0);
-	check(seen.len > len - 700);
-}
-
-static void a_console_is_read_on(void)
-{
-	_buf_ text = BUF_INIT;
-	uint64_t end = 0;
-	RUN r = run_begin();
-
-	fresh();
-	add_server("web", "ACTIVE", 1);
-	fake.console = "one\n";
-	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), 0);
-	check_int(end, 4);
-	fake.console = "one\ntwo\n";
-	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
-	check_str(buf_str(&text), "one\ntwo\n");
-	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
-	check_int(end, 8);
-	/* From the beginning, again. */
-	buf_reset(&text);
-	check_int(row_console(&r.cloud, "web", 0, &text, &end, &r.e), 0);
-	check_str(buf_str(&text), "one\ntwo\n");
-	fake.console = "reborn\n";
-	check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
-	check_str(buf_str(&text), "one\ntwo\nreborn\n");
-}
-
-/* Portions as they come when windows end in the middle of something. */
-static void what_a_window_cuts_comes_whole(void)
-{
-	static const struct {
-		const char *window, *all;
-	} rows[] = {
-		{ "one \033[0;3", "one " },
-		{ "one \033[0;32mgreen\033", "one \033[0;32mgreen" },
-		{ "one \033[0;32mgreen\033[0m \357\277\275", "one \033[0;32mgreen\033[0m " },
-		{ "one \033[0;32mgreen\033[0m grü", "one \033[0;32mgreen\033[0m grü" },
-		/* It began anew: the line before is over. */
-		{ "reborn\n", "one \033[0;32mgreen\033[0m grü\nreborn\n" },
-	};
-	_buf_ text = BUF_INIT;
-	uint64_t end = 0;
-	RUN r = run_begin();
-
-	fresh();
-	add_server("web", "ACTIVE", 1);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		fake.console = rows[i].window;
-		check_int(row_console(&r.cloud, "web", end, &text, &end, &r.e), 0);
-		check_str(buf_str(&text), rows[i].all);
-		check_int(end, text.len);
-	}
-}
-
-static void a_full_window_begins_with_its_first_whole_line(void)
-{
-	static char text[70000];
-
-	memset(text, 'x', sizeof text);
-	memcpy(text, "2mOK\nnext", 9);
-	check_int(row_window_begin(text, sizeof text), 5);
-	check_int(row_window_begin(text, 1000), 0);
-	text[4] = 'x';
-	check_int(row_window_begin(text, sizeof text), 0);
-}
-
-static void rules_as_neutron_writes_them(void)
-{
-	static const struct {
-		const char *x, *y;
-		bool equal;
-	} rows[] = {
-		{ NULL, NULL, true },
-		{ NULL, "0.0.0.0/0", true },
-		{ "::/0", NULL, true },
-		{ "10.0.0.0/8", "10.0.0.0/8", true },
-		{ "10.0.0.0/8", "10.0.0.0/9", false },
-		{ "10.0.0.0/8", NULL, false },
-		{ "192.0.2.7", "192.0.2.7/32", true },
-		{ "192.0.2.7", "192.0.2.7/24", false },
-		{ "2001:db8::1", "2001:db8::1/128", true },
-		{ "2001:db8::1", "2001:db8::1/32", false },
-		{ "10.1.2.3/8", "10.0.0.0/8", true },
-		{ "2001:DB8:0::/32", "2001:db8::/32", true },
-		{ "2001:db8::/32", "2001:db8::/33", false },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct neutron_rule x = { .direction = "ingress",
-			.ethertype = "IPv4",
-			.protocol = "tcp",
-			.prefix = rows[i].x,
-			.first = 22,
-			.last = 22 };
-		struct neutron_rule y = x;
-
-		y.prefix = rows[i].y;
-		check_int(neutron_rule_equal(&x, &y), rows[i].equal);
-		y.first = 21;
-		check(!neutron_rule_equal(&x, &y));
-	}
-}
-
-static void what_is_let_in_is_let_in_over_both(void)
-{
-	static const struct port_allow allow[] = { { "tcp", 22, 22, NULL },
-		{ "tcp", 80, 90, "10.0.0.0/8" }, { "udp", 53, 53, "2001:db8::/32" } };
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct neutron_rule *v;
-	size_t n;
-
-	neutron_wanted(allow, 3, a, &v, &n);
-	check_int(n, 4);
-	check_str(v[0].ethertype, "IPv4");
-	check_str(v[1].ethertype, "IPv6");
-	check_str(v[2].ethertype, "IPv4");
-	check_str(v[2].prefix, "10.0.0.0/8");
-	check_int(v[2].last, 90);
-	check_str(v[3].ethertype, "IPv6");
-}
-
-/* Neutron refuses all rules of a request where two of them are one, and the image has been sent by then. */
-static void what_is_said_twice_is_let_in_once(void)
-{
-	static const struct port_allow allow[] = { { "tcp", 22, 22, NULL }, { "tcp", 22, 22, NULL },
-		{ "tcp", 22, 22, "0.0.0.0/0" }, { "tcp", 22, 22, "10.9.9.9/0" },
-		{ "tcp", 22, 22, "::/0" }, { "tcp", 80, 80, "10.0.0.1" },
-		{ "tcp", 80, 80, "10.0.0.1/32" }, { "tcp", 90, 90, "10.1.2.3/8" },
-		{ "tcp", 90, 90, "10.0.0.0/8" }, { "udp", 53, 53, "2001:DB8:0:0::/32" },
-		{ "udp", 53, 53, "2001:db8::/32" } };
-	static const struct {
-		const char *ethertype, *prefix;
-	} rows[] = { { "IPv4", NULL }, { "IPv6", NULL }, { "IPv4", "10.0.0.1" },
-		{ "IPv4", "10.0.0.0/8" }, { "IPv6", "2001:db8::/32" } };
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct neutron_rule *v;
-	size_t n;
-
-	neutron_wanted(allow, ARRAY_SIZE(allow), a, &v, &n);
-	check_int(n, ARRAY_SIZE(rows));
-	for (size_t i = 0; i < n; i++) {
-		check_str(v[i].ethertype, rows[i].ethertype);
-		check_str(v[i].prefix, rows[i].prefix);
-	}
-	/* One family alone is not both. */
-	neutron_wanted(&allow[2], 1, a, &v, &n);
-	check_int(n, 1);
-	check_str(v[0].ethertype, "IPv4");
-	check(!v[0].prefix);
-}
-
 static void an_inventory_names_all(void)
 {
 	struct launch_request q = play_request();
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	play_well(&r, &q);
 	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
 	check_int(r.plan.n, 5);
@@ -448,7 +238,7 @@ static void what_another_project_has_is_not_removed(void)
 	struct fake_thing *g;
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	g = fake_add(fake.groups, "g", "kbuild-web", "");
 	snprintf(g->tag, sizeof g->tag, "kbuild:server=web");
 	snprintf(g->project, sizeof g->project, "other");
@@ -469,9 +259,9 @@ static void who_was_made_from_an_image(void)
 	struct os *o;
 	RUN r = run_begin();
 
-	fresh();
-	add_server("web", "ACTIVE", 1);
-	add_server("somebody's", "SHUTOFF", -1);
+	play_fresh();
+	play_server("web", "ACTIVE", 1);
+	play_server("somebody's", "SHUTOFF", -1);
 	check_int(row_os(row_of(&r.cloud), &o, &r.e), 0);
 	check_int(image_users(o, "ONE", "img", r.arena, &names, &r.e), 0);
 	check_str(names, "web, somebody's");
@@ -485,8 +275,8 @@ static void an_image_that_came_into_use_is_not_removed(void)
 	const struct cloud_image i = { .id = "img", .region = "ONE" };
 	RUN r = run_begin();
 
-	fresh();
-	add_server("web", "ACTIVE", 1);
+	play_fresh();
+	play_server("web", "ACTIVE", 1);
 	check_int(row_image_delete(&r.cloud, &i, &r.e), -ERR_FAILED);
 	check(strstr(r.e.msg, "is in use by now (web)") != NULL);
 }
@@ -506,8 +296,8 @@ static void files_are_of_the_server_that_was_launched_here(void)
 	const char *own;
 	RUN r = run_begin();
 
-	fresh();
-	s = add_server("web", "ACTIVE", 1);
+	play_fresh();
+	s = play_server("web", "ACTIVE", 1);
 	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
 	own = r.server.directory;
 	check(strstr(own, "/clouds/openstack-p/ONE/web") && !r.server.identity);
@@ -533,7 +323,7 @@ static void what_a_server_costs(void)
 	const char *text = NULL;
 	RUN r = run_begin();
 
-	fresh();
+	play_fresh();
 	r.server = (struct server){ .region = "ONE", .flavor = "d2-2", .volume_size = 20 * GIB };
 	check_int(row_cost(&r.cloud, &r.server, r.arena, &text, &r.e), 0);
 	check_str(text, "5.80 EUR");
@@ -549,14 +339,6 @@ int main(void)
 	run(what_is_not_there_is_absent);
 	run(a_broken_server_says_so);
 	run(a_volume_that_is_refused_says_why);
-	run(windows_of_a_console);
-	run(a_window_that_moves_loses_nothing);
-	run(a_console_is_read_on);
-	run(what_a_window_cuts_comes_whole);
-	run(a_full_window_begins_with_its_first_whole_line);
-	run(rules_as_neutron_writes_them);
-	run(what_is_let_in_is_let_in_over_both);
-	run(what_is_said_twice_is_let_in_once);
 	run(an_inventory_names_all);
 	run(what_another_project_has_is_not_removed);
 	run(who_was_made_from_an_image);

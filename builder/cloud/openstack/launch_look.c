@@ -27,7 +27,9 @@ bool launch_is_broken(const struct nova_server *s)
  */
 static int compare_flavor(struct launching *l, struct error *e)
 {
-	const char *want = l->q->flavor, *is = l->server->flavor;
+	/* Somebody may have resized it since then: what it was made as counts. */
+	const char *made = l->server->tag_flavor;
+	const char *want = l->q->flavor, *is = made && *made ? made : l->server->flavor;
 	struct nova_flavor *v;
 	size_t n;
 	int r;
@@ -224,23 +226,29 @@ static const char *by_name(const char *name, const char *const *zones, size_t n)
 	return zones[sum % n];
 }
 
-int look_zone(struct launching *l, struct error *e)
+/* What is there already decides; of a server that is still being made Nova does not say it yet. */
+static const char *zone_beside(const struct launching *l)
 {
-	const char **zones, *there;
-	size_t n;
-	int r = zones_common(l->os, l->region, l->a, &zones, &n, e);
+	const struct zones *z = &l->zones;
+	const char *there = l->volume ? l->volume->zone : NULL;
 
-	if (r < 0 || n < 2)
-		return r;
-	/* What is there already decides; of a server that is still being made Nova does not say it yet. */
-	there = l->volume ? l->volume->zone : NULL;
+	if (z->n_common < 2)
+		return NULL;
 	if (l->server && !l->broken && l->server->zone && *l->server->zone)
 		there = l->server->zone;
-	for (size_t i = 0; there && i < n; i++) {
-		if (strcmp(zones[i], there) == 0)
-			l->zone = zones[i];
-	}
 	if (!there)
-		l->zone = by_name(l->q->name, zones, n);
+		return by_name(l->q->name, z->common, z->n_common);
+	return zones_among(there, z->common) ? there : NULL;
+}
+
+int look_zone(struct launching *l, struct error *e)
+{
+	int r = zones_look(l->os, l->region, l->q->volume_size > 0, l->a, &l->zones, e);
+
+	if (r < 0)
+		return r;
+	l->zone = l->q->zone ? l->q->zone : zone_beside(l);
+	if (l->zone && zones_among(l->zone, l->zones.common))
+		l->volume_zone = l->zone;
 	return 0;
 }

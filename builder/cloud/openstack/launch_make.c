@@ -160,7 +160,7 @@ int make_volume(struct launching *l, struct error *e)
 	struct cinder_volume *v = arena_alloc(l->a, sizeof *v);
 	struct cinder_new n = {
 		.server = l->q->name,
-		.zone = l->zone,
+		.zone = l->volume_zone,
 		.size = (int64_t)(l->q->volume_size / GIB),
 	};
 	int r = cinder_make(l->os, l->region, &n, l->a, v, e);
@@ -186,6 +186,7 @@ int make_server(struct launching *l, struct error *e)
 		.group = l->network->port_security ? l->group->id : NULL,
 		.definition = l->q->definition,
 		.digest = l->q->image_digest,
+		.flavor_name = l->flavor->name,
 		.intent = l->intent,
 		.user = l->q->user,
 	};

@@ -57,6 +57,11 @@ static void show_settled(struct launching *l, const struct nova_server *s)
 		launch_wrong(l, "server", name,
 			"there is a server '%s' already (%s): 'kbuild start %s%s' starts it", name,
 			s->status, name, words);
+	else if (s->tag_flavor && s->flavor && strcmp(s->tag_flavor, s->flavor) != 0)
+		plan_add(l->plan, l->a, PLAN_NOTE, "flavor", s->tag_flavor,
+			arena_printf(l->a,
+				"the server has another one by now, %s: a launch leaves it so",
+				s->flavor));
 }
 
 void show_server(struct launching *l)
@@ -243,17 +248,48 @@ void show_volume(struct launching *l)
 			arena_printf(l->a, "%" PRId64 " GiB, kept from before", l->volume->size));
 }
 
+/* What is there does not move to where it is wanted. */
+static void show_elsewhere(struct launching *l)
+{
+	const struct nova_server *s = l->server;
+	const struct cinder_volume *v = l->volume;
+	const char *name = l->q->name, *words = l->row->cloud.words;
+
+	if (l->q->zone && s && !l->broken && s->zone && *s->zone && strcmp(s->zone, l->zone) != 0)
+		launch_wrong(l, "server", name,
+			"it is in the zone %s, and %s is asked for: 'kbuild destroy %s%s' first",
+			s->zone, l->zone, name, words);
+	if (!v || !v->zone || !l->volume_zone || strcmp(v->zone, l->volume_zone) == 0)
+		return;
+	if (l->q->zone)
+		launch_wrong(l, "data volume", l->tag,
+			"it is in the zone %s, which volumes do not leave, and %s is asked for: ask for %s, or copy what is on it and 'kbuild destroy %s --with-data%s'",
+			v->zone, l->zone, v->zone, name, words);
+	else
+		launch_wrong(l, "data volume", l->tag,
+			"it is in the zone %s, and the server in %s, where it cannot be attached: 'kbuild destroy %s%s' keeps it, and the next launch makes the server beside it",
+			v->zone, l->zone, name, words);
+}
+
 void show_zone(struct launching *l)
 {
-	const struct cinder_volume *v = l->volume;
+	const char *const *there = l->zones.servers;
+	const char *names = "", *near;
 
 	if (!l->zone)
 		return;
-	if (v && v->zone && strcmp(v->zone, l->zone) != 0)
-		launch_wrong(l, "data volume", l->tag,
-			"it is in the zone %s, and the server in %s, where it cannot be attached: 'kbuild destroy %s%s' keeps it, and the next launch makes the server beside it",
-			v->zone, l->zone, l->q->name, l->row->cloud.words);
-	else
-		plan_add(l->plan, l->a, PLAN_NOTE, "zone", l->zone,
-			"the server is made where its data volume is, as volumes do not leave their zone");
+	if (l->q->zone && there[0] && !zones_among(l->zone, there)) {
+		near = nearest_word(l->zone, there);
+		for (size_t i = 0; there[i]; i++)
+			names = arena_printf(l->a, "%s%s%s", names, i ? ", " : "", there[i]);
+		launch_wrong(l, "zone", l->zone, "there is none in %s%s%s%s; there is: %s",
+			l->region, near ? "; did you mean '" : "", near ? near : "",
+			near ? "'?" : "", names);
+		return;
+	}
+	plan_add(l->plan, l->a, PLAN_NOTE, "zone", l->zone,
+		l->q->zone
+			? "as asked"
+			: "the server is made where its data volume is, as volumes do not leave their zone");
+	show_elsewhere(l);
 }

@@ -16,6 +16,11 @@ static bool wants_volume(const struct launching *l)
 	return l->q->volume_size > 0;
 }
 
+static bool wants_zone(const struct launching *l)
+{
+	return l->q->zone || wants_volume(l);
+}
+
 static bool wants_group(const struct launching *l)
 {
 	return !l->network || l->network->port_security;
@@ -79,7 +84,7 @@ const struct launch_step launch_steps[] = {
 		.again = look_group },
 	{ "data volume", wants_volume, look_volume, show_volume, has_volume, make_volume,
 		look_volume, wait_volume, .twice = true },
-	{ "zone", wants_volume, look_zone, show_zone },
+	{ "zone", wants_zone, look_zone, show_zone },
 	{ "quota", launch_makes_server, look_quota },
 	{ "server", .there = has_server, .make = make_server, .again = look_server,
 		.wait = wait_server, .twice = true },
@@ -108,6 +113,8 @@ const char *launch_intent(const struct launching *l)
 	sha256_adds(h, arena_printf(l->a, "%" PRIu64, q->volume_size));
 	for (size_t i = 0; q->ssh_keys && q->ssh_keys[i]; i++)
 		sha256_adds(h, q->ssh_keys[i]);
+	if (q->zone)
+		sha256_adds(h, q->zone);
 	sha256_end(h, hex);
 	return hex;
 }

@@ -9,6 +9,7 @@
 #include "cinder.h"
 #include "neutron.h"
 #include "nova.h"
+#include "zones.h"
 
 #define USER_DATA_MAX 49149 /* bytes; 65,535 characters of base64 */
 
@@ -39,8 +40,10 @@ struct launching {
 	const struct neutron_group *group;
 	const struct cinder_volume *volume; /* NULL: none yet */
 	bool volume_made, group_made;	    /* by this launch */
-	const char *zone;		    /* where server and volume have to be; NULL: anywhere */
-	bool rules_made;		    /* of the group: they are as wanted */
+	struct zones zones;
+	const char *zone;	 /* where the server has to be; NULL: anywhere */
+	const char *volume_zone; /* likewise its volume */
+	bool rules_made;	 /* of the group: they are as wanted */
 
 	struct plan *plan; /* of a survey: what is found goes there */
 	struct plan made;  /* what this launch has made or found, for the words of a failure */

@@ -96,6 +96,7 @@ static struct node *metadata(const struct nova_new *n, struct arena *a)
 	body_text(a, m, "kbuild:name", n->name);
 	body_text(a, m, "kbuild:definition", n->definition);
 	body_text(a, m, "kbuild:image", n->digest);
+	body_text(a, m, "kbuild:flavor", n->flavor_name);
 	body_text(a, m, "kbuild:intent", n->intent);
 	return body_text(a, m, "kbuild:user", n->user);
 }

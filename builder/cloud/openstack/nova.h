@@ -4,7 +4,7 @@
  * https://docs.openstack.org/api-ref/compute/
  *
  * What kbuild has made bears metadata: kbuild:name (of the server), kbuild:definition, kbuild:image (digest),
- * kbuild:intent (digest of the request), kbuild:user, kbuild:settled (its launch is over).
+ * kbuild:flavor (name), kbuild:intent (digest of the request), kbuild:user, kbuild:settled (its launch is over).
  */
 #pragma once
 
@@ -39,7 +39,8 @@ struct nova_server {
 	struct nova_address *addresses;
 	size_t n_addresses;
 	const char **volumes; /* ids, NULL-terminated */
-	const char *tag_name, *tag_definition, *tag_image, *tag_intent, *tag_user, *tag_settled;
+	const char *tag_name, *tag_definition, *tag_image, *tag_flavor, *tag_intent, *tag_user,
+		*tag_settled;
 };
 
 int nova_server_read(
@@ -60,10 +61,10 @@ int nova_get(struct os *o, const char *region, const char *id, struct arena *a,
 
 /* All borrowed; NULL: left out. */
 struct nova_new {
-	const char *name, *flavor, *image, *network, *key, *group; /* ids; key: its name */
-	const char *zone;					   /* availability zone */
-	const char *user_data;					   /* base64 */
-	const char *definition, *digest, *intent, *user;	   /* for metadata */
+	const char *name, *flavor, *image, *network, *key, *group;     /* ids; key: its name */
+	const char *zone;					       /* availability zone */
+	const char *user_data;					       /* base64 */
+	const char *definition, *digest, *flavor_name, *intent, *user; /* for metadata */
 };
 /* The body, in the arena. */
 const char *nova_new_json(const struct nova_new *n, struct arena *a);

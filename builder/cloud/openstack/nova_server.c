@@ -57,6 +57,7 @@ static const struct field metadata_fields[] = {
 	{ "kbuild:name", reply_text, offsetof(struct nova_server, tag_name) },
 	{ "kbuild:definition", reply_text, offsetof(struct nova_server, tag_definition) },
 	{ "kbuild:image", reply_text, offsetof(struct nova_server, tag_image) },
+	{ "kbuild:flavor", reply_text, offsetof(struct nova_server, tag_flavor) },
 	{ "kbuild:intent", reply_text, offsetof(struct nova_server, tag_intent) },
 	{ "kbuild:user", reply_text, offsetof(struct nova_server, tag_user) },
 	{ "kbuild:settled", reply_text, offsetof(struct nova_server, tag_settled) },

@@ -65,34 +65,33 @@ static int ask(struct os *o, enum os_service service, const char *region, struct
 	return r < 0 ? r : r > 0 ? 0 : zones_read(reply, a, ret, e);
 }
 
-static bool among(const char *zone, const char *const *v)
+bool zones_among(const char *zone, const char *const *v)
 {
 	while (*v && strcmp(*v, zone) != 0)
 		v++;
 	return *v;
 }
 
-int zones_common(struct os *o, const char *region, struct arena *a, const char ***ret,
-	size_t *ret_n, struct error *e)
+int zones_look(struct os *o, const char *region, bool volumes, struct arena *a, struct zones *ret,
+	struct error *e)
 {
-	const char **servers = NULL, **volumes = NULL;
+	const char **servers = NULL, **all = NULL, **both;
 	size_t n = 0;
 	int r = ask(o, OS_COMPUTE, region, a, &servers, e);
 
 	if (r < 0)
 		return r;
-	*ret = servers;
-	*ret_n = 0;
+	while (servers[n])
+		n++;
+	both = arena_alloc(a, (n + 1) * sizeof *both);
+	*ret = (struct zones){ .servers = servers, .common = both };
 	/* A volume can be wherever the only zone is. */
-	if (!servers[0] || !servers[1])
+	if (!volumes || n < 2)
 		return 0;
-	r = ask(o, OS_VOLUME, region, a, &volumes, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; servers[i]; i++) {
-		if (among(servers[i], volumes))
-			servers[n++] = servers[i];
+	r = ask(o, OS_VOLUME, region, a, &all, e);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (zones_among(servers[i], all))
+			both[ret->n_common++] = servers[i];
 	}
-	*ret_n = n;
-	return 0;
+	return r;
 }

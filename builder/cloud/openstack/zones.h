@@ -15,9 +15,15 @@ struct os;
 /* Those that can be had now, as Nova and Cinder list theirs; NULL-terminated, in the arena. ERR_NETWORK. */
 int zones_read(const struct node *reply, struct arena *a, const char ***ret, struct error *e);
 
-/*
- * Those that servers and volumes have in common, by which one can be put where the other is. Empty where the
- * service of servers has fewer than two (that is one call, else two), or does not tell.
- */
-int zones_common(struct os *o, const char *region, struct arena *a, const char ***ret,
-	size_t *ret_n, struct error *e);
+struct zones {
+	const char **servers; /* where servers can be; empty: the service does not tell */
+	const char **
+		common; /* of these, where volumes can be, too; empty where there are fewer than two */
+	size_t n_common;
+};
+
+/* Fills both, NULL-terminated and in the arena. volumes: whether any is wanted; costs a second call where there is a choice. */
+int zones_look(struct os *o, const char *region, bool volumes, struct arena *a, struct zones *ret,
+	struct error *e);
+
+bool zones_among(const char *zone, const char *const *v);

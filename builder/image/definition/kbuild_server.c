@@ -153,6 +153,7 @@ static const char *const clouds[] = { "local", "openstack", "ovh", NULL };
 static const struct field server_fields[] = {
 	{ "cloud", field_word, .arg = clouds },
 	{ "region", field_shape, .arg = &shape_word },
+	{ "zone", field_shape, .arg = &shape_word },
 	{ "flavor", field_shape, .arg = &shape_word },
 	{ "volume", field_size },
 	{ "network", field_shape, .arg = &shape_line },

@@ -136,7 +136,7 @@ def launched(w):
         TAP.note(done.stderr)
     server, = w.servers("one")
     TAP.equal(server["status"], "ACTIVE", "the server is ACTIVE")
-    TAP.equal({k for k in server["metadata"]}, {"kbuild:name", "kbuild:image", "kbuild:intent", "kbuild:settled"},
+    TAP.equal({k for k in server["metadata"]}, {"kbuild:name", "kbuild:image", "kbuild:flavor", "kbuild:intent", "kbuild:settled"},
               "its metadata is its identity")
     TAP.equal(server["config_drive"], "True", "it has a config drive")
     TAP.equal(server["key_name"], "kbuild-" + w.name("one"), "and its own key pair")
@@ -244,11 +244,28 @@ def failed(w):
               f"kbuild destroy {w.name('big')}" in done.stderr,
               "no host for it: the fault, what there is now, how to remove it", done.stderr)
     TAP.equal([s["status"] for s in w.servers("big")], ["ERROR"], "the server is in ERROR")
+    error = json.loads(w.launch("big", "--json", flavor="too-big").stdout or "{}").get("error", {})
+    there = error.get("there") or []
+    TAP.equal((error.get("code"), [t["what"] for t in there], {t["server"] for t in there}),
+              (5, ["server", "root disk", "security group", "key pair"], {w.name("big")}), "a program is told what there is")
     done = w.launch("big")
     TAP.equal(done.returncode, 0, "another flavor")
     TAP.equal([(s["status"], s["flavor"]["original_name"]) for s in w.servers("big")], [("ACTIVE", "t-tiny")], "replaces it")
     w.verb("destroy", "big", "--yes")
     TAP.equal(w.count("big"), NOTHING, "nothing is left")
+
+
+def zone(w):
+    done = w.launch("placed", "--zone", "nowhere", "--json")
+    error = json.loads(done.stdout or "{}").get("error", {})
+    TAP.check(done.returncode == 1 and "there is none in" in error.get("message", "") and "there is: nova" in error["message"],
+              "a zone that is not there", done.stdout)
+    TAP.equal((error.get("there"), w.count("placed")), ([], NOTHING), "nothing was made")
+    done = w.launch("placed", "--zone", "nova", "--volume", "1G")
+    TAP.check(done.returncode == 0, "a zone that is there", done.stderr)
+    TAP.equal(w.count("placed"), ONE, "server and volume are in it")
+    w.verb("destroy", "placed", "--yes", "--with-data")
+    TAP.equal(w.count("placed"), NOTHING, "and go")
 
 
 def several(w):
