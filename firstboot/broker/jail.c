@@ -237,7 +237,10 @@ static int prepare(struct setup *s, struct error *e)
 int jail_run(const struct broker *b, const struct jail *j, const struct args *a, struct buf *out,
 	struct buf *err, struct error *e)
 {
-	static const char *const env[] = { "PATH=/usr/bin:/bin", "HOME=/", "LC_ALL=C.UTF-8", NULL };
+	_free_ char *commit = xasprintf("KBUILD_COMMIT=%s", j->commit);
+	_free_ char *commit_short = xasprintf("KBUILD_COMMIT_SHORT=%.7s", j->commit);
+	const char *const env[] = { "PATH=/usr/bin:/bin", "HOME=/", "LC_ALL=C.UTF-8", commit,
+		commit_short, NULL };
 	_free_ char *top = xasprintf("%s/jail", b->state);
 	_free_ char *program = NULL;
 	_free_ char *real = NULL;

@@ -24,6 +24,7 @@ struct error;
 
 struct jail {
 	int release_fd;		  /* the release's directory */
+	const char *commit;	  /* what it is of: KBUILD_COMMIT, whole, and KBUILD_COMMIT_SHORT */
 	const char *env;	  /* its secrets' file, relative to the release; NULL: none */
 	const struct buf *values; /* what stands in it: put there for this one run */
 };

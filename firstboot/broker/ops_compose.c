@@ -168,7 +168,7 @@ static int run_render(struct call *c, struct error *e)
 		if (r < 0)
 			return error_errno(e, r, "cannot read the secrets");
 	}
-	r = render(c, &(struct jail){ release, args->env, &values }, &text, e);
+	r = render(c, &(struct jail){ release, args->release, args->env, &values }, &text, e);
 	if (r >= 0)
 		r = render_judge(&policy, &text, e);
 	if (r >= 0)

@@ -51,6 +51,7 @@ static const struct field app_fields[] = {
 	{ "health", field_string, AT(app.health) },
 	{ "interval", field_duration, AT(app.interval) },
 	{ "timeout", field_duration, AT(app.timeout) },
+	{ "image_wait", field_duration, AT(app.image_wait) },
 	{ "images", field_choice, AT(app.bake_images), .arg = images },
 	{ "drift", field_choice, AT(app.repair_drift), .arg = drift },
 	{ "forced_updates", field_choice, AT(app.follow_forced), .arg = forced },
@@ -188,6 +189,7 @@ static const struct field health_fields[] = {
 static const struct field server_fields[] = {
 	{ "cloud" },
 	{ "region" },
+	{ "zone" },
 	{ "flavor" },
 	{ "volume", field_size, AT(volume) },
 	{ "network" },
@@ -208,12 +210,18 @@ static const struct field fields[] = {
 	{},
 };
 
+const struct field *agent_config_fields(void)
+{
+	return fields;
+}
+
 static void set_defaults(struct agent_config *c)
 {
 	c->app.branch = APP_BRANCH;
 	c->app.compose = APP_COMPOSE;
 	c->app.interval = 180;
 	c->app.timeout = 300;
+	c->app.image_wait = 900;
 	c->app.repair_drift = true;
 	c->app.follow_forced = false;
 	c->dns.provider = "ovh";

@@ -8,6 +8,7 @@
 
 struct arena;
 struct error;
+struct field;
 struct node;
 
 struct agent_config {
@@ -26,9 +27,10 @@ struct agent_config {
 		const char *project;	    /* of Compose; default: name */
 		const char *health;	    /* URL, or NULL */
 		uint64_t interval, timeout; /* seconds; 180, 300 */
-		bool bake_images;	    /* images: bake */
-		bool repair_drift;	    /* drift: repair (default) or report */
-		bool follow_forced;	    /* forced_updates: refuse (default), or follow */
+		uint64_t image_wait; /* seconds; 900: how long after a commit its images may come */
+		bool bake_images;    /* images: bake */
+		bool repair_drift;   /* drift: repair (default) or report */
+		bool follow_forced;  /* forced_updates: refuse (default), or follow */
 		const char **signers;	    /* allowed_signers lines; NULL: unsigned is fine */
 		const char **known_hosts;   /* lines of a known_hosts file; NULL: none */
 		const char **zero_downtime; /* services; NULL: none */
@@ -100,5 +102,7 @@ int agent_config_load(struct agent_config **ret, const char *path, struct error 
 /* The same from text; path is for messages. */
 int agent_config_parse(
 	struct agent_config **ret, const char *path, const char *text, size_t len, struct error *e);
+/* The keys that are read, ended by {}. */
+const struct field *agent_config_fields(void);
 void agent_config_free(struct agent_config *c);
 DEFINE_CLEANUP(struct agent_config *, agent_config_free);

@@ -25,9 +25,10 @@ struct deploy {
 	const struct gitops_run *run;
 	struct arena *arena;
 	struct ledger ledger;
-	struct buf *why; /* for people, of what the run came to */
-	bool retry;	 /* somebody asked for the branch's commit, wherever the branch went */
-	bool anew;	 /* the good commit, too, is brought up: what runs may be something else */
+	struct buf *why;    /* for people, of what the run came to */
+	bool retry;	    /* somebody asked for the branch's commit, wherever the branch went */
+	bool awaits_images; /* what was to be prepared has none yet, and they may come */
+	bool anew; /* the good commit, too, is brought up: what runs may be something else */
 };
 #define DEPLOY_INIT                                                                                \
 	{                                                                                          \
@@ -56,6 +57,17 @@ const char *short_sha(const char *sha);
 int deploy_prepare(struct deploy *d, const char *sha, struct error *e);
 /* The same with a revision that was good: its images of then, the secrets of now. */
 int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e);
+
+/* arrival.c: images that are built while their commit is here already. */
+
+/* The branch has this commit: remembered with the time, in the ledger, the first time. */
+int deploy_see(struct deploy *d, const char *sha, struct error *e);
+/* Whether it was seen so lately that its images may still be built. */
+bool deploy_images_may_come(const struct deploy *d, const char *sha);
+/* A pull for it has failed, as e says; passing, when they may come. Returns negative. */
+int deploy_await_images(struct deploy *d, const char *sha, struct error *e);
+/* The good commit again, when its tags mean other images than it became good with. UNCHANGED: they do not, or nobody can say. */
+int deploy_follow_tags(struct deploy *d, struct error *e);
 
 /* images.c: pulls a plan's images as engine_pull() does, signed in where that is needed. */
 int deploy_pull(struct deploy *d, const char **plan, const struct plan *as,

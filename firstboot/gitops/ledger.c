@@ -128,6 +128,8 @@ int ledger_load(struct ledger *ret, const struct agent *a, struct arena *arena, 
 		return r;
 	tried = node_get(root, "tried");
 	later = node_get(root, "later");
+	ret->seen.sha = text(node_get(root, "seen"), "sha");
+	ret->seen.since = number(node_get(root, "seen"), "since");
 	ret->good = read_revision(node_get(root, "good"));
 	if (!ret->good.plan || !ret->good.table)
 		ret->good.sha = NULL;
@@ -212,6 +214,19 @@ static void add_tried(struct buf *json, const struct ledger *m)
 	ipc_add(json, "tried", buf_str(&one));
 }
 
+static void add_seen(struct buf *json, const struct ledger *m)
+{
+	_buf_ one = BUF_INIT;
+
+	if (!m->seen.sha)
+		return;
+	ipc_begin(&one);
+	ipc_add_str(&one, "sha", m->seen.sha);
+	ipc_add_int(&one, "since", m->seen.since);
+	ipc_end(&one);
+	ipc_add(json, "seen", buf_str(&one));
+}
+
 static void add_lists(struct buf *json, const struct ledger *m)
 {
 	_buf_ list = BUF_INIT;
@@ -253,6 +268,7 @@ int ledger_save(const struct ledger *m, const struct agent *a, struct error *e)
 	add_revision(&json, "good", &m->good);
 	add_revision(&json, "previous", &m->previous);
 	add_tried(&json, m);
+	add_seen(&json, m);
 	add_doing(&json, &m->doing);
 	add_lists(&json, m);
 	ipc_add_str(&json, "needs_human", m->needs_human);

@@ -80,6 +80,11 @@ struct ledger {
 		const char *why, *subject;
 		int64_t at;
 	} tried;
+	struct
+	{ /* the branch's commit that was looked at last, and since when: its images may come later */
+		const char *sha;
+		int64_t since;
+	} seen;
 	struct attempt doing;
 	struct bad bad[BAD_MAX]; /* oldest first */
 	size_t n_bad;

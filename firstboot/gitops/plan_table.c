@@ -27,6 +27,7 @@ static const struct field fields[] = {
 	{ "config", field_string, AT(config) },
 	{ "replicas", field_int, AT(replicas) },
 	{ "stateful", field_bool, AT(stateful) },
+	{ "keeps_image", field_bool, AT(keeps_image) },
 	{ "nameless", field_bool, AT(nameless) },
 	{ "database", field_bool, AT(database) },
 	{ "restarts", field_bool, AT(restarts) },
@@ -109,5 +110,6 @@ bool plan_differs(const struct plan_service *new, const struct plan_service *old
 {
 	if (!old || strcmp(new->hash, old->hash) != 0)
 		return true;
-	return !new->stateful &&new->image && (!old->image || strcmp(new->image, old->image) != 0);
+	return !new->keeps_image &&new->image &&
+	       (!old->image || strcmp(new->image, old->image) != 0);
 }

@@ -18,7 +18,8 @@ struct plan_service {
 	const char *image; /* as the document has it; once pulled: by digest */
 	const char *config; /* Compose's own hash of it while it was good, or NULL */
 	int64_t replicas;
-	bool stateful;	/* has a named volume, is the database, or label kbuild.stateful=true */
+	bool stateful; /* has a named volume, is the database, or label kbuild.stateful=true */
+	bool keeps_image; /* is the database, or label kbuild.stateful=true: whatever its tag means by now */
 	bool nameless;	/* has a volume without a name, which stays with its container */
 	bool database;	/* what is backed up */
 	bool restarts;	/* its restart policy starts it again whatever it ended with */
@@ -52,8 +53,7 @@ int plan_parse(const struct node *table, struct arena *arena, struct plan *ret, 
 
 /*
  * A service differs when its definition does, or the image its tag now means. The image alone does not
- * count for one that keeps data: a database is not restarted because somebody moved a tag. old may be
- * NULL.
+ * count for one that keeps it: a database is not restarted because somebody moved a tag. old may be NULL.
  */
 bool plan_differs(const struct plan_service *new, const struct plan_service *old);
 

@@ -191,7 +191,7 @@ static int keep_images(
 	for (size_t i = 0; i < new.n; i++) {
 		const struct plan_service *before = plan_find(&old, new.services[i].name);
 
-		if (new.services[i].stateful && before &&
+		if (new.services[i].keeps_image && before &&
 			before->image &&strcmp(new.services[i].hash, before->hash) == 0)
 			ret->services[ret->n++] = *before;
 	}
@@ -199,7 +199,8 @@ static int keep_images(
 }
 
 /* Its own images, on a disk that has room for them. */
-static int pull_new(struct deploy *d, const char **plan, struct node *table, struct error *e)
+static int pull_new(
+	struct deploy *d, const char *sha, const char **plan, struct node *table, struct error *e)
 {
 	struct plan kept;
 	int r = make_room(d, table, e);
@@ -209,7 +210,8 @@ static int pull_new(struct deploy *d, const char **plan, struct node *table, str
 	if (r < 0)
 		return r;
 	deploy_say(d, "pull", "pulling images");
-	return pull(d, plan, table, &kept, e);
+	r = pull(d, plan, table, &kept, e);
+	return r < 0 ? deploy_await_images(d, sha, e) : r;
 }
 
 static int pull_back(struct deploy *d, const char **plan, struct node *table, const struct plan *as,
@@ -234,7 +236,7 @@ static int prepare(struct deploy *d, const char *sha, const struct plan *as, str
 	if (r >= 0)
 		r = render(d, sha, &plan, &table, e);
 	if (r >= 0)
-		r = as ? pull_back(d, &plan, table, as, e) : pull_new(d, &plan, table, e);
+		r = as ? pull_back(d, &plan, table, as, e) : pull_new(d, sha, &plan, table, e);
 	if (r < 0)
 		return r;
 	*t = (struct attempt){
@@ -249,7 +251,9 @@ static int prepare(struct deploy *d, const char *sha, const struct plan *as, str
 
 int deploy_prepare(struct deploy *d, const char *sha, struct error *e)
 {
-	return prepare(d, sha, NULL, e);
+	int r = deploy_see(d, sha, e);
+
+	return r < 0 ? r : prepare(d, sha, NULL, e);
 }
 
 int deploy_prepare_back(struct deploy *d, const struct revision *to, struct error *e)

@@ -213,8 +213,12 @@ static int follow(struct deploy *d, struct error *e)
 	note_time(d->a, GITOPS_CHECKED_FILE);
 	if (standing == STANDS_OPEN || standing == STANDS_STALE)
 		return consider(d, tip, standing, e);
-	if (standing == STANDS_WELL)
+	if (standing == STANDS_WELL) {
 		deploy_over(d);
+		r = deploy_follow_tags(d, e);
+		if (r != GITOPS_UNCHANGED)
+			return r;
+	}
 	return look_after(d, e);
 }
 

@@ -70,13 +70,26 @@ static const char *still(struct deploy *d)
 	return arena_printf(d->arena, "the application runs %s", short_sha(d->ledger.good.sha));
 }
 
+/* The good revision has failed: with other secrets than it became good with, or with other images. */
+static bool has_new_secrets(const struct deploy *d)
+{
+	const char *now = d->ledger.doing.env, *then = d->ledger.good.env;
+
+	return !now || !then || strcmp(now, then) != 0;
+}
+
 /* What is left to people when a commit was refused, or rolled back. */
 static const char *advice(struct deploy *d, const char *sha, enum result result)
 {
+	bool same = d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0;
+
 	if (result == RESULT_HELD)
 		return "The branch is not followed there by itself. If it is right as it is, run: "
 		       "kbuild-agent gitops retry; else put it back to where it was";
-	if (d->ledger.good.sha && strcmp(d->ledger.good.sha, sha) == 0)
+	if (same && !has_new_secrets(d))
+		return "The images that its tags mean by now are not tried again; push a new commit, or "
+		       "run: kbuild-agent gitops retry";
+	if (same)
 		return "It is not tried again with the secrets of now; give another value "
 		       "(kbuild-agent secrets rotate NAME), or run: kbuild-agent gitops retry";
 	return "The commit is not tried again; push a new one, or run: kbuild-agent gitops retry";
@@ -112,7 +125,9 @@ static void wait_longer(struct deploy *d, const struct error *cause)
 {
 	int64_t now = deploy_now(), pause = LATER_FIRST;
 
-	for (int64_t i = 0; i < d->ledger.later.count && pause < LATER_CAP; i++)
+	/* What is being built comes soon, and asking for it costs little. */
+	for (int64_t i = 0; i < d->ledger.later.count && pause < LATER_CAP && !d->awaits_images;
+		i++)
 		pause *= 2;
 	if (d->ledger.later.count++ == 0)
 		d->ledger.later.since = now;
@@ -222,7 +237,10 @@ int deploy_was_rolled_back(struct deploy *d, struct error *e)
 		advice(d, t.to.sha, RESULT_ROLLED_BACK), d->a->state_dir, t.to.sha);
 	tell(d, commit_key(d, t.to.sha),
 		arena_printf(d->arena, "%s: %s failed%s and was rolled back", d->a->config->name,
-			short_sha(t.to.sha), same ? " with its new secrets" : ""),
+			short_sha(t.to.sha),
+			!same		     ? ""
+			: has_new_secrets(d) ? " with its new secrets"
+					     : " with its new images"),
 		buf_str(&text));
 	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
 	d->ledger.needs_human = NULL;

@@ -146,6 +146,13 @@ static bool is_stateful(const struct node *service, bool database)
 	return database || has_volume(service, true);
 }
 
+/* Whose image stays when its tag means another one: a database is not to be made anew because somebody moved a tag. */
+static bool keeps_image(const struct node *service, bool database)
+{
+	return label_is(service, "kbuild.stateful", "true") ||
+	       (database && !label_is(service, "kbuild.stateful", "false"));
+}
+
 /* Compose hands the volume on when it makes the container anew in its place, and to no other container. */
 static bool is_nameless(const struct node *service)
 {
@@ -218,6 +225,7 @@ static void write_service(const struct node *root, const char *name, const struc
 		ipc_add_str(out, "image", image);
 	ipc_add_int(out, "replicas", replicas(service));
 	ipc_add_bool(out, "stateful", is_stateful(service, database));
+	ipc_add_bool(out, "keeps_image", keeps_image(service, database));
 	ipc_add_bool(out, "nameless", is_nameless(service));
 	ipc_add_bool(out, "database", database);
 	ipc_add_bool(out, "restarts", restarts(service));

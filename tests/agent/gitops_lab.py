@@ -32,6 +32,7 @@ services:
 {more}  store:
     image: {registry}/store:1
     container_name: store
+    labels: {{kbuild.stateful: "true"}}
     volumes: ["data:/data"]
     restart: unless-stopped
   job:
@@ -158,6 +159,7 @@ class Gitops:
             "known_hosts": [self.ssh.known_host()],
             # For what is slow: a bad version is known as one by what it does.
             "timeout": "300s",
+            "image_wait": 0,
         }
         self.socket = self.dir / "broker.sock"
         self.log = open(self.dir / "broker.log", "wb")
@@ -189,12 +191,19 @@ class Gitops:
         api = self.dir / "api"
         subprocess.run(["cc", "-O2", "-static", "-o", api, HERE / "app/api.c"], check=True)
         lab, at = self.lab, self.registry
-        lab.make_image(f"{at}/api:1", files={"/api": ("exec", api.read_bytes()), "/tmp/.keep": ""}, cmd=["/api"])
+        self.make_api("1")
         lab.make_image(f"{at}/proxy:1", packages=["haproxy"],
                        cmd=["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"])
         lab.busybox_image(f"{at}/store:1")
-        for name in ("api", "proxy", "store"):
+        for name in ("proxy", "store"):
             lab.docker("push", f"{at}/{name}:1")
+
+    def make_api(self, tag, **more):
+        """The API's image under that tag, pushed; more: files beside it, which make it another image."""
+        name = f"{self.registry}/api:{tag}"
+        program = (self.dir / "api").read_bytes()
+        self.lab.make_image(name, files={"/api": ("exec", program), "/tmp/.keep": "", **more}, cmd=["/api"])
+        self.lab.docker("push", name)
 
     def compose(self, version, broken="", image="api:1", more=""):
         return COMPOSE.format(registry=self.registry, version=version, broken=broken, image=image, more=more)

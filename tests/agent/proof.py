@@ -59,6 +59,7 @@ kbuild:
     health: http://127.0.0.1/health
     interval: 1m
     timeout: 4m
+    image_wait: 1m
     zero_downtime: [api]
   secrets:
     env: .env

@@ -135,6 +135,39 @@ def a_moved_tag_changes_no_data(t, g):
     t.equal((g.now()[0], image()), ("deployed", had), "which the next commit keeps, too")
 
 
+def images_that_come_after_their_commit(t, g):
+    """Whoever pushes a commit begins its build, too, and that is over minutes later."""
+    def image(service):
+        return g.lab.inspect(g.containers()[service][0][0])["Image"]
+
+    g.app["image_wait"] = "20m"
+    version = g.version()
+    sha = g.commit("3.2", image="api:${KBUILD_COMMIT_SHORT}")
+    got, why = g.now()
+    t.check(got == "later" and "is waited for until" in why, "an image that is not there yet is waited for", (got, why))
+    t.equal((g.version(), [a for a in g.alerts() if sha in a["key"]]), (version, []), "nothing is changed, nobody is told")
+    g.make_api(sha[:7])
+    t.equal((g.now()[0], g.version()), ("deployed", "3.2"), "and when it comes, the commit is deployed")
+    # The same tag each time, and a service that has a volume and is no database.
+    files = '  files:\n    image: %s/api:moving\n    command: ["/api"]\n    volumes: ["files:/files"]\n' % g.registry
+    text = g.compose("3.3", image="api:moving", more=files).replace("  data: {}", "  data: {}\n  files: {}")
+    g.make_api("moving")
+    g.commit("3.3", text=text)
+    t.equal(g.now()[0], "deployed", "a commit that was seen before its build was over is deployed with the image of before")
+    old = image("api"), image("files"), image("store")
+    t.equal((g.now()[0], image("api")), ("unchanged", old[0]), "nothing moves")
+    g.make_api("moving", **{"/newer": "yes\n"})
+    t.equal(g.now()[0], "deployed", "its tag means another image now: that is deployed")
+    new = image("api"), image("files"), image("store")
+    t.check(new[0] != old[0] and new[1] == new[0] and new[2] == old[2], "to all that have it, volume or not", (old, new))
+    t.equal(g.now()[0], "unchanged", "once")
+    g.app["image_wait"] = 0
+    g.make_api("moving", **{"/newer": "again\n"})
+    t.equal((g.now()[0], image("api")), ("unchanged", new[0]), "after that time a tag may mean what it likes")
+    g.commit("3")
+    t.equal((g.now()[0], g.version()), ("deployed", "3"), "until the next commit")
+
+
 def the_operator_has_the_last_word(t, g):
     g.run("gitops", "pause")
     g.commit("4")
@@ -361,6 +394,7 @@ TESTS = [
     a_bad_commit_does_no_harm,
     what_was_changed_by_hand_is_put_right,
     a_moved_tag_changes_no_data,
+    images_that_come_after_their_commit,
     the_operator_has_the_last_word,
     a_service_can_be_replaced_without_a_gap,
     one_that_drains_never_serves_again,

@@ -81,22 +81,37 @@ static inline int web_of(const struct node *q)
 	return form_of(q, 0);
 }
 
+/* That a plan was pulled with: the form of web then, and a thousand for each time that it was made anew. */
+static inline int web_image_of(const struct node *q)
+{
+	return form_of(q, 24);
+}
+
 static inline int db_of(const struct node *q)
 {
 	return form_of(q, 12);
+}
+
+/* The number of the image that is to be taken for a service; number: the one that its tag means. */
+static inline int image_for(const struct node *q, const char *service, int number)
+{
+	const struct node *services = node_get(q, "services");
+
+	for (size_t i = 0; services && i < services->n; i++)
+		if (strcmp(node_str(services->items[i]), service) == 0)
+			return atoi(strchr(node_str(node_get(q, "images")->items[i]), ':') + 1);
+	return number;
 }
 
 static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "plan");
 	const struct node *services = node_get(q, "services");
-	int image = (int)(c - w->commits) + 100 * w->moved;
+	const char *plan = node_str(node_get(q, "plan"));
+	int image = image_for(q, data_name(c), (int)(c - w->commits) + 100 * w->moved);
+	int web = image_for(q, "web", web_of(q) + 1000 * w->built);
 	bool back = services && services->n >= 2 && !w->gone; /* all of them are named, and here */
 
-	for (size_t i = 0; services && i < services->n; i++)
-		if (strcmp(node_str(services->items[i]), data_name(c)) == 0)
-			image = atoi(
-				node_str(node_get(q, "images")->items[i]) + strlen("db@sha256:"));
 	w->db_image[c - w->commits] = image;
 	if (c->kind == MISSING_IMAGE && !back)
 		return error_set(e, ERR_FAILED, "web: no such image");
@@ -105,9 +120,9 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 	if (w->gone && c == &w->commits[w->gone - 1])
 		w->gone = 0;
 	buf_printf(out,
-		"\"plan\":\"%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
+		"\"plan\":\"%.24s%012x%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
 		"\"%s\":{\"image\":\"db@sha256:%d\"}}",
-		node_str(node_get(q, "plan")), web_of(q), data_name(c), image);
+		plan, web, plan + 36, web, data_name(c), image);
 	return 0;
 }
 
@@ -137,7 +152,8 @@ static inline void up_one(const struct node *q, const struct commit *c, const ch
 	int image = w->db_image[c - w->commits];
 
 	if (strcmp(service, "web") == 0) {
-		make(&w->web, web_of(q), w->extra = 0);
+		w->extra = 0;
+		make(&w->web, web_of(q), web_image_of(q));
 		if (web_of(q) == w->ends_job)
 			end_badly(&w->job, 137);
 	} else if (strcmp(service, "job") == 0) {
@@ -175,7 +191,8 @@ static inline void write_box(struct buf *out, const char *name, struct box *b)
 {
 	bool web = strcmp(name, "web") == 0;
 	bool crash = web && (form_is(b->form, CRASH) || form_is(b->form, UNSAFE) ||
-				    (w->bad_form && b->form == w->bad_form));
+				    (w->bad_form && b->form == w->bad_form) ||
+				    (w->bad_built && b->image / 1000 == w->bad_built));
 
 	if (!b->there)
 		return;

@@ -91,7 +91,8 @@ static inline void begin(void)
 {
 	static const char text[] =
 		"name: demo\napp: {repository: 'https://x/y.git', health: "
-		"'http://demo/', forced_updates: follow, signers: ['me ssh-ed25519 AAAA']}\n"
+		"'http://demo/', forced_updates: follow, image_wait: 0,\n"
+		"  signers: ['me ssh-ed25519 AAAA']}\n"
 		"backup: {postgres: {container: db}}\n";
 	struct error e = { 0 };
 
@@ -99,6 +100,7 @@ static inline void begin(void)
 	if (!config)
 		check_int(agent_config_parse(&config, "agent.yaml", text, sizeof text - 1, &e), 0);
 	config->backup.postgres.container = "db";
+	config->app.image_wait = 0;
 	if (!w)
 		w = mmap(
 			NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

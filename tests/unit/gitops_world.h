@@ -85,8 +85,10 @@ static struct world {
 	int rotated_db; /* and the database */
 	int unused;	/* a secret that nothing uses */
 	int moved;	/* the tags, to other images than the commit was made with */
-	bool rendered;	/* something, in the last run */
-	int bad_form;	/* web crashes in this form, whatever its commit is */
+	int built; /* how often what makes the image of web has made another one, under its tag */
+	int bad_built; /* which of these crashes; 0: none */
+	bool rendered; /* something, in the last run */
+	int bad_form;  /* web crashes in this form, whatever its commit is */
 	int human_faults, human_recoveries;
 	int data_faults, data_recoveries; /* told of containers that keep data and were gone */
 	int dumps;

@@ -67,8 +67,8 @@ static void each_key_and_label_means_what_is_documented(void)
 {
 	static const struct {
 		const char *definition, *database;
-		bool stateful, nameless, is_database, restarts, retries, oneshot, unsafe, dump,
-			named, published;
+		bool stateful, keeps, nameless, is_database, restarts, retries, oneshot, unsafe,
+			dump, named, published;
 	} rows[] = {
 		{ "{}", NULL },
 		{ "{" VOLUME "}", NULL, .stateful = true },
@@ -78,14 +78,14 @@ static void each_key_and_label_means_what_is_documented(void)
 		{ "{" NAMELESS ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL },
 		{ "{\"volumes\":[{\"type\":\"tmpfs\",\"target\":\"/x\"}]}", NULL },
 		{ "{" VOLUME ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL },
-		{ LABEL("stateful", "true"), NULL, .stateful = true },
+		{ LABEL("stateful", "true"), NULL, .stateful = true, .keeps = true },
 		{ LABEL("stateful", "yes"), NULL },
-		{ "{}", "db", .stateful = true, .is_database = true },
-		{ "{}", "shop-db-1", .stateful = true, .is_database = true },
-		{ "{}", "shop_db_1", .stateful = true, .is_database = true },
+		{ "{}", "db", .stateful = true, .keeps = true, .is_database = true },
+		{ "{}", "shop-db-1", .stateful = true, .keeps = true, .is_database = true },
+		{ "{}", "shop_db_1", .stateful = true, .keeps = true, .is_database = true },
 		{ "{}", "shop-db-2", NULL },
-		{ "{\"container_name\":\"pg\"}", "pg", .stateful = true, .is_database = true,
-			.named = true },
+		{ "{\"container_name\":\"pg\"}", "pg", .stateful = true, .keeps = true,
+			.is_database = true, .named = true },
 		{ LABEL("stateful", "false"), "db", .is_database = true },
 		{ "{\"restart\":\"always\"}", NULL, .restarts = true },
 		{ "{\"restart\":\"unless-stopped\"}", NULL, .restarts = true },
@@ -115,11 +115,12 @@ static void each_key_and_label_means_what_is_documented(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct plan_service s = one(rows[i].definition, rows[i].database);
 
-		if (s.stateful != rows[i].stateful || s.nameless != rows[i].nameless ||
-			s.database != rows[i].is_database || s.restarts != rows[i].restarts ||
-			s.retries != rows[i].retries || s.oneshot != rows[i].oneshot ||
-			s.unsafe != rows[i].unsafe || s.dump != rows[i].dump ||
-			s.named != rows[i].named || s.published != rows[i].published)
+		if (s.stateful != rows[i].stateful || s.keeps_image != rows[i].keeps ||
+			s.nameless != rows[i].nameless || s.database != rows[i].is_database ||
+			s.restarts != rows[i].restarts || s.retries != rows[i].retries ||
+			s.oneshot != rows[i].oneshot || s.unsafe != rows[i].unsafe ||
+			s.dump != rows[i].dump || s.named != rows[i].named ||
+			s.published != rows[i].published)
 			check_fail("row %zu: %s", i, rows[i].definition);
 		check(!s.drain && s.memory == 0 && s.replicas == 1);
 	}

@@ -65,6 +65,9 @@ static int read_compose(const struct containers *c, struct repository *repo, str
 		r = repository_read(repo, env_beside(path, a), &env, e);
 	if (r < 0)
 		return r;
+	/* As the server's own rendering has them. */
+	buf_printf(
+		&env, "\nKBUILD_COMMIT=%s\nKBUILD_COMMIT_SHORT=%.7s\n", repo->commit, repo->commit);
 	compose_vars_read(buf_str(&env), env.len, a, &vars);
 	name = arena_printf(a, "%s@%.12s/%s", repo->url, repo->commit, path);
 	r = yaml_parse(&doc, a, name, buf_str(&text), text.len, c->diags, e);

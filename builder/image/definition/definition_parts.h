@@ -4,6 +4,7 @@
 #include "base.h"
 
 struct definition;
+struct field;
 struct node;
 struct schema;
 
@@ -12,6 +13,9 @@ void kbuild_section_read(const struct schema *s, struct definition *def, const s
 
 /* kbuild.app, secrets, dns, backup, health, server: checked whole, stored as nodes. */
 void kbuild_server_check(const struct schema *s, const struct node *kbuild);
+
+/* The keys of one of these, as read by schema_read(); NULL: there is none of that name. */
+const struct field *kbuild_server_fields(const char *part);
 
 /* packages: as names and "name=version". */
 void definition_packages(struct definition *def);

@@ -28,6 +28,17 @@ static void field_interval(
 			schema_name(s, f->key), text);
 }
 
+/* None, or as long as a build may take. */
+static void field_wait(
+	const struct schema *s, const struct field *f, const struct node *node, _unused_ void *out)
+{
+	const char *text = node_str(node);
+	uint64_t seconds;
+
+	if (!text || !parse_duration(text, &seconds) || seconds > 86400)
+		schema_wrong(s, f, node, "a duration up to 1d such as 15m, or 0");
+}
+
 static const char *const images[] = { "pull", "bake", NULL };
 static const char *const drift[] = { "repair", "report", NULL };
 static const char *const forced[] = { "follow", "refuse", NULL };
@@ -40,6 +51,7 @@ static const struct field app_fields[] = {
 	{ "health", field_shape, .arg = &shape_http_url },
 	{ "interval", field_interval },
 	{ "timeout", field_interval },
+	{ "image_wait", field_wait },
 	{ "images", field_word, .arg = images },
 	{ "drift", field_word, .arg = drift },
 	{ "forced_updates", field_word, .arg = forced },
@@ -278,6 +290,14 @@ static const struct field server_parts[] = {
 	{ "health", .arg = health_fields },
 	{ "server", .arg = server_fields },
 };
+
+const struct field *kbuild_server_fields(const char *part)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(server_parts); i++)
+		if (strcmp(server_parts[i].key, part) == 0)
+			return server_parts[i].arg;
+	return NULL;
+}
 
 /* A password is changed in a database, so it must be known in which container. */
 static void check_roles(const struct schema *s, const struct node *kbuild)

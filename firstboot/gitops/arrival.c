@@ -1,0 +1,90 @@
+/*
+ * Images that come after their commit: what pushes a commit begins the build that makes its images, minutes later. For
+ * kbuild.app.image_wait after a commit was seen, one that is not there is waited for, and a tag that comes to mean
+ * another image is followed.
+ */
+#include "agent.h"
+#include "arena.h"
+#include "config.h"
+#include "deploy.h"
+#include "error.h"
+#include "report.h"
+
+#include <string.h>
+#include <time.h>
+
+int deploy_see(struct deploy *d, const char *sha, struct error *e)
+{
+	struct ledger *l = &d->ledger;
+
+	/* A time to come is that of a clock that was wrong. */
+	if (l->seen.sha && strcmp(l->seen.sha, sha) == 0 && l->seen.since <= deploy_now())
+		return 0;
+	l->seen.sha = arena_strdup(d->arena, sha);
+	l->seen.since = deploy_now();
+	return deploy_save(d, e);
+}
+
+bool deploy_images_may_come(const struct deploy *d, const char *sha)
+{
+	const struct ledger *l = &d->ledger;
+	int64_t wait = (int64_t)d->a->config->app.image_wait;
+
+	return l->seen.sha && strcmp(l->seen.sha, sha) == 0 && deploy_now() < l->seen.since + wait;
+}
+
+int deploy_await_images(struct deploy *d, const char *sha, struct error *e)
+{
+	time_t end = (time_t)(d->ledger.seen.since + (int64_t)d->a->config->app.image_wait);
+	char text[16] = "";
+	struct tm tm;
+
+	if (e->transient || e->code != ERR_FAILED || !deploy_images_may_come(d, sha))
+		return -e->code;
+	strftime(text, sizeof text, "%H:%M UTC", gmtime_r(&end, &tm));
+	error_append(e, "; it may be on its way, and is waited for until %s", text);
+	d->awaits_images = true;
+	return error_transient(e);
+}
+
+/* Whether a service of what is being done has another image than it has now. */
+static int other_images(struct deploy *d, struct error *e)
+{
+	struct plan new, old;
+	int r = plan_parse(d->ledger.doing.to.table, d->arena, &new, e);
+
+	if (r >= 0)
+		r = plan_parse(d->ledger.good.table, d->arena, &old, e);
+	for (size_t i = 0; r == 0 && i < new.n; i++) {
+		const struct plan_service *before = plan_find(&old, new.services[i].name);
+
+		if (before && plan_differs(&new.services[i], before))
+			return 1;
+	}
+	return r;
+}
+
+int deploy_follow_tags(struct deploy *d, struct error *e)
+{
+	const char *sha = d->ledger.good.sha;
+	struct error failed = { 0 };
+	int r;
+
+	if (!deploy_images_may_come(d, sha))
+		return GITOPS_UNCHANGED;
+	r = deploy_prepare(d, sha, &failed);
+	if (r >= 0)
+		r = other_images(d, &failed);
+	if (r > 0) {
+		deploy_say(d, "images", "%s: other images have come for it", short_sha(sha));
+		return deploy_attempt(d, e);
+	}
+	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	if (r < 0 && failed.code == ERR_INTERRUPTED) {
+		*e = failed;
+		return r;
+	}
+	if (r < 0) /* what runs is well */
+		report(REPORT_INFO, "gitops: newer images are looked for later: %s", failed.msg);
+	return GITOPS_UNCHANGED;
+}
