@@ -77,6 +77,36 @@ static int check_missing(const struct definition *def, const struct node *values
 		def->path, n, n == 1 ? "" : "s", n == 1 ? "was" : "were", buf_str(&list));
 }
 
+/* What the server signs in with elsewhere: without it its first boot ends with an error, or its backups stay where they are. */
+static int check_credentials(const struct definition *def, const struct node *doc, struct error *e)
+{
+	const struct {
+		const struct node *needs;
+		const char *key, *part, *member;
+	} rows[] = {
+		{ def->dns, "dns", "dns", NULL },
+		{ node_get(def->backup, "offsite"), "backup.offsite", "s3", NULL },
+		{ node_path(def->health, "alert.smtp.user"), "health.alert.smtp.user", "alert",
+			"smtp_password" },
+	};
+	_buf_ list = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct node *part = node_get(doc, rows[i].part);
+		const char *member = rows[i].member;
+
+		if (rows[i].needs && !(member ? node_get(part, member) : part))
+			buf_printf(&list, "\n  %s%s%s: for kbuild.%s", rows[i].part,
+				member ? "." : "", member ? member : "", rows[i].key);
+	}
+	if (list.len == 0)
+		return 0;
+	return error_set(e, ERR_INVALID,
+		"%s needs credentials that were not given:%s\n"
+		"write them into a file that only you may read, and give it with --secrets FILE",
+		def->path, buf_str(&list));
+}
+
 int launch_secrets(struct ctx *c, const struct definition *def, const char *path, struct arena *a,
 	const struct node **ret, struct error *e)
 {
@@ -92,6 +122,8 @@ int launch_secrets(struct ctx *c, const struct definition *def, const char *path
 	r = path ? diags_result(&c->diags, name, e) : 0;
 	if (r == 0)
 		r = check_missing(def, values, given, e);
+	if (r == 0)
+		r = check_credentials(def, doc, e);
 	if (r < 0)
 		return r;
 	c->diags.hide_lines = false;

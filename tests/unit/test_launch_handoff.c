@@ -5,11 +5,14 @@
 #include "arena.h"
 #include "buf.h"
 #include "check.h"
+#include "ctx.h"
+#include "definition.h"
 #include "error.h"
 #include "handoff.h"
 #include "mark.h"
 #include "node.h"
 #include "provider.h"
+#include "tmpdir.h"
 #include "yaml_tree.h"
 
 static struct arena *arena;
@@ -107,6 +110,55 @@ static void user_data_that_no_cloud_takes_is_refused(void)
 	check_str(q.user_data, buf_str(&text));
 }
 
+/* A server that cannot sign in where its definition sends it would be made, and paid, for nothing. */
+static void credentials_that_are_needed_are_asked_for(void)
+{
+	static const struct {
+		const char *given, *says; /* NULL: nothing is missing */
+	} rows[] = {
+		{ NULL, "web.yaml needs credentials that were not given:\n  dns: for kbuild.dns\n"
+			"  s3: for kbuild.backup.offsite\n"
+			"  alert.smtp_password: for kbuild.health.alert.smtp.user\n" },
+		{ "dns: {endpoint: ovh-eu, client_id: i, client_secret: s}\n"
+		  "alert: {ping_url: https://ping.example.com/x}\n",
+			"not given:\n  s3: for kbuild.backup.offsite\n  alert.smtp_password:" },
+		{ "dns: {endpoint: ovh-eu, client_id: i, client_secret: s}\n"
+		  "s3: {access_key: a, secret_key: s}\nalert: {smtp_password: x}\n",
+			NULL },
+	};
+	struct definition def = { .path = "web.yaml",
+		.dns = yaml("{zone: example.com, records: ['@']}"),
+		.backup = yaml("{paths: [/srv], offsite: {endpoint: https://s3, bucket: b}}"),
+		.health = yaml("{alert: {smtp: {server: mx, from: a@b, user: u}}}") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ctx c = {};
+		const struct node *ignored;
+		struct error e = {};
+		int r;
+
+		if (rows[i].given)
+			check_int(file_replace(tmp_fd(), "given.yaml", rows[i].given,
+					  strlen(rows[i].given), 0600),
+				0);
+		r = launch_secrets(&c, &def, rows[i].given ? tmp_name("given.yaml") : NULL, arena,
+			&ignored, &e);
+		check_int(r, rows[i].says ? -ERR_INVALID : 0);
+		if (rows[i].says && !strstr(e.msg, rows[i].says))
+			check_fail("row %zu: %s", i, e.msg);
+		diags_free(&c.diags);
+	}
+	/* What signs in nowhere needs nothing. */
+	struct ctx c = {};
+	struct error e = {};
+	const struct node *ignored;
+	const struct definition plain = { .path = "web.yaml",
+		.backup = yaml("{paths: [/srv]}"),
+		.health = yaml("{alert: {smtp: {server: mx, from: a@b}}}") };
+
+	check_int(launch_secrets(&c, &plain, NULL, arena, &ignored, &e), 0);
+}
+
 int main(void)
 {
 	struct age_recipient to;
@@ -119,6 +171,7 @@ int main(void)
 	run(equal_requests_are_recognised);
 	run(an_image_without_agent_is_left_alone);
 	run(user_data_that_no_cloud_takes_is_refused);
+	run(credentials_that_are_needed_are_asked_for);
 	arena_free(arena);
 	return done();
 }

@@ -303,12 +303,46 @@ static void networks_volumes_and_files_stay_inside(void)
 	}
 }
 
+/* As Compose renders what images/koprogo.yaml is for: Traefik, an API, a site, PostgreSQL. */
+static void a_stack_behind_traefik_may_run(void)
+{
+	static const char *const ports_of_it[] = { "22/tcp", "80/tcp", "443/tcp", NULL };
+	const struct policy koprogo = {
+		.release = "/release", .socket_service = "traefik", .ports = ports_of_it
+	};
+	static const char text[] =
+		"{\"name\":\"koprogo\",\"networks\":{\"net\":{\"name\":\"koprogo_net\",\"driver\":\"bridge\"}},"
+		"\"volumes\":{\"certificates\":{\"name\":\"koprogo_certificates\",\"driver\":\"local\"},"
+		"\"rows\":{\"name\":\"koprogo_rows\",\"driver\":\"local\"},\"uploads\":{\"name\":\"koprogo_uploads\"}},"
+		"\"services\":{\"traefik\":{\"image\":\"traefik:v3.5.3\",\"container_name\":\"koprogo-traefik\","
+		"\"command\":[\"--providers.docker=true\"],\"restart\":\"unless-stopped\","
+		"\"ports\":[{\"mode\":\"ingress\",\"target\":80,\"published\":\"80\",\"protocol\":\"tcp\"},"
+		"{\"mode\":\"ingress\",\"target\":443,\"published\":\"443\",\"protocol\":\"tcp\"}],"
+		"\"volumes\":[{\"type\":\"bind\",\"source\":\"/var/run/docker.sock\","
+		"\"target\":\"/var/run/docker.sock\",\"read_only\":true,\"bind\":{\"create_host_path\":true}},"
+		"{\"type\":\"volume\",\"source\":\"certificates\",\"target\":\"/letsencrypt\",\"volume\":{}}],"
+		"\"deploy\":{\"resources\":{\"limits\":{\"cpus\":0.25,\"memory\":\"134217728\"}}},"
+		"\"labels\":{\"traefik.enable\":\"true\"},\"networks\":{\"net\":null}},"
+		"\"postgres\":{\"image\":\"postgres:15-alpine\",\"expose\":[\"5432\"],\"environment\":{\"POSTGRES_USER\":\"koprogo\"},"
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"rows\",\"target\":\"/var/lib/postgresql/data\"}],"
+		"\"healthcheck\":{\"test\":[\"CMD-SHELL\",\"pg_isready\"],\"interval\":\"10s\"},\"networks\":{\"net\":null}},"
+		"\"backend\":{\"image\":\"ghcr.io/gilmry/koprogo/backend:latest\","
+		"\"depends_on\":{\"postgres\":{\"condition\":\"service_healthy\",\"required\":true}},"
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"uploads\",\"target\":\"/app/uploads\"}],"
+		"\"deploy\":{\"resources\":{\"limits\":{\"memory\":\"402653184\"},\"reservations\":{\"memory\":\"268435456\"}}},"
+		"\"networks\":{\"net\":null}}}}";
+
+	check_str(verdict(&koprogo, text), "");
+	check(strstr(verdict(&strict, text), "kbuild.app.docker_socket") != NULL);
+}
+
 int main(void)
 {
 	run(what_applications_need_is_allowed);
 	run(what_reaches_the_machine_is_refused);
 	run(a_mount_leads_only_into_the_repository);
 	run(the_socket_is_for_the_service_that_the_definition_names);
+	run(a_stack_behind_traefik_may_run);
 	run(one_service_publishes_to_the_world);
 	run(a_known_list_decides_about_ports);
 	run(networks_volumes_and_files_stay_inside);
