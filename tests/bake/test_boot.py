@@ -214,7 +214,7 @@ def check_first_boot(tap, server):
     tap.equal('the time zone is baked', server.out('readlink', '/etc/localtime'), '/usr/share/zoneinfo/Europe/Brussels')
     tap.equal('fail2ban takes its jail', server.out('fail2ban-client', '-t'), 'OK: configuration test is successful')
     sshd = server.out('sshd', '-T').splitlines()
-    for line in ('passwordauthentication no', 'permitrootlogin no'):
+    for line in ('passwordauthentication no', 'permitrootlogin no', 'x11forwarding no', 'allowtcpforwarding local'):
         tap.check('sshd: ' + line, line in sshd)
     units = server.run('systemd-analyze', '--man=no', 'verify', 'kbuild-status.service', 'kbuild-status.timer', 'kbuild-ssh-keys.service')
     tap.equal('our units are without faults', (units.returncode, units.stdout), (0, ''))

@@ -23,6 +23,7 @@ IGNORED = [
     '/etc/cloud/cloud.cfg.d/90_kbuild.cfg',     # ours: what was baked must not be done again
     '/usr/lib/kbuild/*',                        # ours: image.json
     '/etc/apt/apt.conf.d/52kbuild-upgrades',    # ours
+    '/etc/sysctl.d/60-kbuild-hardening.conf',
     '/etc/ssh/sshd_config.d/*',                 # another file name, compared by "sshd -T" instead
     '/etc/*-', '/etc/.pwd.lock',                # backups and locks of useradd; sealing removes them
     '/var/log/*', '/var/cache/*', '/run/*', '/tmp/*', '/dev/*',

@@ -94,7 +94,13 @@ def check_as_defined(tap, s, d):
 
 def check_access(tap, s):
     tap.equal(s.sh("true")[0], 0, "the key of the metadata opens the server")
-    tap.check("passwordauthentication no" in s.out("sshd -T"), "no login by password")
+    sshd = s.out("sshd -T").splitlines()
+    tap.check("passwordauthentication no" in sshd, "no login by password")
+    tap.check({"allowagentforwarding no", "allowtcpforwarding local", "x11forwarding no", "permittunnel no"} <= set(sshd),
+              "sshd offers no more than logins and tunnels to the server itself", sshd)
+    hard = s.out("sysctl -n kernel.kptr_restrict kernel.unprivileged_bpf_disabled fs.protected_regular net.core.bpf_jit_harden"
+                 " net.ipv4.conf.all.accept_redirects net.ipv4.ip_forward").split()
+    tap.equal(hard, ["2", "1", "2", "2", "0", "1"], "the kernel's settings are hardened, and containers still have a network")
     root = int(s.out("df --output=size -B1 / | tail -n 1") or 0)
     tap.check(root > 6.5 * 2**30, "the root file system has grown to the disk", root)
 

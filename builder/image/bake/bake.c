@@ -173,6 +173,7 @@ static const struct bake_topic *const topics[] = {
 	&bake_fail2ban,
 	&bake_docker,
 	&bake_upgrades,
+	&bake_hardening,
 	&bake_units,
 	&bake_identity,
 	&bake_files,

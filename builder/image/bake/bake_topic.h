@@ -35,6 +35,7 @@ extern const struct bake_topic bake_ssh;
 extern const struct bake_topic bake_timezone;
 extern const struct bake_topic bake_units;
 extern const struct bake_topic bake_upgrades;
+extern const struct bake_topic bake_hardening;
 extern const struct bake_topic bake_users;
 
 /* The value of a cloud-config key, or NULL when it is absent or null. */
