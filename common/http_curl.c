@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BODY_MAX   (16 * MIB)
+#define HEADER_MAX (256 * KIB) /* of all headers, those of redirects too */
 #define TIMEOUT_MS 60000
 #define CONNECT_MS 20000
 #define STALL_S	   60 /* without a byte in either direction, where there is no other limit */
@@ -20,7 +21,8 @@ struct exchange {
 	const struct http_request *q;
 	struct http_response *ret;
 	size_t body_sent; /* of a body in memory */
-	bool too_large;
+	size_t header_len;
+	const char *refused; /* why we did not read on; NULL: we did */
 };
 
 struct http_curl *http_curl_new(void)
@@ -41,26 +43,33 @@ static bool on_data(struct transfer *t, const void *data, size_t len)
 {
 	struct exchange *x = t->arg;
 
-	x->too_large = x->ret->body.len + len > (x->q->max ? x->q->max : BODY_MAX);
-	if (x->too_large)
+	if (x->ret->body.len + len > (x->q->max ? x->q->max : BODY_MAX)) {
+		x->refused = "the answer is too large";
 		return false;
+	}
 	buf_add(&x->ret->body, data, len);
 	return true;
 }
 
-static void on_header(struct transfer *t, char *line)
+static bool on_header(struct transfer *t, char *line)
 {
 	struct exchange *x = t->arg;
 	char *colon = strchr(line, ':');
 
+	x->header_len += strlen(line);
+	if (x->header_len > HEADER_MAX) {
+		x->refused = "the headers of the answer are longer than 256 KiB";
+		return false;
+	}
 	if (strncmp(line, "HTTP/", 5) == 0) {
 		http_response_free(x->ret); /* the answer before was a redirect or "100 Continue" */
-		return;
+		return true;
 	}
 	if (!colon)
-		return;
+		return true;
 	*colon = '\0';
 	http_response_add(x->ret, line, colon + 1 + strspn(colon + 1, " \t"));
+	return true;
 }
 
 static ssize_t on_read(struct transfer *t, void *to, size_t len)
@@ -132,8 +141,8 @@ static int curl_send(void *arg, const struct http_request *q, struct http_respon
 		*ret_failure = r < 0 ? HTTP_MAYBE_SENT : classify(t.end);
 	if (r < 0)
 		return error_errno(e, r, "%s %s", q->method, q->url);
-	return error_set(e, ERR_NETWORK, "%s %s: %s", q->method, q->url,
-		x.too_large ? "the answer is too large" : t.why);
+	return error_set(
+		e, ERR_NETWORK, "%s %s: %s", q->method, q->url, x.refused ? x.refused : t.why);
 }
 
 struct http http_curl_seam(struct http_curl *c)

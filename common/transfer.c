@@ -81,9 +81,7 @@ static size_t on_header(char *data, size_t one, size_t n, void *arg)
 	_free_ char *line = xstrndup(data, one * n);
 
 	line[strcspn(line, "\r\n")] = '\0';
-	if (t->header)
-		t->header(t, line);
-	return one * n;
+	return !t->header || t->header(t, line) ? one * n : 0;
 }
 
 static size_t on_read(char *to, size_t one, size_t n, void *arg)

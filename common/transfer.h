@@ -17,7 +17,7 @@ enum transfer_end {
 	TRANSFER_BROKEN,     /* the connection broke, in any other way */
 	TRANSFER_TIMEOUT,    /* nothing more came in time */
 	TRANSFER_RANGE,	     /* it cannot send the range */
-	TRANSFER_STOPPED,    /* data() said so */
+	TRANSFER_STOPPED,    /* header() or data() said so */
 	TRANSFER_IMPOSSIBLE, /* wrong URL, untrusted certificate, no such file: the same every time */
 };
 
@@ -40,8 +40,8 @@ struct transfer {
 	ssize_t (*read)(struct transfer *t, void *to, size_t len);
 	int64_t connect_ms, timeout_ms; /* 0: libcurl's 5 minutes; no limit */
 	int64_t stall_s, stall_bytes;	/* fewer bytes a second for so long: ended; 0: never */
-	/* A header line without its end; "HTTP/…" begins an answer, and what came before is void. */
-	void (*header)(struct transfer *t, char *line);
+	/* A header line without its end; "HTTP/…" begins an answer, and what came before is void. false: stop. */
+	bool (*header)(struct transfer *t, char *line);
 	bool (*data)(struct transfer *t, const void *data, size_t len); /* false: stop */
 	void *arg;
 

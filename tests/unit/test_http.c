@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -296,6 +297,32 @@ static void failures_tell_whether_to_repeat(void)
 	}
 }
 
+/* Each line is one that libcurl takes; what it does about all of them together differs by its version. */
+static void headers_without_end_are_refused(void)
+{
+	static const size_t lines[] = { 3, 5 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		_buf_ reply = BUF_INIT;
+		_cleanup_(server_end) struct server s = {};
+		_cleanup_(http_response_free) struct http_response r = HTTP_RESPONSE_INIT;
+		struct http_request q = { .method = "GET" };
+		struct error e = {};
+		int got;
+
+		buf_adds(&reply, "HTTP/1.1 200 OK\r\n");
+		for (size_t n = 0; n < lines[i]; n++)
+			buf_printf(&reply, "X-Long: %060000d\r\n", 7);
+		buf_adds(&reply, "Content-Length: 0\r\n\r\n");
+		s.reply = buf_str(&reply);
+		got = exchange(&s, &q, &r, NULL, &e);
+		check_int(got, lines[i] == 3 ? 0 : -ERR_NETWORK);
+		check_int(r.n_headers, lines[i] == 3 ? 4 : 0);
+		check(lines[i] == 3 ||
+			strstr(e.msg, "headers of the answer are longer than 256 KiB"));
+	}
+}
+
 static void what_was_never_sent_is_known(void)
 {
 	static const struct {
@@ -322,6 +349,7 @@ static void what_was_never_sent_is_known(void)
 
 int main(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as every program of ours does */
 	run(the_fake_answers_in_order);
 	run(the_fake_fails_on_what_was_not_scripted);
 	run(a_request_goes_out_as_asked);
@@ -330,6 +358,7 @@ int main(void)
 	run(a_file_is_sent_and_counted);
 	run(errors_of_servers_are_answers);
 	run(failures_tell_whether_to_repeat);
+	run(headers_without_end_are_refused);
 	run(what_was_never_sent_is_known);
 	return done();
 }

@@ -24,7 +24,7 @@ static int64_t now_ms(void)
 	return clock_now_ms(&clock_real);
 }
 
-static void on_header(struct transfer *t, char *line)
+static bool on_header(struct transfer *t, char *line)
 {
 	struct job *j = t->arg;
 
@@ -32,6 +32,7 @@ static void on_header(struct transfer *t, char *line)
 		j->range[0] = '\0'; /* a new answer: of a redirect */
 	if (strncasecmp(line, "Content-Range:", 14) == 0)
 		snprintf(j->range, sizeof j->range, "%s", line + 14 + strspn(line + 14, " \t"));
+	return true;
 }
 
 static void check_answer(struct job *j)
