@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "error.h"
 #include "node.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -26,21 +27,17 @@ void api_escape(struct buf *out, const char *text)
 
 const char *api_clean(struct arena *a, const char *text)
 {
-	size_t len = strlen(text);
-	char *copy = arena_strndup(a, text, MIN(len, SAID_MAX));
+	size_t len = strlen(text), kept = len > SAID_MAX ? utf8_whole(text, SAID_MAX) : len;
+	char *copy = arena_strndup(a, text, kept);
 
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
-	if (len > SAID_MAX) { /* not within a character */
-		size_t n = SAID_MAX;
+	for (char *p = copy, *end = copy + kept; p < end;) {
+		size_t n = utf8_shown(p, (size_t)(end - p));
 
-		while (n > 0 && ((unsigned char)copy[n - 1] & 0xc0) == 0x80)
-			n--;
-		copy[n > 0 ? n - 1 : 0] = '\0';
-		return arena_printf(a, "%s…", copy);
+		if (n == 0)
+			*p++ = ' ';
+		p += n;
 	}
-	return copy;
+	return len > SAID_MAX ? arena_printf(a, "%s…", copy) : copy;
 }
 
 static int wrong(const struct node *n, const char *key, const char *what, const char *wanted,

@@ -130,7 +130,7 @@ static int fetch_time(struct ovh *o, struct error *e)
 	return 0;
 }
 
-static int take_token(struct ovh *o, const struct node *answer, struct error *e)
+static int take_token(struct ovh *o, const struct node *answer, struct arena *a, struct error *e)
 {
 	const char *token = node_str(node_get(answer, "access_token")), *error;
 	int64_t seconds = 0;
@@ -138,8 +138,8 @@ static int take_token(struct ovh *o, const struct node *answer, struct error *e)
 	error = node_str(node_get(answer, "error")); /* comes with status 200 as well */
 	if (error)
 		return error_set(e, ERR_FAILED,
-			"OVH: the token server refuses client_id and client_secret (%.100s)",
-			error);
+			"OVH: the token server refuses client_id and client_secret (%s)",
+			api_clean(a, error));
 	if (!token || !*token || strpbrk(token, "\r\n"))
 		return error_set(e, ERR_FAILED,
 			"OVH: the token server's answer: 'access_token' must be text, not %s",
@@ -178,7 +178,7 @@ static int fetch_token(struct ovh *o, struct error *e)
 			.arg = o },
 		a, &answer, e);
 	explicit_bzero(form.data, form.len);
-	return r == 0 ? take_token(o, answer, e) : api_plain(r, e);
+	return r == 0 ? take_token(o, answer, a, e) : api_plain(r, e);
 }
 
 /* Sees to the time that the next attempt is signed with. */

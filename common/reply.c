@@ -4,6 +4,7 @@
 #include "error.h"
 #include "mark.h"
 #include "node.h"
+#include "utf8.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -29,14 +30,17 @@ int reply_read(const struct node *map, const char *what, const struct field *fie
 	return -ERR_NETWORK;
 }
 
-/* It may come to a terminal: nothing below a space, no DEL. */
+/* It may come to a terminal. */
 static bool is_clean(const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+	if (len > REPLY_TEXT_MAX)
+		return false;
+	for (size_t n; len > 0; text += n, len -= n) {
+		n = utf8_shown(text, len);
+		if (n == 0)
 			return false;
 	}
-	return len <= REPLY_TEXT_MAX;
+	return true;
 }
 
 void reply_text(const struct schema *s, const struct field *f, const struct node *node, void *out)

@@ -21,6 +21,14 @@ size_t utf8_next(const char *s, size_t len, uint32_t *ret)
 	return n;
 }
 
+size_t utf8_shown(const char *s, size_t len)
+{
+	uint32_t code;
+	size_t n = utf8_next(s, len, &code);
+
+	return n > 0 && !utf8_is_control(code) ? n : 0;
+}
+
 bool utf8_valid(const char *s, size_t len)
 {
 	uint32_t code;

@@ -78,7 +78,7 @@ static const char *clean_character(
 	size_t n = utf8_next(p, (size_t)(end - p), &c);
 
 	if (n > 0) {
-		if (c >= 0xa0 || (c >= 0x20 && c < 0x7f))
+		if (!utf8_is_control(c))
 			buf_add(out, p, n);
 		return c1_end(c, p + n, end);
 	}

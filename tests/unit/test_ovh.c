@@ -400,6 +400,9 @@ static void wrong_tokens_are_named(void)
 	} cases[] = {
 		{ "{\"error\":\"invalid_client\"}",
 			"OVH: the token server refuses client_id and client_secret (invalid_client)" },
+		/* What steers a terminal, of one byte and of two. */
+		{ "{\"error\":\"no\\u001b[2J\\u009b31m\\u007f\"}",
+			"OVH: the token server refuses client_id and client_secret (no [2J  31m )" },
 		{ "{}", "OVH: the token server's answer: 'access_token' must be text, not missing" },
 		{ "{\"access_token\":null}",
 			"OVH: the token server's answer: 'access_token' must be text, not nothing" },
