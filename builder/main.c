@@ -180,6 +180,16 @@ static int run_verb(struct ctx *c, const struct verb *v, const struct verb_args 
 	return v->run(c, a, e);
 }
 
+/* A command line that cannot be read asks for it all the same. */
+static bool wants_json(char **argv)
+{
+	for (argv++; *argv && strcmp(*argv, "--") != 0; argv++) {
+		if (strcmp(*argv, "--json") == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Else the first file that we open becomes somebody's standard output. */
 static void open_standard_fds(void)
 {
@@ -209,9 +219,9 @@ int main(int argc, char **argv)
 	interrupt_install();
 	c.color = isatty(2) && !(no_color && *no_color);
 	r = verb_parse(&args, &verb, argc, argv, &e);
+	c.json = r < 0 ? wants_json(argv) : verb_opt(args, "json") != NULL;
 	if (r < 0)
 		return finish(&c, r, &e);
-	c.json = verb_opt(args, "json") != NULL;
 	c.color = c.color && !verb_opt(args, "no-color");
 	r = progress_style(args, &style, &e);
 	if (r < 0)
