@@ -58,6 +58,24 @@ static void feed_lines(struct child *c, const struct process *p, const char *dat
 	}
 }
 
+/* Standard output, on to where it is wanted. */
+static int pass_on(struct child *c, const struct process *p, struct error *e)
+{
+	char block[16 * KIB];
+	ssize_t n = read(c->out, block, sizeof block);
+	int r;
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n <= 0) {
+		close(TAKE_FD(c->out));
+		return 0;
+	}
+	*p->passed += (uint64_t)n;
+	r = fd_write(p->out_fd, block, (size_t)n);
+	return r < 0 ? error_errno(e, r, "writing what %s says", p->argv[0]) : 0;
+}
+
 /* One read of one of the pipes. Closes it at its end. */
 static int pump(struct child *c, const struct process *p, int *fd, struct buf *into, size_t max,
 	struct error *e)
@@ -123,7 +141,7 @@ static int child_poll(
 	if (v[0].revents)
 		feed_input(c, p);
 	if (v[1].revents) {
-		r = pump(c, p, &c->out, p->out, max, e);
+		r = p->passed ? pass_on(c, p, e) : pump(c, p, &c->out, p->out, max, e);
 		if (r < 0)
 			return r;
 	}
@@ -144,6 +162,7 @@ static int child_watch(struct child *c, const struct process *p, struct error *e
 
 	while (!ended || c->out >= 0 || c->err >= 0) {
 		int64_t left = deadline - clock_now_ms(&clock_real);
+		uint64_t passed = p->passed ? *p->passed : 0;
 		bool was_ended = ended;
 		int r;
 
@@ -157,7 +176,8 @@ static int child_watch(struct child *c, const struct process *p, struct error *e
 			return r;
 		if (p->enough && *p->enough && !ended)
 			kill(c->pid, SIGKILL);
-		if (ended && !was_ended)
+		/* Passing on waits for who reads there: that time is not the pipe's. */
+		if (ended && (!was_ended || (p->passed && *p->passed > passed)))
 			deadline = clock_now_ms(&clock_real) + DRAIN_MS;
 	}
 	return 0;

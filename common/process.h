@@ -17,6 +17,7 @@ struct process {
 	size_t input_len;
 	int in_fd;	     /* standard input as it is; 0: none. Borrowed */
 	int out_fd;	     /* standard output as it is; 0: none. Borrowed; out is then not used */
+	uint64_t *passed;    /* with out_fd: it goes there through us, its bytes are added up */
 	const int *keep_fds; /* terminated by -1; NULL: none. Passed on with their own numbers */
 
 	struct buf *out;    /* collects standard output; NULL: it goes where err goes */

@@ -112,11 +112,11 @@ int process_child_start(struct child *c, const struct process *p)
 		if (in0 < 0)
 			return -errno;
 	}
-	if (p->out_fd > 0) {
+	if (p->out_fd > 0 && !p->passed) {
 		out1 = fcntl(p->out_fd, F_DUPFD_CLOEXEC, 3);
 		if (out1 < 0)
 			return -errno;
-	} else if (p->out) {
+	} else if (p->out || p->passed) {
 		if (make_pipe(fds) < 0)
 			return -errno;
 		c->out = fds[0];

@@ -43,6 +43,59 @@ static void without_out_both_streams_are_one(void)
 	check_str(buf_str(&err), "out\nerr\n");
 }
 
+static void what_is_passed_on_is_counted(void)
+{
+	_buf_ err = BUF_INIT;
+	_buf_ out = BUF_INIT;
+	struct error e = {};
+	uint64_t passed = 0;
+	struct process p = {
+		.argv = SH("echo out; echo err >&2; exit 3"), .err = &err, .passed = &passed
+	};
+	int fds[2];
+
+	check_int(pipe(fds), 0);
+	p.out_fd = fds[1];
+	check_int(process_run(&p, &e), 3);
+	close(fds[1]);
+	check_int(fd_read(fds[0], KIB, &out), 0);
+	close(fds[0]);
+	check_str(buf_str(&out), "out\n");
+	check_str(buf_str(&err), "err\n");
+	check_int(passed, 4);
+	/* Nobody reads on: it is ended. */
+	check_int(pipe(fds), 0);
+	close(fds[0]);
+	signal(SIGPIPE, SIG_IGN);
+	p.argv = SH("echo out; sleep 60");
+	p.out_fd = fds[1];
+	check_int(process_run(&p, &e), -ERR_FAILED);
+	close(fds[1]);
+	check(strstr(e.msg, "writing what sh says"));
+}
+
+static void what_a_slow_reader_has_not_taken_is_not_lost(void)
+{
+	_free_ char *command = NULL;
+	uint64_t passed = 0;
+	_buf_ got = BUF_INIT;
+	struct error e = {};
+	struct process p = { .argv = SH("head -c 140000 /dev/zero"), .passed = &passed };
+	FILE *reader;
+
+	check(asprintf(&command,
+		      "(sleep .4; dd bs=10000 count=4 iflag=fullblock; sleep .4; cat) 2>/dev/null | wc -c >%s",
+		      tmp_name("got")) > 0);
+	reader = popen(command, "w");
+	check(reader);
+	p.out_fd = fileno(reader);
+	check_int(process_run(&p, &e), 0);
+	pclose(reader);
+	check_int(passed, 140000);
+	check_int(file_read(tmp_fd(), "got", KIB, &got), 0);
+	check_str(buf_str(&got), "140000\n");
+}
+
 static void large_input_and_output_pass_at_once(void)
 {
 	const size_t size = 8 * MIB;
@@ -392,6 +445,8 @@ int main(void)
 {
 	run(output_and_status_come_back);
 	run(without_out_both_streams_are_one);
+	run(what_is_passed_on_is_counted);
+	run(what_a_slow_reader_has_not_taken_is_not_lost);
 	run(large_input_and_output_pass_at_once);
 	run(empty_input_is_an_end_of_file);
 	run(a_child_that_does_not_read_its_input_is_no_failure);
