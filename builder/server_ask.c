@@ -49,7 +49,7 @@ static void ask_agent(const struct cloud *cloud, struct server *s, struct arena 
 		NULL };
 	struct error why = {};
 	_buf_ out = BUF_INIT;
-	int r = server_run(cloud, s, command, &out, ASK_MS, &why);
+	int r = server_run(cloud, s, command, &(struct server_output){ .out = &out }, ASK_MS, &why);
 
 	if (r == 0)
 		s->agent = one_object(buf_str(&out), out.len, a);

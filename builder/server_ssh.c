@@ -143,10 +143,12 @@ int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patie
 }
 
 int server_run(const struct cloud *cloud, const struct server *s, const char *const *command,
-	struct buf *out, int64_t timeout_ms, struct error *e)
+	struct server_output *o, int64_t timeout_ms, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct process p = { .out = out, .timeout_ms = timeout_ms, .out_max = RUN_MAX };
+	struct process p = {
+		.out = o->out, .err = o->err, .timeout_ms = timeout_ms, .out_max = RUN_MAX
+	};
 	const char **argv;
 	int r;
 
@@ -160,9 +162,18 @@ int server_run(const struct cloud *cloud, const struct server *s, const char *co
 	if (r < 0)
 		return r;
 	p.argv = argv;
-	if (!out) { /* what it says is what we say */
+	if (!o->out) { /* what it says is what we say */
 		p.out_fd = STDOUT_FILENO;
+		p.passed = &o->passed;
 		p.log_fd = STDERR_FILENO;
 	}
 	return process_run(&p, e);
+}
+
+int server_unreached(const struct server *s, const struct server_output *o, struct error *e)
+{
+	return error_set(e, ERR_NETWORK,
+		o->passed ? "the connection to the server '%s' broke"
+			  : "the server '%s' could not be reached by ssh",
+		s->name);
 }

@@ -79,13 +79,21 @@ int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patie
 	struct arena *a, const char *const *command, const char ***ret, struct error *e);
 /* Keeps the host keys that it printed, while its console still has them. */
 void server_learn_keys(const struct cloud *cloud, const struct server *s);
+/* What a command there says. */
+struct server_output {
+	struct buf *out; /* its standard output; NULL: that is ours as it comes, its errors, too */
+	struct buf *err; /* the end of its errors; NULL: not kept */
+	uint64_t passed; /* how many bytes of its standard output became ours */
+};
 /*
- * Runs a command there. out NULL: its output is ours; else collected. Returns its exit status; SERVER_UNREACHED:
- * there was no connection. timeout_ms 0: none.
+ * Runs a command there. Returns its exit status; SERVER_UNREACHED: there was no connection, or it broke.
+ * timeout_ms 0: as long as the server lives.
  */
 #define SERVER_UNREACHED 255
 int server_run(const struct cloud *cloud, const struct server *s, const char *const *command,
-	struct buf *out, int64_t timeout_ms, struct error *e);
+	struct server_output *o, int64_t timeout_ms, struct error *e);
+/* SERVER_UNREACHED as an error: which of both it was. Returns negative. */
+int server_unreached(const struct server *s, const struct server_output *o, struct error *e);
 
 /*
  * Asks the server itself: s->agent, by ssh, bounded, else s->unasked says why not; and s->status from its console

@@ -15,6 +15,7 @@ static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 	const char *action = verb_arg(a, 0);
 	const char *command[] = { "sudo", "-n", "kbuild-agent", "dns", action,
 		c->json ? "--json" : NULL, NULL };
+	struct server_output said = {};
 	struct server s = {};
 	int r;
 
@@ -22,7 +23,7 @@ static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 		return error_set(e, ERR_USAGE, "dns: 'show' or 'sync', not '%s'", action);
 	r = servers_open(c, a, verb_arg(a, 1), &cloud, arena, &s, e);
 	if (r == 0)
-		r = server_run(&cloud, &s, command, NULL, 0, e);
+		r = server_run(&cloud, &s, command, &said, 0, e);
 	if (r == SERVER_UNREACHED)
 		return error_set(e, ERR_NETWORK,
 			"the server '%s' could not be reached by ssh: 'kbuild console %s%s' shows how it is",

@@ -59,8 +59,8 @@ static int check(const struct verb_args *a, struct error *e)
 }
 
 /* All that the console still has. */
-static int print_console(
-	const struct ctx *c, const struct cloud *cloud, const struct server *s, struct error *e)
+static int print_console(const struct ctx *c, const struct cloud *cloud, const struct server *s,
+	const char *why, struct error *e)
 {
 	_buf_ text = BUF_INIT;
 	_buf_ json = BUF_INIT;
@@ -69,8 +69,7 @@ static int print_console(
 
 	if (r != 0)
 		return r < 0 ? r : servers_gone(s->name, e);
-	progress_note(c->progress,
-		"the server '%s' could not be reached by ssh: this is its console", s->name);
+	progress_note(c->progress, "%s; this is its console", why);
 	if (c->json) {
 		buf_adds(&json, "{\"console\":");
 		json_write_string(&json, buf_str(&text), text.len);
@@ -86,6 +85,7 @@ static int run_logs(struct ctx *c, const struct verb_args *a, struct error *e)
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	_cleanup_(servers_cloud_close) struct cloud cloud = {};
 	const char *command[] = { NULL, NULL };
+	struct server_output said = {};
 	struct error why = {};
 	struct server s = {};
 	int r = check(a, e);
@@ -95,10 +95,17 @@ static int run_logs(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r < 0)
 		return r;
 	command[0] = journal(c, a, arena);
-	r = server_run(&cloud, &s, command, NULL, 0, &why);
+	r = server_run(&cloud, &s, command, &said, 0, &why);
 	if (r < 0 && why.code == ERR_INTERRUPTED)
 		return 0; /* Ctrl-C is how following ends */
-	return r < 0 || r == SERVER_UNREACHED ? print_console(c, &cloud, &s, e) : r;
+	if (r == SERVER_UNREACHED)
+		r = server_unreached(&s, &said, &why);
+	/* A console behind a part of the journal would be taken for its end. */
+	if (r < 0 && !said.passed)
+		return print_console(c, &cloud, &s, why.msg, e);
+	if (r < 0)
+		*e = why;
+	return r;
 }
 
 static const struct verb_option options[] = {
