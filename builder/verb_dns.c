@@ -1,5 +1,7 @@
 /* kbuild dns: the records of a server, looked at or made right by its own agent. */
 #include "arena.h"
+#include "buf.h"
+#include "console_text.h"
 #include "ctx.h"
 #include "error.h"
 #include "provider.h"
@@ -8,6 +10,37 @@
 
 #include <string.h>
 
+/* The statuses of the agent are those of ours, all documented. */
+static bool is_ours(int status)
+{
+	return status <= ERR_CONFIRM || status == ERR_INTERRUPTED;
+}
+
+/* The last line of what was said, or "". */
+static const char *last_line(const struct buf *said, struct arena *a)
+{
+	size_t end = said->len, begin;
+	_buf_ clean = BUF_INIT;
+
+	while (end > 0 && strchr("\r\n", said->data[end - 1]))
+		end--;
+	for (begin = end; begin > 0 && said->data[begin - 1] != '\n';)
+		begin--;
+	console_clean(buf_str(said) + begin, end - begin, &clean);
+	return arena_strdup(a, buf_str(&clean));
+}
+
+/* It failed before the agent could say why: there is none, sudo refuses, or it was killed. */
+static int failed(const struct server *s, int status, const struct server_output *said,
+	struct arena *a, struct error *e)
+{
+	const char *line = last_line(said->err, a);
+
+	return error_set(e, is_ours(status) ? status : ERR_FAILED,
+		"the agent of the server '%s' gave no answer, and exit status %d%s%s", s->name,
+		status, *line ? ": " : "", line);
+}
+
 static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
@@ -15,7 +48,8 @@ static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 	const char *action = verb_arg(a, 0);
 	const char *command[] = { "sudo", "-n", "kbuild-agent", "dns", action,
 		c->json ? "--json" : NULL, NULL };
-	struct server_output said = {};
+	_buf_ err = BUF_INIT;
+	struct server_output said = { .err = &err };
 	struct server s = {};
 	int r;
 
@@ -24,10 +58,14 @@ static int run_dns(struct ctx *c, const struct verb_args *a, struct error *e)
 	r = servers_open(c, a, verb_arg(a, 1), &cloud, arena, &s, e);
 	if (r == 0)
 		r = server_run(&cloud, &s, command, &said, 0, e);
-	if (r == SERVER_UNREACHED)
-		return error_set(e, ERR_NETWORK,
-			"the server '%s' could not be reached by ssh: 'kbuild console %s%s' shows how it is",
-			s.name, s.name, cloud.words);
+	if (r == SERVER_UNREACHED) {
+		server_unreached(&s, &said, e);
+		return error_append(
+			e, ": 'kbuild console %s%s' shows how it is", s.name, cloud.words);
+	}
+	/* Without --json an agent tells on standard error what went wrong, which was passed on. */
+	if (r > 0 && (!is_ours(r) || (said.passed == 0 && (c->json || err.len == 0))))
+		return failed(&s, r, &said, arena, e);
 	return r; /* the agent has said it; its exit status means what ours does */
 }
 

@@ -141,6 +141,46 @@ static void a_journal_that_cannot_be_had_is_a_console_only_before_its_first_line
 	}
 }
 
+static void an_agent_that_does_not_answer_is_an_error_of_ours(void)
+{
+	static const struct {
+		const char *script;
+		bool json;
+		int r;
+		const char *out, *error;
+	} rows[] = {
+		{ "echo '{}'", true, 0, "{}\n", "" },
+		/* What the agent has said itself is not said again. */
+		{ "echo '{\"error\":{}}'; exit 5", true, 5, "{\"error\":{}}\n", "" },
+		{ "echo kbuild-agent: no keys >&2; exit 3", false, 3, "", "" },
+		{ "echo 'sudo: a password is required' >&2; exit 1", false, 1, "", "" },
+		{ "echo; echo 'sudo: a \033[1mpassword is required' >&2; exit 1", false, 1, "\n", "" },
+		{ "printf 'hint\\nsudo: a \\033[1mpassword is required\\n' >&2; exit 1", true, -1, "",
+			"the agent of the server 'web' gave no answer, and exit status 1: sudo: a password is required" },
+		{ "exit 5", true, -5, "",
+			"the agent of the server 'web' gave no answer, and exit status 5" },
+		{ "exit 5", false, -5, "",
+			"the agent of the server 'web' gave no answer, and exit status 5" },
+		{ "echo '{'; exit 137", true, -1, "{\n",
+			"the agent of the server 'web' gave no answer, and exit status 137" },
+		{ "exit 255", true, -5, "",
+			"the server 'web' could not be reached by ssh: 'kbuild console web' shows how it is" },
+		{ "echo '{'; exit 255", true, -5, "{\n",
+			"the connection to the server 'web' broke: 'kbuild console web' shows how it is" },
+	};
+
+	state = SERVER_RUNNING;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(said_free) struct said s = {};
+
+		play(rows[i].script);
+		run_verb((const char *[]){ "kbuild", "dns", "show", "web", NULL }, rows[i].json, &s);
+		check_str(s.e.msg, rows[i].error);
+		check_int(s.r, rows[i].r);
+		check_str(buf_str(&s.out), rows[i].out);
+	}
+}
+
 int main(void)
 {
 	_buf_ path = BUF_INIT;
@@ -149,5 +189,6 @@ int main(void)
 	buf_printf(&path, "%s:%s", tmp_path, getenv("PATH"));
 	setenv("PATH", buf_str(&path), 1);
 	run(a_journal_that_cannot_be_had_is_a_console_only_before_its_first_line);
+	run(an_agent_that_does_not_answer_is_an_error_of_ours);
 	return done();
 }
