@@ -91,6 +91,9 @@ static size_t add_options(const struct server *s, const char *path, bool known, 
 		known ? NULL : "LogLevel=ERROR",
 		patience_s ? "BatchMode=yes" : NULL,
 		patience_s ? arena_printf(a, "ConnectTimeout=%u", patience_s) : NULL,
+		/* A server that vanishes sends nothing: without asking, TCP tells hours later, or never. */
+		patience_s ? "ServerAliveInterval=15" : NULL,
+		patience_s ? "ServerAliveCountMax=4" : NULL,
 	};
 
 	argv[n++] = "-p";
@@ -126,7 +129,7 @@ int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patie
 		return r;
 	while (command && command[words])
 		words++;
-	argv = arena_alloc(a, (words + 28) * sizeof *argv);
+	argv = arena_alloc(a, (words + 32) * sizeof *argv);
 	argv[n++] = "ssh";
 	n = add_options(s, path, known, patience_s, a, argv, n);
 	if (s->user) {

@@ -73,7 +73,8 @@ void server_status_text(const struct server *s, struct buf *out);
 
 /*
  * The ssh command line for it, in the arena, NULL-terminated; makes its known_hosts. patience_s: for programs,
- * which answer no questions and wait so long for a connection; 0: for a person.
+ * which answer no questions, wait so long for a connection, and a minute for a server that has fallen silent;
+ * 0: for a person.
  */
 int server_ssh(const struct cloud *cloud, const struct server *s, unsigned patience_s,
 	struct arena *a, const char *const *command, const char ***ret, struct error *e);

@@ -1,6 +1,7 @@
 /* What verbs say of commands on a server, where a script in the place of ssh plays the server. */
 #include "check.h"
 
+#include "arena.h"
 #include "buf.h"
 #include "ctx.h"
 #include "error.h"
@@ -181,6 +182,29 @@ static void an_agent_that_does_not_answer_is_an_error_of_ours(void)
 	}
 }
 
+/* Programs notice that it is gone; who sits before a terminal has his own configuration for that. */
+static void a_server_that_vanishes_is_noticed(void)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(said_free) struct said s = {};
+	const struct cloud cloud = { .provider = &fake_provider };
+	const struct server server = web();
+	const char **argv;
+	_buf_ words = BUF_INIT;
+
+	state = SERVER_RUNNING;
+	play("");
+	run_verb((const char *[]){ "kbuild", "dns", "sync", "web", NULL }, false, &s);
+	check_int(s.r, 0);
+	check_int(file_read(tmp_fd(), "argv", MIB, &words), 0);
+	check(strstr(buf_str(&words), "\n-o\nBatchMode=yes\n-o\nConnectTimeout=20\n"
+				      "-o\nServerAliveInterval=15\n-o\nServerAliveCountMax=4\n"));
+	check(strstr(buf_str(&words), "\n--\n192.0.2.1\nsudo\n-n\nkbuild-agent\ndns\nsync\n"));
+	check_int(server_ssh(&cloud, &server, 0, a, NULL, &argv, &s.e), 0);
+	for (; *argv; argv++)
+		check(!strstr(*argv, "ServerAlive") && !strstr(*argv, "BatchMode"));
+}
+
 int main(void)
 {
 	_buf_ path = BUF_INIT;
@@ -190,5 +214,6 @@ int main(void)
 	setenv("PATH", buf_str(&path), 1);
 	run(a_journal_that_cannot_be_had_is_a_console_only_before_its_first_line);
 	run(an_agent_that_does_not_answer_is_an_error_of_ours);
+	run(a_server_that_vanishes_is_noticed);
 	return done();
 }
