@@ -46,6 +46,32 @@ void doctor_say_clock(struct doctor *d, int64_t ahead_s, const char *whose)
 		ahead_s < 0 ? -ahead_s : ahead_s, ahead_s < 0 ? "behind" : "ahead of", whose);
 }
 
+void doctor_say_limit(struct doctor *d, const struct doctor_limit *l, const char *mend)
+{
+	const int64_t left = l->used < l->max ? l->max - MAX(l->used, 0) : 0;
+
+	if (l->max < 0)
+		doctor_say(d, DOCTOR_OK, l->what, NULL, "no limit is known");
+	else
+		doctor_say(d,
+			left < l->wanted       ? DOCTOR_FAIL
+			: left / 2 < l->wanted ? DOCTOR_WARN
+					       : DOCTOR_OK,
+			l->what, mend, "%" PRId64 " of %" PRId64 " used, %" PRId64 " wanted",
+			l->used, l->max, l->wanted);
+}
+
+void doctor_say_key_pairs(struct doctor *d, int64_t max, const char *mend)
+{
+	const char *what = "quota: key pairs";
+
+	if (max < 0)
+		doctor_say(d, DOCTOR_OK, what, NULL, "no limit is known");
+	else
+		doctor_say(d, max > 0 ? DOCTOR_OK : DOCTOR_FAIL, what, mend,
+			"%" PRId64 " for each OpenStack user, 1 wanted", max);
+}
+
 int doctor_walk(
 	struct doctor *d, const char *area, const struct doctor_check *checks, struct error *e)
 {

@@ -1,8 +1,8 @@
 /*
  * What `kbuild doctor` looks at. A check is a row of a table: it says one thing or several, each ok, a warning
  * or a failure, with the command that mends it. A check that cannot be made is a failure too; none of them
- * changes anything, but that kbuild's own OpenStack user at OVH is made where there is none: without it nobody
- * can look into OpenStack.
+ * changes anything, nor makes kbuild's own OpenStack user at OVH: where there is none yet, OpenStack is not
+ * looked into.
  */
 #pragma once
 
@@ -72,6 +72,16 @@ void doctor_say(struct doctor *d, enum doctor_verdict v, const char *check, cons
  * servers are told depend on it, though signing in here does not.
  */
 void doctor_say_clock(struct doctor *d, int64_t ahead_s, const char *whose);
+
+/* A quota. max -1: no limit, or not said. */
+struct doctor_limit {
+	const char *what; /* "quota: servers" */
+	int64_t max, used, wanted;
+};
+/* Its finding: a failure where there is no room for what is wanted, a warning where there is none for it twice. */
+void doctor_say_limit(struct doctor *d, const struct doctor_limit *l, const char *mend);
+/* That of key pairs, which are counted for each OpenStack user, and nobody tells how many there are. */
+void doctor_say_key_pairs(struct doctor *d, int64_t max, const char *mend);
 /* Walks a table, ended by {}. Negative only when interrupted. */
 int doctor_walk(
 	struct doctor *d, const char *area, const struct doctor_check *checks, struct error *e);

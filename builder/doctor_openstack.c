@@ -1,20 +1,26 @@
 /*
  * What `kbuild doctor` asks of OpenStack, OVH's or another one: signing in, the services of the region, how
- * images may come in, whether there are security groups, and Nova's and Cinder's own limits.
+ * images may come in, whether there are security groups, and the services' own limits.
  */
 #include "api.h"
 #include "arena.h"
+#include "cinder.h"
 #include "ctx.h"
 #include "doctor.h"
 #include "error.h"
+#include "glance.h"
+#include "neutron.h"
 #include "node.h"
+#include "nova.h"
 #include "os.h"
+#include "ovh_session.h"
 #include "provider.h"
-#include "reply.h"
 #include "row.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define LEAST_RAM 512 /* MB: less than that boots none of our images */
 
 static bool is_open(const struct doctor *d)
 {
@@ -32,10 +38,10 @@ static bool has_os(const struct doctor *d)
 	return d->os && strcmp(d->cloud, "openstack") == 0;
 }
 
-/* OVH's are asked of its native API. */
+/* OVH's are asked of its native API, which does not know those of networks. */
 static bool has_limits(const struct doctor *d)
 {
-	return signed_in(d) && strcmp(d->cloud, "openstack") == 0;
+	return signed_in(d) && !(d->ovh && d->ovh->signed_in);
 }
 
 static int check_sign_in(struct doctor *d, struct error *e)
@@ -125,6 +131,31 @@ static int get(struct doctor *d, enum os_service service, const char *path, stru
 		d->arena, ret, e);
 }
 
+static const char *room_text(const struct doctor *d, const struct glance_room *room)
+{
+	const char *mib =
+		room->mib < 0 ? "" : arena_printf(d->arena, " %" PRId64 " MiB", room->mib);
+
+	if (room->images < 0)
+		return *mib ? arena_printf(d->arena, "room for%s more", mib)
+			    : "no limit of their size is known";
+	return arena_printf(d->arena, "room for%s%s %" PRId64 " images more", mib,
+		*mib ? " and" : "", room->images);
+}
+
+static int say_uploads(struct doctor *d, const char *methods, struct error *e)
+{
+	struct glance_room room;
+	int r = glance_room(d->os, d->region, &room, e);
+
+	if (r < 0)
+		return r;
+	doctor_say(d, room.mib == 0 || room.images == 0 ? DOCTOR_FAIL : DOCTOR_OK, "uploads",
+		"kbuild prune, or ask the cloud's operator for more",
+		"by PUT; import methods: %s; %s", methods, room_text(d, &room));
+	return 0;
+}
+
 /* Uploading by PUT works everywhere; what else there is, is worth knowing. */
 static int check_import(struct doctor *d, struct error *e)
 {
@@ -142,10 +173,7 @@ static int check_import(struct doctor *d, struct error *e)
 		all = arena_printf(d->arena, "%s%s%s", all, i ? ", " : "",
 			one ? api_clean(d->arena, one) : "?");
 	}
-	doctor_say(d, DOCTOR_OK, "uploads", NULL,
-		"by PUT; import methods: %s; no limit of the size is published",
-		*all ? all : "none");
-	return 0;
+	return say_uploads(d, *all ? all : "none", e);
 }
 
 static int check_groups(struct doctor *d, struct error *e)
@@ -165,50 +193,71 @@ static int check_groups(struct doctor *d, struct error *e)
 	return 0;
 }
 
-struct limits {
-	int64_t instances, instances_used, cores, cores_used, ram, ram_used;
-};
-
-static const struct field limit_fields[] = {
-	{ "maxTotalInstances", reply_number, offsetof(struct limits, instances) },
-	{ "totalInstancesUsed", reply_number, offsetof(struct limits, instances_used) },
-	{ "maxTotalCores", reply_number, offsetof(struct limits, cores) },
-	{ "totalCoresUsed", reply_number, offsetof(struct limits, cores_used) },
-	{ "maxTotalRAMSize", reply_number, offsetof(struct limits, ram) },
-	{ "totalRAMUsed", reply_number, offsetof(struct limits, ram_used) },
-	{},
-};
-
-static void say_limit(struct doctor *d, const char *what, int64_t max, int64_t used)
+static const char *more(const struct doctor *d)
 {
-	if (max < 0)
-		doctor_say(d, DOCTOR_OK, what, NULL, "no limit");
-	else
-		doctor_say(d, used >= max ? DOCTOR_FAIL : DOCTOR_OK, what,
-			"ask the cloud's operator for more, or remove something",
-			"%" PRId64 " of %" PRId64 " used", used, max);
+	return strcmp(d->cloud, "ovh") == 0
+		       ? "raise it in the web console (Public Cloud, 'Quota and Regions'), or remove something"
+		       : "ask the cloud's operator for more, or remove something";
 }
 
+static void say_limits(struct doctor *d, const struct doctor_limit *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		doctor_say_limit(d, &v[i], more(d));
+}
+
+static int check_volume_limits(struct doctor *d, struct error *e)
+{
+	struct cinder_limits l;
+	bool there;
+	int r = os_has(d->os, OS_VOLUME, d->region, &there, e);
+
+	if (r < 0 || !there)
+		return r;
+	r = cinder_limits(d->os, d->region, d->arena, &l, e);
+	if (r == 0)
+		say_limits(d,
+			(const struct doctor_limit[]){
+				{ "quota: volumes", l.max_volumes, l.volumes,
+					d->volume_gib ? 1 : 0 },
+				{ "quota: volumes (GB)", l.max_gib, l.gib, d->volume_gib },
+			},
+			2);
+	return r;
+}
+
+/* What one server would take at least: flavors are the plan's. */
 static int check_limits(struct doctor *d, struct error *e)
 {
-	struct limits l = { -1, 0, -1, 0, -1, 0 };
-	struct node *answer;
-	int r = os_must(d->os,
-		&(struct os_query){ .service = OS_COMPUTE,
-			.region = d->region,
-			.method = "GET",
-			.path = "/limits" },
-		d->arena, &answer, e);
+	struct nova_limits l;
+	int r = nova_limits(d->os, d->region, d->arena, &l, e);
 
-	if (r == 0)
-		r = reply_read(node_path(answer, "limits.absolute"), "limits", limit_fields, &l,
-			d->arena, e);
 	if (r < 0)
 		return r;
-	say_limit(d, "quota: servers", l.instances, l.instances_used);
-	say_limit(d, "quota: CPUs", l.cores, l.cores_used);
-	say_limit(d, "quota: memory (MB)", l.ram, l.ram_used);
-	return 0;
+	say_limits(d,
+		(const struct doctor_limit[]){
+			{ "quota: servers", l.max_servers, l.servers, 1 },
+			{ "quota: CPUs", l.max_cores, l.cores, 1 },
+			{ "quota: memory (MB)", l.max_ram, l.ram, LEAST_RAM },
+		},
+		3);
+	doctor_say_key_pairs(d, l.max_keys, more(d));
+	return check_volume_limits(d, e);
+}
+
+static int check_network_limits(struct doctor *d, struct error *e)
+{
+	struct neutron_limits l;
+	int r = neutron_limits(d->os, d->region, d->arena, &l, e);
+
+	if (r == 0)
+		say_limits(d,
+			(const struct doctor_limit[]){
+				{ "quota: ports", l.max_ports, l.ports, 1 },
+				{ "quota: security groups", l.max_groups, l.groups, 1 },
+			},
+			2);
+	return r;
 }
 
 const struct doctor_check doctor_openstack[] = {
@@ -222,6 +271,8 @@ const struct doctor_check doctor_openstack[] = {
 	{ "security groups", check_groups, signed_in,
 		"ask the cloud's operator for the right to see networks" },
 	{ "quotas", check_limits, has_limits,
+		"ask the cloud's operator for a role in this project" },
+	{ "quotas of networks", check_network_limits, signed_in,
 		"ask the cloud's operator for a role in this project" },
 	{},
 };

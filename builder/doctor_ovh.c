@@ -143,12 +143,15 @@ static int check_key(struct doctor *d, struct error *e)
 	if (r < 0)
 		return r;
 	d->rules = key.rules;
-	left = key.expiration - (int64_t)time(NULL);
-	if (key.expiration == 0)
-		doctor_say(d, DOCTOR_OK, "consumer key", NULL, "is %s, without an end", key.status);
+	left = key.expiration ? key.expiration - (int64_t)time(NULL) : INT64_MAX;
+	if (strcmp(key.status, "validated") != 0 || left <= 0)
+		doctor_say(d, DOCTOR_FAIL, "consumer key", "kbuild login ovh", "is %s%s",
+			key.status, left <= 0 ? ", and has ended" : "");
+	else if (left == INT64_MAX)
+		doctor_say(d, DOCTOR_OK, "consumer key", NULL, "is validated, without an end");
 	else
 		doctor_say(d, left < EXPIRES_SOON ? DOCTOR_WARN : DOCTOR_OK, "consumer key",
-			"kbuild login ovh", "is %s, and ends in %" PRId64 " days", key.status,
+			"kbuild login ovh", "is validated, and ends in %" PRId64 " days",
 			left / 86400);
 	return 0;
 }
@@ -318,39 +321,11 @@ static int check_flavor(struct doctor *d, struct error *e)
 	return 0;
 }
 
-static void say_limit(struct doctor *d, const char *what, const struct ovh_limit *l, int64_t wanted)
-{
-	const int64_t left = limit_left(l);
-
-	if (l->max < 0) {
-		doctor_say(d, DOCTOR_OK, what, NULL, "no limit is known");
-		return;
-	}
-	doctor_say(d,
-		left < wanted	    ? DOCTOR_FAIL
-		: left < 2 * wanted ? DOCTOR_WARN
-				    : DOCTOR_OK,
-		what,
-		"raise it in the web console (Public Cloud, 'Quota and Regions'), or remove something",
-		"%" PRId64 " of %" PRId64 " used, %" PRId64 " wanted", l->used, l->max, wanted);
-}
-
-/* They are counted for each OpenStack user, and OVH does not tell how many there are. */
-static void say_key_pairs(struct doctor *d, const struct ovh_limit *l)
-{
-	const char *what = "quota: key pairs";
-
-	if (l->max < 0)
-		doctor_say(d, DOCTOR_OK, what, NULL, "no limit is known");
-	else
-		doctor_say(d, l->max > 0 ? DOCTOR_OK : DOCTOR_FAIL, what,
-			"raise it in the web console (Public Cloud, 'Quota and Regions')",
-			"%" PRId64 " for each OpenStack user, 1 wanted", l->max);
-}
-
 /* What one server of the definition would take. */
 static int check_quotas(struct doctor *d, struct error *e)
 {
+	static const char mend[] =
+		"raise it in the web console (Public Cloud, 'Quota and Regions'), or remove something";
 	const struct ovh_flavors *all = &d->ovh->flavors;
 	const struct ovh_flavor *f = NULL;
 	struct ovh_quota q;
@@ -360,12 +335,18 @@ static int check_quotas(struct doctor *d, struct error *e)
 		return r;
 	if (has_flavor(d) && all->region && strcmp(all->region, d->region) == 0)
 		f = flavor_find(all, node_str(node_get(d->def->server, "flavor")));
-	say_limit(d, "quota: servers", &q.instances, 1);
-	say_limit(d, "quota: CPUs", &q.cores, f ? f->vcpus : 1);
-	say_limit(d, "quota: memory (MB)", &q.ram, f ? f->ram : 2000);
-	say_limit(d, "quota: volumes", &q.volumes, d->volume_gib ? 1 : 0);
-	say_limit(d, "quota: volumes (GB)", &q.gigabytes, d->volume_gib);
-	say_key_pairs(d, &q.key_pairs);
+
+	const struct doctor_limit limits[] = {
+		{ "quota: servers", q.instances.max, q.instances.used, 1 },
+		{ "quota: CPUs", q.cores.max, q.cores.used, f ? f->vcpus : 1 },
+		{ "quota: memory (MB)", q.ram.max, q.ram.used, f ? f->ram : 2000 },
+		{ "quota: volumes", q.volumes.max, q.volumes.used, d->volume_gib ? 1 : 0 },
+		{ "quota: volumes (GB)", q.gigabytes.max, q.gigabytes.used, d->volume_gib },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		doctor_say_limit(d, &limits[i], mend);
+	doctor_say_key_pairs(d, q.key_pairs.max, mend);
 	return 0;
 }
 

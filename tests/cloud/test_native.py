@@ -220,6 +220,12 @@ WRONG = [
     ("whose account it is may not be seen", ("/credential", {"rules": [{"method": m, "path": p} for m in (
         "GET", "POST", "PUT", "DELETE") for p in ("/domain/zone/*", "/cloud/*")]}),
      "right: see whose prices count", "warn", "another country's", "kbuild login ovh --project"),
+    ("the key has expired", ("/faults", {"match": "^GET /1.0/auth/currentCredential", "kind": "body",
+                                         "body": '{"status": "expired", "rules": []}'}),
+     "consumer key", "fail", "is expired", "kbuild login ovh"),
+    ("the key's time is over", ("/faults", {"match": "^GET /1.0/auth/currentCredential", "kind": "body", "body":
+                                            '{"status": "validated", "expiration": "2020-01-01T00:00:00Z", "rules": []}'}),
+     "consumer key", "fail", "has ended", "kbuild login ovh"),
     ("the region is not activated", ("/region/GRA11", {"active": False}), "region", "fail",
      "'GRA11' is not activated", None),
     ("the region is a local zone", ("/region/GRA11", {"kind": "localzone"}), "region", "fail",
@@ -314,6 +320,19 @@ def doctor_openstack(d, scratch):
     bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
     tap.check(status == 0 and not bad and "quota: servers" in findings and "security groups" in findings,
               "doctor: an OpenStack that is well", findings)
+    tap.check({"quota: volumes", "quota: volumes (GB)", "quota: ports", "quota: security groups", "quota: key pairs"} <=
+              set(findings) and "no limit of their size" in findings["uploads"]["text"], "doctor: all of its quotas", findings)
+    for limits, check, verdict, words in (({"port": 0}, "quota: ports", "fail", "used, 1 wanted"),
+                                          ({"volumes": 0}, "quota: volumes", "ok", "0 of 0 used, 0 wanted"),
+                                          ({"security_group": 0}, "quota: security groups", "fail", "of 0 used"),
+                                          ({"images_gb": 1}, "uploads", "ok", "room for 1024 MiB more")):
+        mend_world(d)
+        d.control("/region/GRA11", {"limits": limits})
+        findings, status = home.doctor("--cloud", "openstack", **env)
+        found = findings.get(check, {})
+        tap.check(found.get("verdict") == verdict and words in found.get("text", "") and status == (verdict == "fail"),
+                  f"doctor: {limits}", findings)
+        d.control("/region/GRA11", {"limits": {"port": 200, "volumes": 20, "security_group": 20, "images_gb": 0}})
     home.forget(".cache")  # the token
     findings, status = home.doctor("--cloud", "openstack", **dict(env, OS_PASSWORD="wrong"))
     tap.check(status == 1 and findings["signing in"]["verdict"] == "fail", "doctor: a wrong password", findings)
