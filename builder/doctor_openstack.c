@@ -32,23 +32,39 @@ static bool signed_in(const struct doctor *d)
 	return d->os && d->region;
 }
 
-/* OVH's clock is asked by its native API. */
-static bool has_os(const struct doctor *d)
-{
-	return d->os && strcmp(d->cloud, "openstack") == 0;
-}
-
 /* OVH's are asked of its native API, which does not know those of networks. */
 static bool has_limits(const struct doctor *d)
 {
 	return signed_in(d) && !(d->ovh && d->ovh->signed_in);
 }
 
+/* The one that is meant has to be in the catalogue: of one that is not there no service needs to be looked for. */
+static int find_region(struct doctor *d, struct error *e)
+{
+	static const char mend[] = "--region REGION, or kbuild.server.region in the definition";
+	const char *region = NULL, *asked = TAKE(d->region);
+	struct error unknown = {};
+
+	if (row_region(row_of(d->opened), OS_COMPUTE, asked, &region, &unknown) == 0) {
+		d->region = arena_strdup(d->arena, region);
+	} else if (unknown.code == ERR_INTERRUPTED) {
+		*e = unknown;
+		return -e->code;
+	} else if (asked) {
+		doctor_say(d, DOCTOR_FAIL, "region", mend, "%s", unknown.msg);
+	} else {
+		doctor_say(d, DOCTOR_WARN, "region", mend,
+			"none is chosen, so none was looked at: %s", unknown.msg);
+	}
+	return 0;
+}
+
+/* Really, whatever the last run has kept: that says nothing of now, neither of a password nor of the catalogue. */
 static int check_sign_in(struct doctor *d, struct error *e)
 {
 	struct row *row = row_of(d->opened);
-	const char *project = "", *region = NULL;
-	struct error unknown = {};
+	const char *project = "";
+	int64_t behind_s = 0;
 	struct os *os;
 	int r;
 
@@ -61,31 +77,16 @@ static int check_sign_in(struct doctor *d, struct error *e)
 		return 0;
 	}
 	if (r == 0)
+		r = os_clock_behind(os, &behind_s, e);
+	if (r == 0)
 		r = os_project(os, d->arena, &project, e);
 	if (r < 0)
 		return r;
 	d->os = os;
 	doctor_say(d, DOCTOR_OK, "signing in", NULL, "works, in the project %s", project);
-	if (d->region)
-		return 0;
-	if (row_region(row, OS_COMPUTE, NULL, &region, &unknown) == 0)
-		d->region = arena_strdup(d->arena, region);
-	else
-		doctor_say(d, DOCTOR_WARN, "region",
-			"--region REGION, or kbuild.server.region in the definition",
-			"none is chosen, so none was looked at: %s", unknown.msg);
-	return 0;
-}
-
-/* Signs in once more, really: what the last run kept says nothing of now. */
-static int check_clock(struct doctor *d, struct error *e)
-{
-	int64_t behind_s;
-	int r = os_clock_behind(d->os, &behind_s, e);
-
-	if (r == 0)
+	if (strcmp(d->cloud, "openstack") == 0) /* OVH's clock is asked by its native API */
 		doctor_say_clock(d, -behind_s, "Keystone");
-	return r;
+	return find_region(d, e);
 }
 
 static int check_services(struct doctor *d, struct error *e)
@@ -263,8 +264,6 @@ static int check_network_limits(struct doctor *d, struct error *e)
 const struct doctor_check doctor_openstack[] = {
 	{ "signing in", check_sign_in, is_open,
 		"mend user, password and auth_url in clouds.yaml or OS_* (kbuild doctor --help)" },
-	{ "clock", check_clock, has_os,
-		"mend this machine's network, or auth_url in clouds.yaml or OS_*" },
 	{ "services", check_services, signed_in, "choose another region: --region REGION" },
 	{ "uploads", check_import, signed_in,
 		"ask the cloud's operator for the right to make images" },

@@ -298,6 +298,12 @@ def doctor_without(d, scratch):
     tap.check(done.returncode == 2 and "there is no cloud 'aws'" in done.stderr, "doctor: a cloud that is none")
 
 
+def way_in(d, **more):
+    about = d.about
+    return dict({"OS_AUTH_URL": about["auth_url"], "OS_USERNAME": about["user"], "OS_PASSWORD": about["password"],
+                 "OS_PROJECT_ID": about["project"], "OS_USER_DOMAIN_NAME": "Default"}, **more)
+
+
 def activate(d, scratch):
     fresh(d)
     home = Home(scratch, d)
@@ -308,6 +314,18 @@ def activate(d, scratch):
     tap.equal(home.run("doctor", "--cloud", "ovh", "--activate", "../x").returncode, 2, "no name of a region")
     done = home.run("doctor", "--cloud", "ovh", "--activate", "MARS1")
     tap.check(done.returncode in (1, 5), "no such region", done.stderr)
+    # The token of a run before has the catalogue of then.
+    env = way_in(d)
+    mend_world(d)
+    d.control("/region/DE1", {"active": False})
+    home = Home(scratch, d)
+    home.doctor("--cloud", "ovh", "--region", "GRA11", **env)
+    home.run("doctor", "--cloud", "ovh", "--activate", "DE1", **env)
+    tap.check(wait_until(lambda: Home(scratch, d).doctor("--cloud", "ovh", "--region", "DE1")[0]["region"]["verdict"] == "ok"),
+              "a region is activated again")
+    findings, status = home.doctor("--cloud", "ovh", "--region", "DE1", **env)
+    bad = {c: f for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.equal((status, bad), (0, {}), "a new region is looked for in a new catalogue")
 
 
 def doctor_openstack(d, scratch):
@@ -333,9 +351,15 @@ def doctor_openstack(d, scratch):
         tap.check(found.get("verdict") == verdict and words in found.get("text", "") and status == (verdict == "fail"),
                   f"doctor: {limits}", findings)
         d.control("/region/GRA11", {"limits": {"port": 200, "volumes": 20, "security_group": 20, "images_gb": 0}})
-    home.forget(".cache")  # the token
-    findings, status = home.doctor("--cloud", "openstack", **dict(env, OS_PASSWORD="wrong"))
-    tap.check(status == 1 and findings["signing in"]["verdict"] == "fail", "doctor: a wrong password", findings)
+    for cloud in ("openstack", "ovh"):
+        good, status = home.doctor("--cloud", cloud, **dict(env, OS_REGION_NAME="GRA11"))
+        findings, status = home.doctor("--cloud", cloud, **dict(env, OS_PASSWORD="wrong"))
+        tap.check(good["signing in"]["verdict"] == "ok" and status == 1 and findings["signing in"]["verdict"] == "fail",
+                  f"doctor: {cloud}: a wrong password, although the last run's token lives", findings)
+    findings, status = home.doctor("--cloud", "openstack", "--region", "MARS1", **env)
+    bad = {c: f["text"] for c, f in findings.items() if f["verdict"] != "ok"}
+    tap.check(status == 1 and list(bad) == ["region"] and "no region 'MARS1'" in bad["region"],
+              "doctor: a region that is none is said once", findings)
     findings, status = home.doctor("--cloud", "openstack")
     tap.check(status == 1 and findings["configuration"]["verdict"] == "fail", "doctor: no way to sign in", findings)
 
