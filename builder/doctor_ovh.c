@@ -11,6 +11,7 @@
 #include "error.h"
 #include "node.h"
 #include "ovh.h"
+#include "ovh_row.h"
 #include "ovh_session.h"
 #include "project.h"
 #include "reply.h"
@@ -51,14 +52,25 @@ static bool has_flavor(const struct doctor *d)
 
 /* --- configuration, clock, keys ----------------------------------------------------------------- */
 
-/* Servers are made in that of OS_* or clouds.yaml, where there is one (NULL: none). */
-static void agree_on_project(struct doctor *d, const char *openstack)
+/* Servers are made in that of OS_* or clouds.yaml, where there is one. Whether these are right is told later. */
+static int agree_on_project(struct doctor *d, struct error *e)
 {
-	const char *words = openstack && *openstack ? ovh_session_agree(d->ovh, openstack) : NULL;
+	struct row *row = row_of(d->opened);
+	const char *id, *words;
+	struct error why = {};
+	int r;
 
+	row->looks = true;
+	r = ovh_row_project(row, &id, &why);
+	if (r < 0 && why.code == ERR_INTERRUPTED)
+		*e = why;
+	if (r < 0)
+		return why.code == ERR_INTERRUPTED ? r : 0;
+	words = id ? ovh_session_agree(d->ovh, id) : NULL;
 	if (words)
 		doctor_say(d, DOCTOR_WARN, "project of OpenStack",
 			"say the same in both places, or unset OS_*", "%s", words);
+	return 0;
 }
 
 static int check_configuration(struct doctor *d, struct error *e)
@@ -89,13 +101,11 @@ static int check_configuration(struct doctor *d, struct error *e)
 		conf->keys.consumer_key ? "a consumer key"
 		: conf->keys.client_id	? "a service account"
 					: "an access token");
-	if (d->opened)
-		agree_on_project(d, row_of(d->opened)->access.project_id);
 	if (d->open_error)
 		doctor_say(d, DOCTOR_FAIL, "way into OpenStack",
 			"mend clouds.yaml, or unset OS_* to let kbuild use a user of its own", "%s",
 			d->open_error);
-	return 0;
+	return d->opened ? agree_on_project(d, e) : 0;
 }
 
 /* Calls are signed with OVH's time, so that a wrong clock stops nothing here; elsewhere it does. */
@@ -279,9 +289,10 @@ static int check_regions(struct doctor *d, struct error *e)
 	if (r < 0)
 		return r;
 	doctor_say(d, active[0] ? DOCTOR_OK : DOCTOR_FAIL, "regions",
-		"kbuild doctor --cloud ovh --activate REGION", "active: %s%s%s",
-		active[0] ? join(active, d->arena) : "none", more[0] ? "; could be: " : "",
-		join(more, d->arena));
+		arena_printf(d->arena, "kbuild doctor --cloud ovh --project %s --activate REGION",
+			n->project),
+		"active: %s%s%s", active[0] ? join(active, d->arena) : "none",
+		more[0] ? "; could be: " : "", join(more, d->arena));
 	if (!d->region && active[0] && !active[1])
 		d->region = active[0];
 	if (!d->region)
@@ -376,7 +387,7 @@ const struct doctor_check doctor_ovh[] = {
 	{ "rights", check_rights, signed_in, "kbuild login ovh" },
 	{ "regions", check_regions, has_project, "kbuild login ovh" },
 	{ "region", check_region, has_region,
-		"choose another (--region), or: kbuild doctor --cloud ovh --activate REGION" },
+		"choose another (--region), or activate this one, where that is what it lacks" },
 	{ "flavor", check_flavor, has_flavor,
 		"another flavor in kbuild.server.flavor; 'kbuild plan' names those there are" },
 	{ "quotas", check_quotas, has_region, "kbuild login ovh" },

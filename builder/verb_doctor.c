@@ -6,10 +6,14 @@
 #include "doctor.h"
 #include "error.h"
 #include "http.h"
+#include "json.h"
 #include "login.h"
 #include "node.h"
+#include "ovh_row.h"
 #include "ovh_session.h"
+#include "progress.h"
 #include "provider.h"
+#include "row.h"
 #include "servers.h"
 #include "verbs.h"
 
@@ -92,25 +96,59 @@ static int show(const struct doctor *d)
 	return d->count[DOCTOR_FAIL] ? ERR_FAILED : 0;
 }
 
+static void show_activating(const struct doctor *d, const char *project, const char *region)
+{
+	_buf_ out = BUF_INIT;
+
+	if (d->c->json) {
+		buf_printf(&out, "{\"activating\":\"%s\",\"project\":", region);
+		json_write_string(&out, project, strlen(project));
+		buf_adds(&out, "}\n");
+	} else {
+		buf_printf(&out,
+			"OVH activates the region %s in the project %s; 'kbuild doctor --cloud ovh --region %s' tells when it is there\n",
+			region, project, region);
+	}
+	fputs(buf_str(&out), stdout);
+}
+
+/* The project that servers would be made in, as launch finds it, unless --project says another one. */
+static int choose_project(
+	struct doctor *d, const struct verb_args *args, const struct native **ret, struct error *e)
+{
+	_cleanup_(servers_cloud_close) struct cloud cloud = {};
+	const char *id = NULL, *words;
+	int r = d->project ? 0 : servers_cloud(d->c, args, d->def, &cloud, e);
+
+	if (r == 0 && !d->project) {
+		row_of(&cloud)->looks = true;
+		r = ovh_row_project(row_of(&cloud), &id, e);
+		if (r < 0)
+			error_append(e, "; or say which project: --project ID");
+	}
+	if (r < 0)
+		return r;
+	words = id ? ovh_session_agree(d->ovh, id) : NULL;
+	if (words)
+		progress_note(d->c->progress, "%s", words);
+	return ovh_session_project(d->ovh, ret, e);
+}
+
 /* The one thing that this verb changes, and only when it is told to. */
-static int activate(struct doctor *d, const char *region, struct error *e)
+static int activate(
+	struct doctor *d, const struct verb_args *args, const char *region, struct error *e)
 {
 	const struct ovh_conf_ask ask = { .project = d->project };
 	const struct native *n;
 	int r = ovh_session_new(&d->ovh, &ask, true, d->http, d->c->clock, e);
 
 	if (r == 0)
-		r = ovh_session_project(d->ovh, &n, e);
+		r = choose_project(d, args, &n, e);
 	if (r == 0)
 		r = project_activate(n, region, e);
 	if (r < 0)
 		return error_prefix(e, "activating the region %s", region);
-	if (d->c->json)
-		printf("{\"activating\":\"%s\"}\n", region);
-	else
-		printf("OVH activates the region %s; 'kbuild doctor --cloud ovh --region %s' tells when "
-		       "it is there\n",
-			region, region);
+	show_activating(d, n->project, region);
 	return 0;
 }
 
@@ -133,7 +171,7 @@ static int examine(struct doctor *d, const struct verb_args *args, struct error 
 	if (region && !is_region_name(region))
 		return error_set(e, ERR_USAGE, "'%s' is no region's name: as in GRA11", region);
 	if (region)
-		return activate(d, region, e);
+		return activate(d, args, region, e);
 	r = open_cloud(d, args, &cloud, e);
 	if (r == 0)
 		r = walk(d, e);

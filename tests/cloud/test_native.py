@@ -669,6 +669,27 @@ def one_project(d, scratch):
     findings, status = Home(scratch, d, project=other).doctor("web.yaml", **by_id)
     tap.check(status == 0 and about["project"] in findings["project"]["text"] and other in findings["project of OpenStack"]["text"],
               "one project: doctor looks at it, and says that another one was said", findings)
+    for what, env in (("id", by_id), ("name", by_name)):
+        mend_world(d)
+        other = d.control("/another", {"name": "other", "regions": ["SBG5"]})["id"]
+        home = Home(scratch, d, project=other)
+        findings, status = home.doctor("web.yaml", **env)
+        tap.check(status == 0 and not [c for c in d.calls() if other in c] and about["project"] in findings["right: see the project"]["text"],
+                  f"one project: by its {what}: doctor asks about no other one", [findings, d.calls()])
+        d.control("/region/GRA11", {"active": False})
+        done = home.run("plan", "web.yaml", **env)
+        tap.check(f"'kbuild doctor --cloud ovh --project {about['project']} --activate GRA11'" in done.stderr,
+                  f"one project: by its {what}: what mends it names the project", done.stderr)
+        done = home.run("doctor", "--cloud", "ovh", "--activate", "GRA11", "--json", **env)
+        tap.equal((done.returncode, json.loads(done.stdout or "{}"), [c for c in d.calls("POST") if "/region" in c]),
+                  (0, {"activating": "GRA11", "project": about["project"]}, [f"POST /cloud/project/{about['project']}/region"]),
+                  f"one project: by its {what}: a region is activated in it, not in the one of ovh.conf")
+        done = home.run("doctor", "--cloud", "ovh", "--activate", "GRA11", "--json", "--project", other, **env)
+        tap.equal(json.loads(done.stdout or "{}").get("project"), other, f"one project: by its {what}: --project counts more")
+    home.forget(".cache")
+    done = home.run("doctor", "--cloud", "ovh", "--activate", "GRA11", **dict(by_name, OS_PASSWORD="wrong"))
+    tap.check(done.returncode == 1 and "--project ID" in done.stderr, "one project: none is activated where it is not known",
+              done.stderr)
     mend_world(d)
 
 

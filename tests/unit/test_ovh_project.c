@@ -152,7 +152,7 @@ static void a_region_that_is_not_active_names_those_that_are(void)
 	play_begin(&p, script);
 	check_int(project_region(&p.native, "GRA9", 0, p.arena, &region, &p.e), -ERR_FAILED);
 	check_says(&p, "'GRA9' is not activated in the OVH project p1");
-	check_says(&p, "kbuild doctor --cloud ovh --activate GRA9");
+	check_says(&p, "kbuild doctor --cloud ovh --project p1 --activate GRA9");
 	check_says(&p, "active are: GRA11, SBG5");
 	check_int(project_region(&p.native, "BHS5", 0, p.arena, &region, &p.e), -ERR_FAILED);
 	check_says(&p, "'BHS5' is not activated");

@@ -152,18 +152,34 @@ static int only_interrupted(int status, const struct error *why, struct error *e
 	return status;
 }
 
-/* Of whom has a way into OpenStack of its own: what it says is the project, or else what the token is for. */
+int ovh_row_project(struct row *r, const char **ret, struct error *e)
+{
+	const char *id = r->access.project_id;
+	struct os *os;
+	int status;
+
+	*ret = NULL;
+	if (!has_openstack(r))
+		return 0;
+	if (id && *id) {
+		*ret = id;
+		return 0;
+	}
+	status = row_os(r, &os, e);
+	return status < 0 ? status : os_project(os, r->arena, ret, e);
+}
+
+/* OVH's own API is asked about the project that OpenStack is signed in to, where nobody has asked it yet. */
 static int take_project(struct row *r, struct error *e)
 {
 	struct ovh_session *s = r->own;
-	const char *id = r->access.project_id, *words;
+	const char *id = NULL, *words;
 	struct error why = {};
+	int status = s->native.project ? 0 : ovh_row_project(r, &id, &why);
 
-	if (s->native.project || !has_openstack(r))
-		return 0;
-	if ((!id || !*id) && (!r->os || os_project(r->os, s->arena, &id, &why) < 0))
-		return only_interrupted(-why.code, &why, e);
-	words = ovh_session_agree(s, id);
+	if (status < 0)
+		return only_interrupted(status, &why, e);
+	words = id ? ovh_session_agree(s, id) : NULL;
 	if (words)
 		progress_note(r->cloud.progress, "%s", words);
 	return 0;

@@ -156,8 +156,9 @@ static int not_active(const struct native *n, const char *name, struct arena *a,
 		return -e->code;
 	if (nearest_word(name, names))
 		error_append(e, "; did you mean '%s'?", nearest_word(name, names));
-	error_append(
-		e, "; 'kbuild doctor --cloud ovh --activate %s' activates it; active are: ", name);
+	error_append(e,
+		"; 'kbuild doctor --cloud ovh --project %s --activate %s' activates it; active are: ",
+		n->project, name);
 	add_names(names, e);
 	return -e->code;
 }
