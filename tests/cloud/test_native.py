@@ -47,10 +47,14 @@ class Home:
             f"{k}={v}\n" for k, v in keys.items()) + "\n[other]\nx = 1 # stays\n")
         self.conf.chmod(0o600)
         (self.dir / "web.yaml").write_text(DEFINITION)
+        (self.dir / "secrets.yaml").write_text("dns: {endpoint: ovh-eu, client_id: i, client_secret: s}\n")
+        (self.dir / "secrets.yaml").chmod(0o600)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OVH_", "OS_", "XDG_", "KBUILD_"))}
         self.env.update(HOME=str(self.dir), NO_COLOR="1", LC_ALL="C.UTF-8", PATH="/usr/sbin:" + os.environ["PATH"])
 
     def start(self, *args, **env):
+        if args[0] == "plan":  # of a definition with records
+            args += ("--secrets", "secrets.yaml")
         return subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.dir, env=dict(self.env, **env), text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
