@@ -228,6 +228,7 @@ static void an_inventory_names_all(void)
 	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), 0);
 	check_int(r.plan.n, 5);
 	check_str(r.plan.items[0].what, "server");
+	check_str(r.plan.items[1].detail, "with the backups on it");
 	check_str(r.plan.items[4].what, "data volume");
 	check_int(r.plan.items[4].state, PLAN_NOTE);
 }

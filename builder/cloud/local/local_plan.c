@@ -66,7 +66,7 @@ int local_inventory(
 	if (r != 0)
 		return r;
 	plan_add(ret, a, PLAN_THERE, "server", name, server_state_name(s.state));
-	plan_add(ret, a, PLAN_THERE, "root disk", NULL, NULL);
+	plan_add(ret, a, PLAN_THERE, "root disk", NULL, "with the backups on it");
 	plan_add(ret, a, PLAN_THERE, "console log", NULL, NULL);
 	/* Nobody has written to it: there is nothing to keep. */
 	if (fstatat(d.fd, "volume.raw", &st, 0) == 0)

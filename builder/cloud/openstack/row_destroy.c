@@ -119,7 +119,7 @@ static void show(const struct remains *m, const char *name, struct arena *a, str
 		plan_add(p, a, PLAN_THERE, "server", name,
 			arena_printf(a, "%s, in %s", m->servers[i].status, m->region))
 			->id = arena_strdup(a, m->servers[i].id);
-		plan_add(p, a, PLAN_THERE, "root disk", NULL, NULL);
+		plan_add(p, a, PLAN_THERE, "root disk", NULL, "with the backups on it");
 	}
 	if (m->group)
 		plan_add(p, a, PLAN_THERE, "security group", tag, NULL);
