@@ -68,8 +68,7 @@ static void play(const char *script)
 {
 	_buf_ text = BUF_INIT;
 
-	buf_printf(&text, "#!/bin/sh\nprintf '%%s\\n' \"$@\" >%s/argv\n%s\n",
-		tmp_path, script);
+	buf_printf(&text, "#!/bin/sh\nprintf '%%s\\n' \"$@\" >%s/argv\n%s\n", tmp_path, script);
 	check_int(file_replace(tmp_fd(), "ssh", text.data, text.len, 0755), 0);
 }
 
@@ -155,8 +154,10 @@ static void an_agent_that_does_not_answer_is_an_error_of_ours(void)
 		{ "echo '{\"error\":{}}'; exit 5", true, 5, "{\"error\":{}}\n", "" },
 		{ "echo kbuild-agent: no keys >&2; exit 3", false, 3, "", "" },
 		{ "echo 'sudo: a password is required' >&2; exit 1", false, 1, "", "" },
-		{ "echo; echo 'sudo: a \033[1mpassword is required' >&2; exit 1", false, 1, "\n", "" },
-		{ "printf 'hint\\nsudo: a \\033[1mpassword is required\\n' >&2; exit 1", true, -1, "",
+		{ "echo; echo 'sudo: a \033[1mpassword is required' >&2; exit 1", false, 1, "\n",
+			"" },
+		{ "printf 'hint\\nsudo: a \\033[1mpassword is required\\n' >&2; exit 1", true, -1,
+			"",
 			"the agent of the server 'web' gave no answer, and exit status 1: sudo: a password is required" },
 		{ "exit 5", true, -5, "",
 			"the agent of the server 'web' gave no answer, and exit status 5" },
@@ -175,7 +176,8 @@ static void an_agent_that_does_not_answer_is_an_error_of_ours(void)
 		_cleanup_(said_free) struct said s = {};
 
 		play(rows[i].script);
-		run_verb((const char *[]){ "kbuild", "dns", "show", "web", NULL }, rows[i].json, &s);
+		run_verb(
+			(const char *[]){ "kbuild", "dns", "show", "web", NULL }, rows[i].json, &s);
 		check_str(s.e.msg, rows[i].error);
 		check_int(s.r, rows[i].r);
 		check_str(buf_str(&s.out), rows[i].out);
@@ -197,8 +199,9 @@ static void a_server_that_vanishes_is_noticed(void)
 	run_verb((const char *[]){ "kbuild", "dns", "sync", "web", NULL }, false, &s);
 	check_int(s.r, 0);
 	check_int(file_read(tmp_fd(), "argv", MIB, &words), 0);
-	check(strstr(buf_str(&words), "\n-o\nBatchMode=yes\n-o\nConnectTimeout=20\n"
-				      "-o\nServerAliveInterval=15\n-o\nServerAliveCountMax=4\n"));
+	check(strstr(buf_str(&words),
+		"\n-o\nBatchMode=yes\n-o\nConnectTimeout=20\n"
+		"-o\nServerAliveInterval=15\n-o\nServerAliveCountMax=4\n"));
 	check(strstr(buf_str(&words), "\n--\n192.0.2.1\nsudo\n-n\nkbuild-agent\ndns\nsync\n"));
 	check_int(server_ssh(&cloud, &server, 0, a, NULL, &argv, &s.e), 0);
 	for (; *argv; argv++)
