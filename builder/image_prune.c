@@ -12,18 +12,19 @@ static bool equal(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool is_active(const struct cloud_image *i)
+/* An administrator has deactivated it: its bytes are there, and he may want to activate it again. */
+static bool is_stored(const struct cloud_image *i)
 {
-	return equal(i->status, "active");
+	return equal(i->status, "active") || equal(i->status, "deactivated");
 }
 
-/* How many newer active ones there are of its definition in its region. */
+/* How many newer stored ones there are of its definition in its region. */
 static size_t newer(const struct cloud_image *v, size_t i)
 {
 	size_t n = 0;
 
 	for (size_t k = 0; k < i; k++) {
-		n += is_active(&v[k]) && equal(v[k].definition, v[i].definition) &&
+		n += is_stored(&v[k]) && equal(v[k].definition, v[i].definition) &&
 		     equal(v[k].region, v[i].region);
 	}
 	return n;
@@ -35,7 +36,7 @@ void image_prune(
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].in_use)
 			ret[i] = PRUNE_IN_USE;
-		else if (!is_active(&v[i]))
+		else if (!is_stored(&v[i]))
 			ret[i] = now - MAX(v[i].created, v[i].changed) > UPLOAD_MAX_S ? PRUNE_DELETE
 										      : PRUNE_BUSY;
 		else

@@ -13,8 +13,8 @@ enum prune_verdict {
 };
 
 /*
- * v: newest first. ret: one verdict each. Those that are not active count for nothing, and are old a
- * day after they last changed: an upload was cut off.
+ * v: newest first. ret: one verdict each. Those whose bytes are not there (neither active nor deactivated)
+ * count for nothing, and are old a day after they last changed: an upload was cut off.
  */
 void image_prune(
 	const struct cloud_image *v, size_t n, size_t keep, int64_t now, enum prune_verdict *ret);

@@ -60,6 +60,18 @@ static void servers_keep_their_images_however_old(void)
 	judge(rows, ARRAY_SIZE(rows), 0);
 }
 
+static void a_deactivated_one_counts_as_any_other(void)
+{
+	static const struct row rows[] = {
+		{ "web", "ONE", "active", 1, 0, PRUNE_KEEP },
+		{ "web", "ONE", "deactivated", 100000, 0, PRUNE_KEEP },
+		{ "web", "ONE", "active", 200000, 0, PRUNE_DELETE },
+		{ "web", "ONE", "deactivated", 300000, 0, PRUNE_DELETE },
+	};
+
+	judge(rows, ARRAY_SIZE(rows), 2);
+}
+
 static void what_is_being_uploaded_stays_for_a_day_and_counts_for_nothing(void)
 {
 	static const struct row rows[] = {
@@ -99,6 +111,7 @@ int main(void)
 {
 	run(the_newest_of_each_definition_and_region_stay);
 	run(servers_keep_their_images_however_old);
+	run(a_deactivated_one_counts_as_any_other);
 	run(what_is_being_uploaded_stays_for_a_day_and_counts_for_nothing);
 	run(an_old_record_that_is_used_again_is_busy);
 	run(clocks_that_disagree_remove_nothing);
