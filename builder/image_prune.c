@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define UPLOAD_MAX_S (24 * INT64_C(3600))
-
 static bool equal(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
@@ -37,8 +35,9 @@ void image_prune(
 		if (v[i].in_use)
 			ret[i] = PRUNE_IN_USE;
 		else if (!is_stored(&v[i]))
-			ret[i] = now - MAX(v[i].created, v[i].changed) > UPLOAD_MAX_S ? PRUNE_DELETE
-										      : PRUNE_BUSY;
+			ret[i] = now - MAX(v[i].created, v[i].changed) > CLOUD_UPLOAD_MAX_S
+					 ? PRUNE_DELETE
+					 : PRUNE_BUSY;
 		else
 			ret[i] = newer(v, i) < keep ? PRUNE_KEEP : PRUNE_DELETE;
 	}

@@ -100,6 +100,12 @@ struct plan {
 	size_t n;
 };
 
+/*
+ * An image's record without bytes may be somebody's upload for so long after it last changed. It is compared with
+ * the cloud's time, so it has to be longer than clocks differ.
+ */
+#define CLOUD_UPLOAD_MAX_S (24 * INT64_C(3600))
+
 /* An image in the cloud, made by "kbuild upload". Lives in an arena. */
 struct cloud_image {
 	const char *id, *name, *region;

@@ -195,12 +195,41 @@ static void somebody_elses_upload_that_never_ends_is_told(void)
 	begin(&p, true);
 	i = there(&p, "x", "saving", DIGEST);
 	check_int(upload(&p), -ERR_NETWORK);
-	check(strstr(p.e.msg, "does not come to an end"));
+	check(strstr(p.e.msg, "has not come to an end in 30 min"));
 	check(!i->gone);
-	i->age_s = 3 * 3600; /* its service was restarted under it */
+	i->age_s = 23 * 3600; /* a large one, or clocks that differ */
+	check_int(upload(&p), -ERR_NETWORK);
+	check(!i->gone);
+	i->age_s = 25 * 3600; /* its service was restarted under it */
 	check_int(upload(&p), 0);
 	check(i->gone);
 	check_int(count_active(&p), 1);
+}
+
+#define LARGE ((off_t)(4 * GIB))
+
+static void large_one_ends(void)
+{
+	struct fake_image *i = &fake.v[0];
+
+	if (fake.now < 90 * 60000)
+		return;
+	strcpy(i->status, "active");
+	i->size = LARGE;
+	strcpy(i->hash, i->sha512);
+}
+
+static void somebody_elses_large_upload_is_waited_for_as_long_as_its_bytes_take(void)
+{
+	PLAY;
+
+	begin(&p, true);
+	strcpy(there(&p, "x", "saving", DIGEST)->sha512, p.sha512);
+	check_int(truncate(p.q.disk, LARGE), 0);
+	fake.on_show = large_one_ends;
+	check_int(upload(&p), 0);
+	check_str(p.images[0].id, "x");
+	check_int(fake.sent, 0);
 }
 
 static void removed(void)
@@ -338,6 +367,7 @@ int main(void)
 	run(of_two_at_once_the_second_waits_for_the_first);
 	run(when_the_first_gives_up_the_second_goes_on);
 	run(somebody_elses_upload_that_never_ends_is_told);
+	run(somebody_elses_large_upload_is_waited_for_as_long_as_its_bytes_take);
 	run(a_record_that_is_removed_under_us_is_made_again);
 	run(a_region_that_takes_no_images_is_asked_once);
 	run(no_room_is_known_before_anything_is_made);

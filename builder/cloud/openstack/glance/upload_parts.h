@@ -78,6 +78,12 @@ struct upload {
 };
 
 /* An error of ours: patience was had, and asking again at once changes nothing. */
+/* How long its bytes take: a slow line is one that carries 1 MiB a second. */
+static inline int64_t upload_slowest_s(const struct upload *u)
+{
+	return (int64_t)(u->size / MIB);
+}
+
 static inline int part_gives_up(struct error *e)
 {
 	e->transient = false;

@@ -79,8 +79,7 @@ static void take_back(struct part *p)
 int put_start(struct part *p, struct error *e)
 {
 	struct upload *u = p->u;
-	/* A slow line is one that carries 1 MiB a second. */
-	int64_t life_s = (int64_t)(u->size / MIB) + TOKEN_EXTRA_S;
+	int64_t life_s = upload_slowest_s(u) + TOKEN_EXTRA_S;
 	const char *token = NULL, *endpoint = NULL;
 	int r = os_endpoint(u->o, OS_IMAGE, p->region, u->a, &endpoint, e);
 

@@ -10,14 +10,14 @@
 #include "os.h"
 #include "provider.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #define TRIES	  6
 #define POLL_MS	  2000
-#define SETTLE_MS INT64_C(60000) /* for the service to see that a sender is gone */
-#define FOLLOW_MS (30 * INT64_C(60000))
-#define STALE_S	  (2 * INT64_C(3600)) /* no upload takes longer without being seen as stuck */
+#define SETTLE_MS INT64_C(60000)	/* for the service to see that a sender is gone */
+#define FOLLOW_MS (30 * INT64_C(60000)) /* and as long as the bytes take */
 
 static int64_t now_ms(const struct part *p)
 {
@@ -40,22 +40,34 @@ static int hash_step(struct part *p, struct error *e)
 	return 0;
 }
 
-/* Someone sends, or the service has not yet seen that nobody does any more. */
+/* How long a record is waited for. */
+static int64_t patience_ms(const struct part *p)
+{
+	if (p->sent && !p->stored) /* the service may also be at work on the last bytes of it */
+		return SETTLE_MS + (int64_t)(p->u->size / (100 * MIB)) * 1000;
+	return FOLLOW_MS + upload_slowest_s(p->u) * 1000;
+}
+
+/*
+ * Someone sends, or the service has not yet seen that nobody does any more. What this run has not sent is
+ * somebody's, however long it takes, until "prune" would remove it, too.
+ */
 static int wait_for_it(struct part *p, struct error *e)
 {
-	int64_t now = now_ms(p), patience = FOLLOW_MS;
-	bool stale = !p->sent && p->image.changed && time(NULL) - p->image.changed > STALE_S;
+	int64_t now = now_ms(p);
+	bool stale =
+		!p->sent && p->image.changed && time(NULL) - p->image.changed > CLOUD_UPLOAD_MAX_S;
 
-	if (p->sent && !p->stored) /* it may also be at work on the last bytes of it */
-		patience = SETTLE_MS + (int64_t)(p->u->size / (100 * MIB)) * INT64_C(1000);
 	if (!p->give_up)
-		p->give_up = now + patience;
+		p->give_up = now + patience_ms(p);
 	if (stale || (p->sent && now >= p->give_up))
 		return part_discard(p, "the service did not come to an end with it", e);
 	if (now >= p->give_up) {
 		error_set(e, ERR_NETWORK,
-			"another upload of this image (%s) does not come to an end; if there is none any more, remove it",
-			p->image.id);
+			"another upload of this image (%s) has not come to an end in %" PRId64
+			" min; the same command waits for it again, and replaces it a day after it began; "
+			"where nobody is sending it any more, remove it",
+			p->image.id, patience_ms(p) / 60000);
 		return part_gives_up(e);
 	}
 	p->not_before = now + POLL_MS;
