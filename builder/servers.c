@@ -70,7 +70,7 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 void servers_lack(const struct ctx *c, const char *lacks)
 {
 	if (lacks)
-		progress_note(c->progress, "not known: %s", lacks);
+		progress_warn(c->progress, "not known: %s", lacks);
 }
 
 int servers_gone(const char *name, struct error *e)

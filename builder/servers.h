@@ -55,7 +55,7 @@ int servers_pick(const struct cloud *cloud, const char *name, struct arena *a, s
 int servers_open(struct ctx *c, const struct verb_args *a, const char *name, struct cloud *ret,
 	struct arena *arena, struct server *ret_server, struct error *e);
 
-/* Tells the person what a list or a server lacks (see server.h); NULL: nothing. */
+/* Tells the person, also with --quiet, what a list or a server lacks (see server.h); NULL: nothing. */
 void servers_lack(const struct ctx *c, const char *lacks);
 
 /* provider_x() returned CLOUD_ABSENT: it was destroyed in between. Returns negative. */

@@ -44,8 +44,13 @@ static int run_images(struct ctx *c, const struct verb_args *a, struct error *e)
 	r = cloud.provider->images(&cloud, false, arena, &l, e);
 	if (r < 0)
 		return r;
+	/* A program would take what is missing for gone. */
+	if (c->json && l.partial)
+		return error_set(e, ERR_NETWORK, "%s", l.lacks);
 	if (c->json)
 		image_json_list(l.images, l.n);
+	else if (l.n == 0 && l.partial)
+		printf("there is no image of kbuild's in the regions that answered\n");
 	else if (l.n == 0)
 		printf("there is no image of kbuild's; 'kbuild upload' brings one there\n");
 	else

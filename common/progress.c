@@ -153,18 +153,34 @@ void progress_detail(struct progress *p, const char *fmt, ...)
 	due(p, s);
 }
 
+static void note(struct progress *p, const struct sink *sink, const char *fmt, va_list ap)
+{
+	_free_ char *text = xvasprintf(fmt, ap);
+
+	sanitize(text);
+	sink->note(p, text);
+}
+
 void progress_note(struct progress *p, const char *fmt, ...)
 {
-	_free_ char *text = NULL;
 	va_list ap;
 
 	if (!p || !p->sink)
 		return;
 	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
+	note(p, p->sink, fmt, ap);
 	va_end(ap);
-	sanitize(text);
-	p->sink->note(p, text);
+}
+
+void progress_warn(struct progress *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!p)
+		return;
+	va_start(ap, fmt);
+	note(p, p->sink ? p->sink : &progress_sinks[PROGRESS_PLAIN], fmt, ap);
+	va_end(ap);
 }
 
 void progress_end(struct progress *p, const char *outcome)

@@ -38,6 +38,8 @@ void progress_set(struct progress *p, uint64_t done);
 void progress_detail(struct progress *p, const char *fmt, ...) _printf_(2, 3);
 /* A line for the person, kept above the bar on terminals. */
 void progress_note(struct progress *p, const char *fmt, ...) _printf_(2, 3);
+/* The same of what a result lacks: without it the result would be taken for whole, so no style leaves it out. */
+void progress_warn(struct progress *p, const char *fmt, ...) _printf_(2, 3);
 /* Ends the innermost step; outcome NULL: "done", else a few words ("unchanged"). */
 void progress_end(struct progress *p, const char *outcome);
 /* Ends all open steps as failed; called once by main before it prints the error. */

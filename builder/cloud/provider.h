@@ -130,6 +130,7 @@ struct image_list {
 	struct cloud_image *images; /* newest first */
 	size_t n;
 	const char *lacks; /* as of struct server_list */
+	bool partial;	   /* that is about images, too: a region did not answer */
 };
 
 struct upload_request {

@@ -179,6 +179,13 @@ def of_several_regions(p, say):
     tap.check(done.returncode == 0 and re.search(r" \?$", done.stdout, re.M) and "who uses the images in GRA11" in done.stderr,
               say("images of whom it is not known who uses them"), done.stdout + done.stderr)
     tap.equal([i["servers"] for i in json.loads(run("images", "--json").stdout or "[]")], [None], say("in JSON, too"))
+    without(r"GET /image\.compute\.sbg5.*/images", 503)
+    done = run("images", "--quiet")
+    tap.check(done.returncode == 0 and "GRA11" in done.stdout and "not known: the images in SBG5" in done.stderr,
+              say("images without a region that is down, and a word of it however quiet"), done.stdout + done.stderr)
+    done = run("images", "--json")
+    tap.check(done.returncode == 5 and "the images in SBG5" in done.stdout, say("to a program they are not listed (5)"), done.stdout)
+    without(r"GET /compute\.gra11.*/servers/detail", 403)
     done = run("prune", "--keep", "0", "--yes")
     tap.check(done.returncode == 1 and "403" in done.stderr and "none is removed" in done.stderr, say("of which prune removes none (1)"), done.stderr)
     without(r"GET /volume\.compute\.gra11.*/volumes/detail", 403)

@@ -238,6 +238,27 @@ static void none_and_null_do_nothing(void)
 	check_output(fd, "");
 }
 
+static void what_a_result_lacks_is_said_in_every_style(void)
+{
+	static const struct {
+		enum progress_style style;
+		const char *want;
+	} rows[] = {
+		{ PROGRESS_PLAIN, "evil [2J\n" },
+		{ PROGRESS_JSON, "{\"event\":\"note\",\"text\":\"evil [2J\"}\n" },
+		{ PROGRESS_NONE, "evil [2J\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_close_ int fd = -1;
+		_cleanup_(progress_freep) struct progress *p = make(rows[i].style, false, &fd);
+
+		progress_warn(p, "%s", "evil\033[2J");
+		check_output(fd, rows[i].want);
+	}
+	progress_warn(NULL, "n");
+}
+
 static void a_closed_sink_fails_nothing(void)
 {
 	_cleanup_(progress_freep) struct progress *p = progress_new(PROGRESS_PLAIN, -1, false);
@@ -260,6 +281,7 @@ int main(void)
 	run(json_is_one_object_a_line);
 	run(going_back_shows_no_rate);
 	run(none_and_null_do_nothing);
+	run(what_a_result_lacks_is_said_in_every_style);
 	run(a_closed_sink_fails_nothing);
 	return done();
 }

@@ -101,6 +101,7 @@ int images_list(struct os *o, const char *const *regions, bool whole, struct are
 			*e = why;
 			return -e->code;
 		}
+		l.partial = true;
 		l.lacks = lacks_more(
 			a, l.lacks, arena_printf(a, "the images in %s: %s", regions[i], why.msg));
 	}
