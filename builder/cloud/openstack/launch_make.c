@@ -54,6 +54,8 @@ int make_image(struct launching *l, struct error *e)
 	if (n != 1)
 		return error_set(e, ERR_FAILED, "the image was not uploaded to %s", l->region);
 	l->image = v[0].id;
+	if (v[0].uploaded)
+		l->sent = v[0].name ? v[0].name : v[0].id;
 	return 0;
 }
 

@@ -119,14 +119,12 @@ static int make_once(struct launching *l, const struct launch_step *s, struct er
 }
 
 /* What there is now, what it costs, and the two ways on. */
-static int say_made(struct launching *l, struct error *e)
+static void say_things(struct launching *l, struct error *e)
 {
 	struct error ignored = {};
 	const char *text = "";
 	int64_t sum = 0;
 
-	if (l->made.n == 0)
-		return -e->code;
 	(void)launch_add_prices(l, &l->made, 0, &ignored);
 	for (size_t i = 0; i < l->made.n; i++) {
 		const struct plan_item *t = &l->made.items[i];
@@ -141,7 +139,19 @@ static int say_made(struct launching *l, struct error *e)
 		l->volume_made ? " --with-data" : "", l->row->cloud.words);
 	if (!l->row->cloud.region) /* else the words have it */
 		error_append(e, " --region %s", l->region);
-	return error_append(e, "' removes it");
+	error_append(e, "' removes it");
+}
+
+/* After a failure. The image is no server's own, so that "destroy" leaves it; and it is stored, which costs. */
+static int say_made(struct launching *l, struct error *e)
+{
+	if (l->made.n)
+		say_things(l, e);
+	if (l->sent)
+		error_append(e,
+			"\nThe image '%s' was uploaded to %s, and stays for the next launch; 'kbuild prune' removes it",
+			l->sent, l->region);
+	return -e->code;
 }
 
 static void remember_made(struct launching *l, const struct launch_step *s)

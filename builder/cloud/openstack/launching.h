@@ -47,6 +47,7 @@ struct launching {
 
 	struct plan *plan; /* of a survey: what is found goes there */
 	struct plan made;  /* what this launch has made or found, for the words of a failure */
+	const char *sent;  /* the name of the image that it has uploaded; NULL: none */
 };
 
 /* One step. Functions return 0, negative, or (make) an os_outcome. */
