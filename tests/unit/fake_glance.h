@@ -1,7 +1,7 @@
 /*
- * A Glance in memory, and transfers to it, in place of builder/cloud/openstack/glance.c and
- * common/transfer.c (linked with --wrap): for tests of uploads. Time moves when somebody waits for
- * transfers. What a PUT comes to is scripted; without a script all bytes arrive.
+ * A Glance in memory, in place of builder/cloud/openstack/glance.c (linked with --wrap): for tests of uploads. Time
+ * moves when somebody waits for transfers, which are fake_transfers.h's. What a PUT comes to is scripted; without a
+ * script all bytes arrive.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#define FAKE_IMAGES 16
+#define FAKE_IMAGES 32
 
 struct fake_image {
 	char id[65], region[8], status[16], digest[65], sha512[129], hash[129], checksum[33];
@@ -37,6 +37,7 @@ struct fake_put {
 	unsigned taken_percent; /* of the bytes; 0: all, or none where status says so before them */
 	bool flip;		/* a byte arrives as another one */
 	bool stall;		/* nothing ends */
+	int64_t lasts_ms;	/* without a byte, and then all goes well */
 	const char *answer;
 	void (*meanwhile)(void);
 };
@@ -52,10 +53,16 @@ struct fake_glance {
 	const char *users;	   /* servers made from whatever image; NULL: none */
 	bool no_hash, no_checksum; /* as old services */
 	const char *refuse_id;	   /* the words of a 409 to every record; NULL: none */
+	bool forbids_ids;	   /* of the client's choice */
+	bool deaf;		   /* lists cannot be had */
+	size_t hidden;		   /* lists lag so many records behind */
+	bool hurry;		   /* what os_hurry() has said */
 	void (*on_show)(void);	   /* before each answer */
-	int64_t interrupted_ms;	   /* 0: never */
+	void (*on_list)(void);
+	int64_t interrupted_ms; /* 0: never */
 	struct transfer *running[8], *ended[8];
-	struct transfer *stalled;
+	struct transfer *held; /* takes no byte … */
+	int64_t held_until;    /* … before that */
 	size_t n_running, n_ended;
 	uint64_t open_turns; /* a bit for each that was not ended */
 	int turns;
@@ -108,12 +115,16 @@ static inline struct glance_image fake_show(const struct fake_image *i)
 int __wrap_glance_list(struct os *o, const char *region, const char *digest, struct arena *a,
 	struct glance_image **ret, size_t *ret_n, struct error *e);
 int __wrap_glance_list(_unused_ struct os *o, const char *region, const char *digest,
-	struct arena *a, struct glance_image **ret, size_t *ret_n, _unused_ struct error *e)
+	struct arena *a, struct glance_image **ret, size_t *ret_n, struct error *e)
 {
 	fake.lists++;
+	if (fake.on_list)
+		fake.on_list();
+	if (fake.deaf)
+		return error_set(e, ERR_NETWORK, "no answer");
 	*ret = arena_alloc(a, (fake.n + 1) * sizeof **ret);
 	*ret_n = 0;
-	for (size_t i = fake.n; i-- > 0;) { /* the newest first */
+	for (size_t i = fake.n - MIN(fake.hidden, fake.n); i-- > 0;) { /* the newest first */
 		if (!fake.v[i].gone && strcmp(fake.v[i].region, region ? region : "") == 0 &&
 			(!digest || strcmp(fake.v[i].digest, digest) == 0))
 			(*ret)[(*ret_n)++] = fake_show(&fake.v[i]);
@@ -142,20 +153,25 @@ int __wrap_glance_show(_unused_ struct os *o, const char *region, const char *id
 int __wrap_glance_create(struct os *o, const char *region, const struct glance_new *n,
 	struct arena *a, struct glance_image *ret, struct error *e);
 int __wrap_glance_create(_unused_ struct os *o, const char *region, const struct glance_new *n,
-	_unused_ struct arena *a, struct glance_image *ret, struct error *e)
+	struct arena *a, struct glance_image *ret, struct error *e)
 {
+	const char *id = n->id ? n->id : arena_printf(a, "chosen-%zu", fake.n);
 	struct fake_image *i;
 
 	fake.creates++;
+	if (fake.forbids_ids && n->id) {
+		error_set(e, ERR_FAILED, "403 Forbidden: id");
+		return OS_REFUSED;
+	}
 	if (fake.refuse_id) {
 		error_set(e, ERR_FAILED, "409 Conflict: %s", fake.refuse_id);
 		return OS_CONFLICT;
 	}
-	if (fake_find(region, n->id)) {
-		error_set(e, ERR_FAILED, "409 Conflict: Image ID %s already exists!", n->id);
+	if (fake_find(region, id)) {
+		error_set(e, ERR_FAILED, "409 Conflict: Image ID %s already exists!", id);
 		return OS_CONFLICT;
 	}
-	i = fake_add(n->id, region, "queued", n->digest, n->disk_format);
+	i = fake_add(id, region, "queued", n->digest, n->disk_format);
 	snprintf(i->sha512, sizeof i->sha512, "%s", n->sha512 ? n->sha512 : "");
 	*ret = fake_show(i);
 	return 0;
@@ -237,6 +253,12 @@ void __wrap_os_token_forget(_unused_ struct os *o)
 	fake.forgot++;
 }
 
+void __wrap_os_hurry(struct os *o, bool on);
+void __wrap_os_hurry(_unused_ struct os *o, bool on)
+{
+	fake.hurry = on;
+}
+
 int __wrap_os_turn(struct os *o, struct error *e);
 int __wrap_os_turn(_unused_ struct os *o, _unused_ struct error *e)
 {
@@ -254,165 +276,6 @@ const char *__wrap_os_cacert(const struct os *o);
 const char *__wrap_os_cacert(_unused_ const struct os *o)
 {
 	return NULL;
-}
-
-struct transfers *__wrap_transfers_new(unsigned connections);
-struct transfers *__wrap_transfers_new(_unused_ unsigned connections)
-{
-	return (struct transfers *)&fake;
-}
-
-void __wrap_transfers_free(struct transfers *ts);
-void __wrap_transfers_free(_unused_ struct transfers *ts)
-{
-	check_int(fake.n_running, 0); /* as its contract wants */
-}
-
-static inline const char *fake_header(const struct transfer *t, const char *name)
-{
-	for (const struct http_header *h = t->headers; h->name; h++) {
-		if (strcmp(h->name, name) == 0)
-			return h->value;
-	}
-	return NULL;
-}
-
-void __wrap_transfer_start(struct transfers *ts, struct transfer *t);
-void __wrap_transfer_start(_unused_ struct transfers *ts, struct transfer *t)
-{
-	char length[24];
-
-	snprintf(length, sizeof length, "%llu", (unsigned long long)t->body_len);
-	check_str(t->method, "PUT");
-	check_str(fake_header(t, "X-Auth-Token"), "tok");
-	check_str(fake_header(t, "Content-Type"), "application/octet-stream");
-	check_str(fake_header(t, "x-openstack-image-size"), length);
-	t->handle = &fake;
-	fake.running[fake.n_running++] = t;
-	fake.sent++;
-}
-
-void __wrap_transfer_stop(struct transfers *ts, struct transfer *t);
-void __wrap_transfer_stop(_unused_ struct transfers *ts, struct transfer *t)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < fake.n_running; i++) {
-		if (fake.running[i] != t)
-			fake.running[n++] = fake.running[i];
-	}
-	fake.n_running = n;
-	fake.stalled = fake.stalled == t ? NULL : fake.stalled;
-	t->handle = NULL;
-}
-
-/* The image that "https://glance-REGION/v2/images/ID/file" means. */
-static inline struct fake_image *fake_target(const struct transfer *t)
-{
-	static const char base[] = "https://glance-";
-	char region[8], id[65];
-
-	check(strncmp(t->url, base, strlen(base)) == 0);
-	snprintf(region, sizeof region, "%.*s", (int)strcspn(t->url + strlen(base), "/"),
-		t->url + strlen(base));
-	check_int(sscanf(strstr(t->url, "/v2"), "/v2/images/%64[^/]/file", id), 1);
-	return fake_find(region, id);
-}
-
-static inline void fake_store(struct fake_image *i, struct transfer *t, const struct fake_put *p)
-{
-	_cleanup_(sha512_freep) struct sha512 *sum = sha512_new();
-	_cleanup_(md5_freep) struct md5 *md5 = md5_new();
-	uint64_t limit = p && p->taken_percent ? t->body_len * p->taken_percent / 100 : t->body_len;
-	char block[4096];
-	uint64_t at = 0;
-
-	while (at < limit) {
-		ssize_t n = t->read(t, block, MIN(sizeof block, limit - at));
-
-		check(n > 0);
-		if (p && p->flip && at == 0)
-			block[0] ^= 1;
-		sha512_add(sum, block, (size_t)n);
-		md5_add(md5, block, (size_t)n);
-		at += (uint64_t)n;
-	}
-	i->size = (int64_t)at;
-	sha512_end(sum, i->hash);
-	md5_end(md5, i->checksum);
-	if (fake.no_hash)
-		*i->hash = '\0';
-	if (fake.no_checksum)
-		*i->checksum = '\0';
-}
-
-static inline const struct fake_put *fake_script(void)
-{
-	const struct fake_put *p = fake.puts ? &fake.puts[fake.next_put] : NULL;
-
-	if (!p || (!p->status && !p->after && !p->stall))
-		return NULL;
-	fake.next_put++;
-	return p;
-}
-
-static inline void fake_serve(struct transfer *t)
-{
-	const struct fake_put *p = fake_script();
-	struct fake_image *i = fake_target(t);
-	long status = p ? p->status : 204;
-
-	if (p && p->meanwhile)
-		p->meanwhile();
-	if (p && p->stall) {
-		fake.stalled = fake.running[fake.n_running++] = t;
-		return;
-	}
-	if (!i || i->gone)
-		status = 404;
-	else if (!p && strcmp(i->status, "queued") != 0)
-		status = 409;
-	if (i && (status == 204 || status == 0 || (p && p->taken_percent)))
-		fake_store(i, t, p);
-	if (i && (status == 204 || (p && p->after)))
-		snprintf(i->status, sizeof i->status, "%s", p && p->after ? p->after : "active");
-	if (i && strcmp(i->status, "active") != 0) {
-		i->size = -1;
-		*i->hash = *i->checksum = '\0';
-	}
-	if (p && p->answer)
-		t->data(t, p->answer, strlen(p->answer));
-	t->status = status;
-	t->end = status ? TRANSFER_DONE : TRANSFER_CUT;
-	t->why = status ? "" : "the server closed the connection half-way";
-	fake.ended[fake.n_ended++] = t;
-}
-
-int __wrap_transfers_run(struct transfers *ts, int wait_ms);
-int __wrap_transfers_run(_unused_ struct transfers *ts, int wait_ms)
-{
-	struct transfer *running[ARRAY_SIZE(fake.running)];
-	size_t n = fake.n_running;
-
-	/* The thread that hashes works in real time. */
-	if (wait_ms > 0)
-		usleep(200);
-	fake.now += MAX(wait_ms, 1);
-	memcpy(running, fake.running, sizeof running);
-	fake.n_running = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (running[i] == fake.stalled)
-			fake.running[fake.n_running++] = running[i];
-		else
-			fake_serve(running[i]);
-	}
-	return fake.interrupted_ms && fake.now >= fake.interrupted_ms ? -ECANCELED : 0;
-}
-
-struct transfer *__wrap_transfers_ended(struct transfers *ts);
-struct transfer *__wrap_transfers_ended(_unused_ struct transfers *ts)
-{
-	return fake.n_ended ? fake.ended[--fake.n_ended] : NULL;
 }
 
 static inline int64_t fake_now(_unused_ void *arg)

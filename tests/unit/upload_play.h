@@ -1,7 +1,7 @@
 /* Uploads into the Glance of fake_glance.h. */
 #pragma once
 
-#include "fake_glance.h"
+#include "fake_transfers.h"
 
 #include "provider.h"
 #include "tmpdir.h"
