@@ -12,7 +12,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define GENERATIONS 16
+#define GENERATIONS 2 /* of ids of ours: each that is spent costs two calls */
+#define ID_SPENT    1
 
 enum choice upload_choose(const struct upload *u, const struct glance_image *v, size_t n,
 	const struct glance_image **ret)
@@ -58,7 +59,8 @@ static bool may_be_there(const struct upload *u, const struct glance_image *v, s
 /*
  * The id follows from what the image is, so that the service itself sees to it that there is one only:
  * of two uploads at once one makes the record, the other is told that it is there. An id is never free
- * again, so the record after a removed one has the next generation's.
+ * again, so the record after a removed one has the next generation's; and once those are spent, one of the
+ * service's choice.
  */
 static int id_of(const struct part *p, const char **ret, struct error *e)
 {
@@ -102,7 +104,7 @@ static const char *name_of(const struct upload *u)
 		u->a, "%s-%.12s", u->q->definition ? u->q->definition : "image", u->digest);
 }
 
-/* A record of this id is there, or was. */
+/* A record of this id is there. ID_SPENT: it was, and never will be again. */
 static int taken(struct part *p, const char *id, struct error *e)
 {
 	struct error why = *e;
@@ -117,11 +119,46 @@ static int taken(struct part *p, const char *id, struct error *e)
 	}
 	p->image = (struct glance_image){};
 	/* A region that takes no images answers with the same status. */
-	if (!strstr(why.msg, "exist") || p->generation++ >= GENERATIONS) {
+	if (!strstr(why.msg, "exist")) {
 		*e = why;
 		return -e->code;
 	}
-	return 0; /* once more, with the next id */
+	p->generation++;
+	return ID_SPENT;
+}
+
+/* With an id of ours. ID_SPENT: of those none is left, or none may be chosen. */
+static int make_with_id(struct part *p, struct glance_new *n, struct error *e)
+{
+	int r = ID_SPENT;
+
+	while (r == ID_SPENT && p->generation < GENERATIONS) {
+		r = id_of(p, &n->id, e);
+		if (r == 0)
+			r = glance_create(p->u->o, p->region, n, p->u->a, &p->image, e);
+		if (r == 0)
+			p->stage = STAGE_SEND;
+		else if (r == OS_CONFLICT)
+			r = taken(p, n->id, e);
+		else if (r > 0)
+			return r == OS_REFUSED ? ID_SPENT : -e->code;
+	}
+	return r;
+}
+
+/*
+ * The service chooses the id, so that nothing keeps another upload from making a record at the same time. The
+ * part stays in STAGE_FIND: the list has both then, and of both uploads the same one is chosen.
+ */
+static int make_without_id(struct part *p, struct glance_new *n, struct error *e)
+{
+	int r;
+
+	n->id = NULL;
+	r = glance_create(p->u->o, p->region, n, p->u->a, &p->image, e);
+	if (r == OS_UNSURE)
+		return part_begin_again(p, "whether it was made is not known", e);
+	return r > 0 ? -e->code : r;
 }
 
 static int make_record(struct part *p, struct error *e)
@@ -140,23 +177,22 @@ static int make_record(struct part *p, struct error *e)
 		.release = q->release,
 		.architecture = q->architecture,
 	};
-	int r = id_of(p, &n.id, e);
+	int r = make_with_id(p, &n, e);
 
-	if (r < 0)
-		return r;
-	r = glance_create(u->o, p->region, &n, u->a, &p->image, e);
-	if (r == OS_CONFLICT)
-		return taken(p, n.id, e);
-	if (r == OS_REFUSED) { /* it may be the id: the choice of one can be forbidden */
-		n.id = NULL;
-		r = glance_create(u->o, p->region, &n, u->a, &p->image, e);
-		if (r == OS_UNSURE)
-			return part_begin_again(p, "whether it was made is not known", e);
+	return r == ID_SPENT ? make_without_id(p, &n, e) : r;
+}
+
+/* The record that this run has just made, where the list shows none: it lags behind. */
+static int use_or_make(struct part *p, struct error *e)
+{
+	int r;
+
+	if (p->image.id) {
+		p->stage = STAGE_SEND;
+		return 0;
 	}
-	if (r != 0)
-		return r < 0 ? r : -e->code;
-	p->stage = STAGE_SEND;
-	return 0;
+	r = check_room(p, e);
+	return r < 0 ? r : make_record(p, e);
 }
 
 /* Records without bytes that nobody needs any more: killed uploads left them. */
@@ -188,7 +224,7 @@ int part_find(struct part *p, struct error *e)
 
 	if (r < 0)
 		return r;
-	if (may_be_there(u, v, n)) {
+	if (!p->image.id && may_be_there(u, v, n)) {
 		p->stage = STAGE_HASH;
 		return 0;
 	}
@@ -212,7 +248,6 @@ int part_find(struct part *p, struct error *e)
 		p->stage = STAGE_SEND;
 		return 0;
 	default:
-		r = check_room(p, e);
-		return r < 0 ? r : make_record(p, e);
+		return use_or_make(p, e);
 	}
 }
