@@ -27,6 +27,11 @@ struct api_headers {
 	size_t n_copies;
 };
 
+static bool is_brief(const struct api *api, const struct api_call *c)
+{
+	return api->brief || c->brief;
+}
+
 static void headers_wipe(struct api_headers *h)
 {
 	for (size_t i = 0; i < h->n_copies; i++) {
@@ -82,9 +87,9 @@ static int send_once(struct api *api, const struct api_call *c, struct http_resp
 			.headers = h.v,
 			.body = c->body,
 			.body_len = c->body ? strlen(c->body) : 0,
-			.timeout_ms = c->large	 ? LARGE_MS
-				      : c->brief ? MIN(api->timeout_ms, BRIEF_MS)
-						 : api->timeout_ms,
+			.timeout_ms = c->large		 ? LARGE_MS
+				      : is_brief(api, c) ? MIN(api->timeout_ms, BRIEF_MS)
+							 : api->timeout_ms,
 			.compressed = c->large,
 			.max = BODY_MAX,
 			.fresh = !c->repeat,
@@ -173,11 +178,11 @@ static bool worth_another(struct api *api, const struct api_call *c, enum api_ve
 
 	if (v != API_AGAIN && (v != API_DOUBT || !c->repeat))
 		return false;
-	if (asked_ms > (c->brief ? BRIEF_MS : api->patience->cap_ms)) {
+	if (asked_ms > (is_brief(api, c) ? BRIEF_MS : api->patience->cap_ms)) {
 		error_append(e, "; the server asks to come back in %" PRId64 " s", asked_ms / 1000);
 		return false;
 	}
-	return n < (c->brief || c->large ? BRIEF_TRIES : api->patience->tries);
+	return n < (is_brief(api, c) || c->large ? BRIEF_TRIES : api->patience->tries);
 }
 
 static int persist(struct api *api, const struct api_call *c, struct http_response *res,

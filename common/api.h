@@ -27,6 +27,7 @@ struct api {
 	int64_t gap_ms;	     /* between two attempts, whatever they are */
 	int64_t timeout_ms;  /* of one attempt */
 	const char *ca_file; /* NULL: the system's */
+	bool brief;	     /* each call is, for now */
 
 	int64_t next_ms; /* no attempt before; kept by api_make() */
 	unsigned sent;	 /* attempts so far; kept by api_make() */

@@ -128,6 +128,28 @@ static void regions_are_listed(void)
 
 #define URL NOVA "/x"
 
+static void in_a_hurry_there_are_two_attempts(void)
+{
+	static const struct fake_reply script[] = {
+		SIGN_IN,
+		{ "GET " URL, .status = 503 },
+		{ "GET " URL, .failure = HTTP_MAYBE_SENT },
+		{ "GET " URL, .status = 503 },
+		{ "GET " URL, .status = 503 },
+		{ "GET " URL, .status = 200, .body = "{}" },
+		{},
+	};
+	_cleanup_(play_end) struct play p = { 0 };
+
+	play_begin(&p, script);
+	os_hurry(p.os, true);
+	check_int(play_ask(&p, OS_COMPUTE, "GET", "/x"), -ERR_NETWORK);
+	check(p.e.transient);
+	os_hurry(p.os, false);
+	check_int(play_ask(&p, OS_COMPUTE, "GET", "/x"), 0);
+	fake_http_done(&p.fake);
+}
+
 static void harmless_calls_are_repeated(void)
 {
 	static const struct http_header later[] = { { "Retry-After", "20" }, {} };
@@ -273,6 +295,7 @@ int main(void)
 	run(the_catalogue_is_chosen_from);
 	run(a_token_goes_to_no_odd_endpoint);
 	run(regions_are_listed);
+	run(in_a_hurry_there_are_two_attempts);
 	run(harmless_calls_are_repeated);
 	run(creations_are_repeated_only_when_they_were_not_made);
 	run(a_harmless_creation_may_be_repeated);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #define TICK_MS	     1000
+#define HELD_UP_MS   1000 /* a step that took longer was felt by those that send */
 #define TROUBLES_MAX 12
 #define TROUBLE_MS   10000
 
@@ -75,11 +76,11 @@ static void make_parts(struct upload *u)
 
 /*
  * Once gigabytes are on their way, a service that cannot be asked is asked again for some minutes: it is
- * restarting, as often as not.
+ * restarting, as often as not. So is one that was given no time to answer.
  */
 static bool is_patient(struct part *p, const struct error *e)
 {
-	if (e->code != ERR_NETWORK || !e->transient || p->tries == 0 ||
+	if (e->code != ERR_NETWORK || !e->transient || (p->tries == 0 && !p->hurried) ||
 		p->troubles++ >= TROUBLES_MAX)
 		return false;
 	p->not_before = clock_now_ms(p->u->c->clock) + TROUBLE_MS;
@@ -118,12 +119,44 @@ static void put_details(const struct upload *u)
 	progress_detail(u->c->progress, "%s", buf_str(&text));
 }
 
+static bool others_send(const struct part *p)
+{
+	for (size_t i = 0; i < p->u->n; i++) {
+		if (&p->u->parts[i] != p && p->u->parts[i].stage == STAGE_SENDING)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The calls of a step hold up what is sent to other regions, all of it by this thread. So they are brief, and
+ * their time does not count as time in which those took no bytes. True: that was noticeable.
+ */
+static bool make_step(struct part *p, int (*step)(struct part *, struct error *), struct error *e)
+{
+	struct upload *u = p->u;
+	int64_t begun = clock_now_ms(u->c->clock), took;
+
+	p->hurried = others_send(p);
+	os_hurry(u->o, p->hurried);
+	if (step(p, e) < 0)
+		part_failed(p, e);
+	os_hurry(u->o, false);
+	took = clock_now_ms(u->c->clock) - begun;
+	for (size_t i = 0; i < u->n && took > HELD_UP_MS; i++) {
+		if (&u->parts[i] != p && u->parts[i].stage == STAGE_SENDING)
+			u->parts[i].seen_ms += took;
+	}
+	return took > HELD_UP_MS;
+}
+
 /* All steps that are due. Returns the ms until the next one, or negative when interrupted. */
 static int make_steps(struct upload *u, struct error *e)
 {
 	int64_t wait = TICK_MS;
+	bool held_up = false; /* what is sent is seen to before the next step */
 
-	for (size_t i = 0; i < u->n; i++) {
+	for (size_t i = 0; i < u->n && !held_up; i++) {
 		struct part *p = &u->parts[i];
 		struct error why = {};
 		int64_t now = clock_now_ms(u->c->clock);
@@ -131,8 +164,8 @@ static int make_steps(struct upload *u, struct error *e)
 		if (part_over(p))
 			continue;
 		if (p->stage == STAGE_SENDING ? put_stalled(p) : p->not_before <= now) {
-			if (p->stage != STAGE_SENDING && part_step(p, &why) < 0)
-				part_failed(p, &why);
+			if (p->stage != STAGE_SENDING)
+				held_up = make_step(p, part_step, &why);
 			wait = 0;
 		} else if (p->stage != STAGE_SENDING) {
 			wait = MIN(wait, p->not_before - now);
@@ -153,8 +186,7 @@ static void take_ended(struct upload *u)
 		struct part *p = t->arg;
 		struct error why = {};
 
-		if (put_ended(p, &why) < 0)
-			part_failed(p, &why);
+		(void)make_step(p, put_ended, &why);
 	}
 }
 

@@ -42,6 +42,7 @@ struct part { /* of the upload: one region */
 	unsigned troubles;   /* steps that the service could not be asked for */
 	unsigned restarts;   /* the record vanished under us; see part_begin_again() */
 	unsigned generation; /* of the id; see id_of() */
+	bool hurried;	     /* the step could not wait for answers: others were sending */
 	bool sent;	     /* the bytes that are there, or will be, are ours of this run */
 	bool stored;	     /* the service has said that it has all of them */
 	int64_t give_up; /* when a record that makes no progress is given up, ms; 0: not yet known */
@@ -77,13 +78,13 @@ struct upload {
 	size_t n;
 };
 
-/* An error of ours: patience was had, and asking again at once changes nothing. */
 /* How long its bytes take: a slow line is one that carries 1 MiB a second. */
 static inline int64_t upload_slowest_s(const struct upload *u)
 {
 	return (int64_t)(u->size / MIB);
 }
 
+/* An error of ours: patience was had, and asking again at once changes nothing. */
 static inline int part_gives_up(struct error *e)
 {
 	e->transient = false;

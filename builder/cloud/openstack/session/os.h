@@ -113,6 +113,11 @@ int os_call(struct os *o, const struct os_query *q, struct arena *a, struct node
 /* The same where every outcome but success is an error. */
 int os_must(struct os *o, const struct os_query *q, struct arena *a, struct node **ret,
 	struct error *e);
+/*
+ * Until it is said to be over, each call is as with os_query.brief: for who has something else under way that
+ * waits meanwhile. What fails then may only have been late.
+ */
+void os_hurry(struct os *o, bool on);
 
 /*
  * All pages of a list: the member key of each answer, as one list node, following "next" and

@@ -166,6 +166,11 @@ unsigned os_calls(const struct os *o)
 	return o->api.sent;
 }
 
+void os_hurry(struct os *o, bool on)
+{
+	o->api.brief = on;
+}
+
 int os_turn(struct os *o, struct error *e)
 {
 	return http_turn(o->api.http, e);
