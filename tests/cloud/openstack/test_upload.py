@@ -256,6 +256,20 @@ def at_the_same_time(w):
         w.one_active(name, digest, f"{region}: at once", region)
 
 
+def removed_often(w):
+    """An id that was removed is never free again: the service chooses then, and there is one image all the same."""
+    path, digest = w.disk("removed", 8)
+    for i in range(4):
+        done = w.upload(path)
+        TAP.check(done.returncode == 0 and w.one_active("removed", digest, f"removed {i} times"),
+                  f"removed {i} times, it is uploaded again", done.stderr)
+        w.lab.call("DELETE", "glance", f"/v2/images/{w.images('removed')[0]['id']}")
+    children = [w.start(path) for _ in range(3)]
+    ended = [child.communicate(timeout=600) for child in children]
+    TAP.check(all(c.returncode == 0 for c in children), "and by three at once", "\n".join(err for _, err in ended))
+    w.one_active("removed", digest, "at once, after that")
+
+
 def token_expires(w):
     path, digest = w.disk("token", 64)
     w.lab.set_ttl(20)
@@ -383,7 +397,7 @@ def wrong_use(w):
 
 
 TESTS = [wrong_use, large, calls, killed_at_half, killed_before_put, cut_off, pages_of_html, flipped, two_regions,
-         at_the_same_time, token_expires, token_refused, restarts, too_large, interrupted, pruned]
+         at_the_same_time, removed_often, token_expires, token_refused, restarts, too_large, interrupted, pruned]
 
 
 def run(program, lab, tests):
