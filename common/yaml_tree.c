@@ -400,20 +400,26 @@ int yaml_parse(struct node **ret, struct arena *a, const char *name, const char 
 	return 0;
 }
 
-int yaml_read_file(
-	struct node **ret, struct arena *a, const char *path, struct diags *d, struct error *e)
+int yaml_read_text(struct buf *ret, const char *path, struct diags *d, struct error *e)
 {
 	const struct mark nowhere = { .file = path };
-	_buf_ text = BUF_INIT;
-	int r;
+	int r = file_read(AT_FDCWD, path, YAML_SIZE_MAX, ret);
 
-	r = file_read(AT_FDCWD, path, YAML_SIZE_MAX, &text);
 	if (r == -EFBIG) {
 		diag_add(d, DIAG_ERROR, &nowhere, "too-large", NULL, "larger than %llu MiB",
 			(unsigned long long)(YAML_SIZE_MAX / MIB));
 		return diags_result(d, path, e);
 	}
+	return r < 0 ? error_errno(e, r, "cannot read %s", path) : 0;
+}
+
+int yaml_read_file(
+	struct node **ret, struct arena *a, const char *path, struct diags *d, struct error *e)
+{
+	_buf_ text = BUF_INIT;
+	int r = yaml_read_text(&text, path, d, e);
+
 	if (r < 0)
-		return error_errno(e, r, "cannot read %s", path);
+		return r;
 	return yaml_parse(ret, a, arena_strdup(a, path), buf_str(&text), text.len, d, e);
 }

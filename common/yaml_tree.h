@@ -8,6 +8,7 @@
 #include "base.h"
 
 struct arena;
+struct buf;
 struct diags;
 struct error;
 struct node;
@@ -27,3 +28,5 @@ int yaml_parse(struct node **ret, struct arena *a, const char *name, const char 
 	struct diags *d, struct error *e);
 int yaml_read_file(
 	struct node **ret, struct arena *a, const char *path, struct diags *d, struct error *e);
+/* The first half of it: the text of a file (appended), for who wants more of it than its nodes. */
+int yaml_read_text(struct buf *ret, const char *path, struct diags *d, struct error *e);

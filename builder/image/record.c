@@ -22,9 +22,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MANIFEST       "manifest.json"
-#define MANIFEST_MAX   (16 * MIB)
-#define DEFINITION_MAX (16 * MIB) /* far more than the reader of definitions takes */
+#define MANIFEST     "manifest.json"
+#define MANIFEST_MAX (16 * MIB)
 
 #define QCOW2 "disk.qcow2"
 
@@ -43,14 +42,8 @@ int record_inputs(
 		return error_errno(e, r, "reading this program");
 	sha256_adds(h, program);
 	sha256_adds(h, lock->digest);
-	for (const char **f = def->files; *f; f++) {
-		_buf_ text = BUF_INIT;
-
-		r = file_read(AT_FDCWD, *f, DEFINITION_MAX, &text);
-		if (r < 0)
-			return error_errno(e, r, "reading %s", *f);
-		sha256_adds(h, buf_str(&text));
-	}
+	for (const struct definition_file *f = def->files; f->path; f++)
+		sha256_adds(h, f->sha256);
 	sha256_end(h, ret_hex);
 	return 0;
 }

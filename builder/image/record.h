@@ -19,7 +19,8 @@ struct record {
 
 /*
  * Everything that decides what an image is, as one digest: this program, the definition with all
- * that it includes, the lock. Equal inputs, equal image but for its key.
+ * that it includes (as it was read, whatever its files hold by now), the lock. Equal inputs, equal image
+ * but for its key.
  */
 int record_inputs(
 	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e);

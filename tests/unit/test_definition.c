@@ -42,7 +42,7 @@ static void absent_keys_have_their_defaults(void)
 	check_int(def->disk_size, 4 * GIB);
 	check(!def->firewall.enabled && !def->fail2ban.enabled && def->docker.enabled);
 	check(def->packages && !def->packages[0]);
-	check(def->files[0] && !def->files[1]);
+	check(def->files[0].path && !def->files[1].path);
 	check(!def->app && !def->secrets && !def->dns && !def->backup && !def->health &&
 		!def->server);
 }

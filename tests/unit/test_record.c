@@ -3,7 +3,10 @@
 
 #include "arena.h"
 #include "buf.h"
+#include "definition.h"
 #include "error.h"
+#include "lock.h"
+#include "mark.h"
 #include "record.h"
 #include "tmpdir.h"
 
@@ -103,8 +106,55 @@ static void without_a_directory_it_is_an_error(void)
 	check_int(record_read("/nonexistent", "disk.raw", a, &f, &e), -ERR_FAILED);
 }
 
+#define WEB                                                                                        \
+	"#cloud-config\nkbuild:\n  name: web\n  base: {distribution: debian, release: trixie}\n"   \
+	"  include: more.yaml\n"
+
+static struct definition *load(const char *text, const char *more)
+{
+	struct definition *def = NULL;
+	struct diags d = DIAGS_INIT;
+	struct error e = {};
+
+	write_text("web.yaml", text);
+	write_text("more.yaml", more);
+	if (definition_load(&def, tmp_name("web.yaml"), &d, &e) < 0)
+		check_fail("%s", e.msg);
+	diags_free(&d);
+	return def;
+}
+
+/* Saved while packages are chosen and fetched, which takes minutes. */
+static void inputs_are_what_was_read_not_what_the_files_hold_by_now(void)
+{
+	static const struct {
+		const char *name, *text, *more;
+	} saved[] = {
+		{ "the definition", WEB "timezone: Europe/Berlin\n", "packages: [hello]\n" },
+		{ "what it includes", WEB, "packages: [hello, tree]\n" },
+	};
+	struct lock lock = { .digest = "a lock" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++) {
+		_cleanup_(definition_freep) struct definition *def =
+			load(WEB, "packages: [hello]\n");
+		_cleanup_(definition_freep) struct definition *next = NULL;
+		char before[65], after[65], other[65];
+		struct error e = {};
+
+		printf("# %s\n", saved[i].name);
+		check_int(record_inputs(def, &lock, before, &e), 0);
+		next = load(saved[i].text, saved[i].more);
+		check_int(record_inputs(def, &lock, after, &e), 0);
+		check_int(record_inputs(next, &lock, other, &e), 0);
+		check_str(after, before);
+		check(strcmp(other, before) != 0);
+	}
+}
+
 int main(void)
 {
+	run(inputs_are_what_was_read_not_what_the_files_hold_by_now);
 	run(a_manifest_says_what_its_disk_is);
 	run(a_disk_that_changed_is_another_one);
 	run(what_is_no_manifest_says_nothing);

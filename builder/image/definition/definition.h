@@ -18,11 +18,16 @@ struct port_rule {		  /* one entry of kbuild.firewall.allow */
 	const char *from;	  /* CIDR, or NULL: anywhere */
 };
 
+struct definition_file {
+	const char *path;
+	const char *sha256; /* of the bytes that were read; the file may be another one by now */
+};
+
 struct definition {
 	struct arena *arena;
-	const char *path;	 /* as given */
-	const struct node *root; /* the merged tree: cloud-config keys and kbuild */
-	const char **files; /* NULL-terminated: path and all includes, for digests and messages */
+	const char *path;		     /* as given */
+	const struct node *root;	     /* the merged tree: cloud-config keys and kbuild */
+	const struct definition_file *files; /* path and all includes; the last one has no path */
 
 	const char *name;	  /* kbuild.name: [a-z0-9-], at most 48 characters */
 	const char *distribution; /* "debian" or "ubuntu" */

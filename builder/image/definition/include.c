@@ -2,7 +2,10 @@
 #include "include.h"
 
 #include "arena.h"
+#include "buf.h"
 #include "cloudconfig.h"
+#include "definition.h"
+#include "digest.h"
 #include "error.h"
 #include "mark.h"
 #include "node.h"
@@ -16,7 +19,7 @@
 struct includer {
 	struct arena *arena;
 	struct diags *diags;
-	const char *files[INCLUDE_FILES_MAX + 1];
+	struct definition_file files[INCLUDE_FILES_MAX + 1];
 	size_t n;
 	struct stat open[INCLUDE_DEPTH_MAX]; /* the chain of files that include each other */
 	unsigned depth;
@@ -167,6 +170,23 @@ static int enter(struct includer *in, const char *path, struct error *e)
 	return 0;
 }
 
+/* Its digest is of what is parsed here: read again, it could be what was saved since. */
+static int read_file(struct includer *in, struct node **ret, const char *path, struct error *e)
+{
+	struct definition_file *f = &in->files[in->n++];
+	char *hex = arena_alloc(in->arena, SHA256_HEX);
+	_buf_ text = BUF_INIT;
+	int r;
+
+	f->path = arena_strdup(in->arena, path);
+	r = yaml_read_text(&text, path, in->diags, e);
+	if (r < 0)
+		return r;
+	sha256_bytes(buf_str(&text), text.len, hex);
+	f->sha256 = hex;
+	return yaml_parse(ret, in->arena, f->path, buf_str(&text), text.len, in->diags, e);
+}
+
 static int read_one(struct includer *in, struct node **ret, const char *path, struct error *e)
 {
 	struct node *root, *kbuild, *rules, *base = NULL, *list;
@@ -178,8 +198,7 @@ static int read_one(struct includer *in, struct node **ret, const char *path, st
 	r = enter(in, path, e);
 	if (r < 0)
 		return r;
-	in->files[in->n++] = arena_strdup(in->arena, path);
-	r = yaml_read_file(&root, in->arena, path, in->diags, e);
+	r = read_file(in, &root, path, e);
 	if (r < 0)
 		return r;
 	if (root->kind != NODE_MAP) {
@@ -207,11 +226,11 @@ static int read_one(struct includer *in, struct node **ret, const char *path, st
 	return 0;
 }
 
-int include_read(struct node **ret, const char ***ret_files, struct arena *a, const char *path,
-	struct diags *d, struct error *e)
+int include_read(struct node **ret, const struct definition_file **ret_files, struct arena *a,
+	const char *path, struct diags *d, struct error *e)
 {
 	struct includer in = { .arena = a, .diags = d };
-	const char **files;
+	struct definition_file *files;
 	int r;
 
 	r = read_one(&in, ret, path, e);

@@ -11,6 +11,7 @@
 #include "base.h"
 
 struct arena;
+struct definition_file;
 struct diags;
 struct error;
 struct node;
@@ -20,8 +21,8 @@ struct node;
 
 /*
  * The merged tree, without kbuild.include and kbuild.merge; ret_files gets all files read, the
- * first one being path, NULL-terminated, in the arena. Negative with the error set when a file
+ * first one being path, ended by one without a path, in the arena. Negative with the error set when a file
  * cannot be read or is not YAML.
  */
-int include_read(struct node **ret, const char ***ret_files, struct arena *a, const char *path,
-	struct diags *d, struct error *e);
+int include_read(struct node **ret, const struct definition_file **ret_files, struct arena *a,
+	const char *path, struct diags *d, struct error *e);
