@@ -132,7 +132,8 @@ static int write_user_data(const struct record *r, int dirfd, struct error *e)
 	int n;
 
 	cloudconfig_residual(r->def, &text);
-	n = file_replace(dirfd, "user-data", buf_str(&text), text.len, 0644);
+	/* Keys, passwords and tokens may be in it: for its maker, as the disk is. */
+	n = file_replace(dirfd, "user-data", buf_str(&text), text.len, 0600);
 	return n < 0 ? error_errno(e, n, "writing %s/user-data", r->directory) : 0;
 }
 

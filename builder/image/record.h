@@ -25,7 +25,10 @@ struct record {
 int record_inputs(
 	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e);
 
-/* Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded), user-data and packages.txt into the directory and syncs it. */
+/*
+ * Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded) and user-data, which only its
+ * maker may read, into the directory and syncs it.
+ */
 int record_write(const struct record *r, struct error *e);
 
 /*

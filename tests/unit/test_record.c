@@ -152,8 +152,32 @@ static void inputs_are_what_was_read_not_what_the_files_hold_by_now(void)
 	}
 }
 
+static void user_data_is_for_its_maker_only(void)
+{
+	_cleanup_(definition_freep) struct definition *def = load(
+		WEB "chpasswd: {users: [{name: root, password: hunter2, type: text}]}\n", "{}\n");
+	struct lock lock = {
+		.distribution = "debian", .release = "trixie", .architecture = "amd64"
+	};
+	struct record r = { .def = def, .lock = &lock, .id = IMAGE, .recipient = "" };
+	struct error e = {};
+	struct stat st;
+	mode_t mask = umask(022);
+	int ret;
+
+	r.directory = tmp_path;
+	ret = record_write(&r, &e);
+	umask(mask);
+	check_int(ret, 0);
+	check_int(fstatat(tmp_fd(), "user-data", &st, 0), 0);
+	check_int(st.st_mode & 07777, 0600);
+	check_int(fstatat(tmp_fd(), "manifest.json", &st, 0), 0);
+	check_int(st.st_mode & 07777, 0644);
+}
+
 int main(void)
 {
+	run(user_data_is_for_its_maker_only);
 	run(inputs_are_what_was_read_not_what_the_files_hold_by_now);
 	run(a_manifest_says_what_its_disk_is);
 	run(a_disk_that_changed_is_another_one);
