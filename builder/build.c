@@ -5,6 +5,7 @@
  */
 #include "build_output.h"
 #include "build_parts.h"
+#include "build_place.h"
 
 #include "alloc.h"
 #include "buf.h"
@@ -52,6 +53,12 @@ void build_result_free(struct build_result *r)
 	*r = (struct build_result)BUILD_RESULT_INIT;
 }
 
+/* Asked before an hour's work for it, too. */
+static int check_place(const struct build *b, struct error *e)
+{
+	return build_place_check(b->o->output, b->def->name, b->o->until == BUILD_RECORD, e);
+}
+
 /* The log, where it can be read while it grows and after a failure. */
 static int open_log(struct build *b, struct error *e)
 {
@@ -60,8 +67,13 @@ static int open_log(struct build *b, struct error *e)
 	if (r < 0)
 		return error_errno(e, r, "making %s", b->o->output);
 	b->log_path = xasprintf("%s/%s.log", b->o->output, b->def->name);
-	b->log_fd = open(b->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-	return b->log_fd < 0 ? error_errno(e, errno, "writing %s", b->log_path) : 0;
+	r = check_place(b, e);
+	if (r == 0)
+		r = build_place_log(b->log_path, b->def->path, e);
+	if (r < 0)
+		return r;
+	b->log_fd = r;
+	return 0;
 }
 
 static int open_staging(struct build *b, struct error *e)
@@ -118,7 +130,10 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 		return error_set(e, ERR_INVALID,
 			"%s says bootable: false, so there is no disk to make; use --until seal",
 			b->def->path);
-	r = build_step_run(b, BUILD_LOCK, e);
+	if (b->o->until != BUILD_LOCK)
+		r = check_place(b, e);
+	if (r == 0)
+		r = build_step_run(b, BUILD_LOCK, e);
 	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
 	b->epoch = lock_date(b->lock);

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "build_identity.h"
+#include "build_place.h"
 #include "disk.h"
 #include "error.h"
 #include "fd.h"
@@ -64,6 +65,8 @@ int build_publish(
 {
 	int r = record(o, staged, e);
 
+	if (r == 0)
+		r = build_place_check_image(directory, e);
 	if (r < 0)
 		return r;
 	r = put_in_place(staged, directory);

@@ -18,7 +18,8 @@ struct build_output {
 
 /*
  * Writes the record of the disks in staged, and puts that in place of directory, by one rename where the
- * file system can. What was there may be left beside staged, for who removes that directory.
+ * file system can. What was there may be left beside staged, for who removes that directory;
+ * it is looked at once more before, as a build takes minutes.
  */
 int build_publish(
 	const struct build_output *o, const char *staged, const char *directory, struct error *e);

@@ -195,6 +195,17 @@ static struct node *read_manifest(int dirfd, struct arena *a)
 	return manifest;
 }
 
+bool record_there(int dirfd)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const struct node *manifest = read_manifest(dirfd, a);
+	const char *image = node_str(node_get(manifest, "image"));
+	int64_t version;
+
+	return node_is_int(node_get(manifest, "manifest"), &version) && image &&
+	       sha256_valid(image);
+}
+
 bool record_matches(const char *directory, const char *id, bool want_qcow2)
 {
 	_close_ int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -31,6 +31,9 @@ int record_inputs(
  */
 int record_write(const struct record *r, struct error *e);
 
+/* True when there is a manifest.json that kbuild has written, whatever it says of the files. */
+bool record_there(int dirfd);
+
 /*
  * True when the directory holds the whole image of this id: the manifest says so, and the
  * files that it lists have the sizes and times it lists.

@@ -51,13 +51,20 @@ char *__wrap_login_user(_unused_ const struct definition *def)
 	return NULL;
 }
 
-static void make(const char *directory, const char *text)
+static void write_file(const char *directory, const char *name, const char *text)
 {
 	char path[64];
 
-	snprintf(path, sizeof path, "%s/disk", directory);
+	snprintf(path, sizeof path, "%s/%s", directory, name);
 	check_int(mkdir_all(tmp_fd(), directory, 0755), 0);
 	check_int(file_replace(tmp_fd(), path, text, strlen(text), 0644), 0);
+}
+
+static void make(const char *directory, const char *text)
+{
+	write_file(directory, "disk.raw", text);
+	write_file(directory, "manifest.json",
+		"{\"manifest\":1,\"image\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}");
 }
 
 static const struct {
@@ -101,13 +108,32 @@ static void the_name_leads_to_a_whole_image(void)
 		exchange_fails = 0;
 		failing = 0;
 		check_int(r, cases[i].ret);
-		check_int(file_read(tmp_fd(), "out/web/disk", KIB, &text), 0);
+		check_int(file_read(tmp_fd(), "out/web/disk.raw", KIB, &text), 0);
 		check_str(buf_str(&text), cases[i].left);
 	}
 }
 
+/* Put there while it was built. */
+static void what_is_not_ours_stays(void)
+{
+	const struct build_identity self = {};
+	const struct build_output o = { .self = &self };
+	_buf_ text = BUF_INIT;
+	struct error e = {};
+
+	check_int(remove_all(tmp_fd(), "work"), 0);
+	check_int(remove_all(tmp_fd(), "out"), 0);
+	make("work/image", "new");
+	write_file("out/web", "notes.txt", "mine");
+	check_int(build_publish(&o, tmp_name("work/image"), tmp_name("out/web"), &e), -ERR_FAILED);
+	check(strstr(e.msg, "it holds 'notes.txt'"));
+	check_int(file_read(tmp_fd(), "out/web/notes.txt", KIB, &text), 0);
+	check_str(buf_str(&text), "mine");
+}
+
 int main(void)
 {
+	run(what_is_not_ours_stays);
 	run(the_name_leads_to_a_whole_image);
 	return done();
 }
