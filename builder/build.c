@@ -32,7 +32,8 @@ static void build_close(struct build *b)
 	closep(&b->tree_lock);
 	closep(&b->log_fd);
 	work_close(&b->scratch);
-	work_close(&b->staging);
+	work_close(&b->staging); /* with the image that was there */
+	closep(&b->place_lock);
 	store_close(b->store);
 	lock_free(b->lock);
 	definition_free(b->def);
@@ -53,27 +54,12 @@ void build_result_free(struct build_result *r)
 	*r = (struct build_result)BUILD_RESULT_INIT;
 }
 
-/* Asked before an hour's work for it, too. */
-static int check_place(const struct build *b, struct error *e)
-{
-	return build_place_check(b->o->output, b->def->name, b->o->until == BUILD_RECORD, e);
-}
-
 /* The log, where it can be read while it grows and after a failure. */
 static int open_log(struct build *b, struct error *e)
 {
-	int r = mkdir_all(AT_FDCWD, b->o->output, 0755);
-
-	if (r < 0)
-		return error_errno(e, r, "making %s", b->o->output);
 	b->log_path = xasprintf("%s/%s.log", b->o->output, b->def->name);
-	r = check_place(b, e);
-	if (r == 0)
-		r = build_place_log(b->log_path, b->def->path, e);
-	if (r < 0)
-		return r;
-	b->log_fd = r;
-	return 0;
+	b->log_fd = build_place_log(b->log_path, b->def->path, e);
+	return MIN(b->log_fd, 0);
 }
 
 static int open_staging(struct build *b, struct error *e)
@@ -119,30 +105,52 @@ static void fill_result(const struct build *b, struct build_result *ret)
 	memcpy(ret->recipient, b->self.recipient, sizeof ret->recipient);
 }
 
-static int build(struct build *b, struct build_result *ret, struct error *e)
+static int take_place(struct build *b, struct error *e)
 {
-	int r;
+	const char *output = b->o->output, *name = b->def->name;
 
-	r = definition_load(&b->def, b->o->definition, &b->c->diags, e);
+	b->place_lock = build_place_lock(output, name, b->c->progress, e);
+	if (b->place_lock < 0)
+		return b->place_lock;
+	return build_place_check(output, name, b->o->until == BUILD_RECORD, e);
+}
+
+/* What it will be made from, and who it will be. */
+static int read_inputs(struct build *b, struct error *e)
+{
+	int r = definition_load(&b->def, b->o->definition, &b->c->diags, e);
+
 	if (r < 0)
 		return r;
 	if (!b->def->bootable && b->o->until >= BUILD_DISK)
 		return error_set(e, ERR_INVALID,
 			"%s says bootable: false, so there is no disk to make; use --until seal",
 			b->def->path);
+	/* Before a lock is made, which takes its time: nothing of that shall be in vain. */
 	if (b->o->until != BUILD_LOCK)
-		r = check_place(b, e);
+		r = take_place(b, e);
 	if (r == 0)
 		r = build_step_run(b, BUILD_LOCK, e);
 	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
 	b->epoch = lock_date(b->lock);
-	r = build_identify(&b->self, b->c, b->def, b->lock, e);
-	if (r < 0)
+	return build_identify(&b->self, b->c, b->def, b->lock, e);
+}
+
+static bool is_there(const struct build *b, const struct build_result *ret)
+{
+	return !b->o->force && b->o->until == BUILD_RECORD && !b->o->tree &&
+	       record_matches(ret->directory, b->self.id, false);
+}
+
+static int build(struct build *b, struct build_result *ret, struct error *e)
+{
+	int r = read_inputs(b, e);
+
+	if (r < 0 || b->o->until == BUILD_LOCK)
 		return r;
 	fill_result(b, ret);
-	if (!b->o->force && b->o->until == BUILD_RECORD && !b->o->tree &&
-		record_matches(ret->directory, b->self.id, false)) {
+	if (is_there(b, ret)) {
 		struct build_output o = build_output_of(b);
 
 		/* Only the other format may be missing. */
@@ -150,12 +158,10 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 		return ret->unchanged ? 0 : build_add_qcow2(&o, ret->directory, e);
 	}
 	r = chroot_possible(e);
-	if (r < 0)
-		return r;
-	r = open_log(b, e);
-	if (r < 0)
-		return r;
-	r = open_staging(b, e);
+	if (r == 0)
+		r = open_log(b, e);
+	if (r == 0)
+		r = open_staging(b, e);
 	return r < 0 ? r : run_steps(b, e);
 }
 
@@ -168,6 +174,7 @@ int build_run(
 		.o = &options,
 		.scratch = WORK_INIT,
 		.staging = WORK_INIT,
+		.place_lock = -1,
 		.log_fd = -1,
 		.tree_lock = -1,
 		.overlay = OVERLAY_INIT,

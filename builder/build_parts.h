@@ -19,6 +19,7 @@ struct build {
 	struct store *store;
 	struct work scratch; /* below the cache: the overlay's layers */
 	struct work staging; /* below the output: what will be renamed into place */
+	int place_lock;	     /* of OUTPUT/NAME, from the look at what is there to the end */
 	char *log_path;
 	int log_fd;
 	char *tree; /* the package tree, read only */

@@ -6,6 +6,7 @@
 #include "fd.h"
 #include "names.h"
 #include "record.h"
+#include "work.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,15 @@ int build_place_check(const char *output, const char *name, bool image, struct e
 	if (!S_ISREG(st.st_mode))
 		return in_the_way(log, "it is no file", e);
 	return is_log(log, directory) ? 0 : in_the_way(log, "it is not the log of a build", e);
+}
+
+int build_place_lock(const char *output, const char *name, struct progress *p, struct error *e)
+{
+	_free_ char *directory = xasprintf("%s/%s", output, name);
+	_free_ char *path = xasprintf("%s/.%s.lock", output, name);
+	int r = mkdir_all(AT_FDCWD, output, 0755);
+
+	return r < 0 ? error_errno(e, r, "making %s", output) : work_lock(path, directory, p, e);
 }
 
 int build_place_log(const char *path, const char *definition, struct error *e)

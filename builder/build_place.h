@@ -19,5 +19,11 @@ int build_place_check(const char *output, const char *name, bool image, struct e
 /* The first half of it, of a directory by its path. */
 int build_place_check_image(const char *directory, struct error *e);
 
+/*
+ * One build of a name at a time in an output: waits for another one's end, saying so. Returns the lock, an fd that
+ * holds it while it is open. Makes the output.
+ */
+int build_place_lock(const char *output, const char *name, struct progress *p, struct error *e);
+
 /* The log, begun anew, open for writing at its end. */
 int build_place_log(const char *path, const char *definition, struct error *e);

@@ -57,6 +57,7 @@ int disk_source_launch(struct arena *a, struct launch_request *q, struct error *
 	if (r != 0)
 		return MIN(r, 0);
 	q->image_digest = f.image;
+	q->disk_stat = f.stat;
 	q->distribution = f.distribution;
 	q->release = f.release;
 	q->architecture = f.architecture;
@@ -74,6 +75,7 @@ static int take_record(const char *path, struct arena *a, struct upload_request 
 	if (r != 0)
 		return r;
 	q->digest = f.image;
+	q->disk_stat = f.stat;
 	q->sha512 = f.sha512;
 	q->definition = f.name;
 	q->distribution = f.distribution;
@@ -117,7 +119,7 @@ int disk_source_find(struct ctx *c, const char *file, const struct definition *d
 	q->disk = arena_printf(a, "%s/disk.%s", b.directory, raw ? "raw" : "qcow2");
 	q->format = raw ? "raw" : "qcow2";
 	r = take_record(q->disk, a, q, e);
-	if (r == RECORD_NONE)
-		return error_set(e, ERR_FAILED, "%s changed since it was built; again", q->disk);
+	if (r == RECORD_NONE || (r == 0 && strcmp(q->digest, b.image) != 0))
+		return error_set(e, ERR_FAILED, "%s was built anew meanwhile; again", q->disk);
 	return r;
 }

@@ -11,6 +11,9 @@
 #include "login.h"
 #include "node.h"
 #include "provider.h"
+#include "record.h"
+
+#include <string.h>
 
 void launch_take_server(const struct definition *def, struct arena *a, struct launch_request *q)
 {
@@ -44,6 +47,25 @@ void launch_take_server(const struct definition *def, struct arena *a, struct la
 	q->n_allow = def->firewall.enabled ? def->firewall.n : 0;
 }
 
+/* Once built, it may be built anew before it is read: then its record is another one's, or not of this disk. */
+static int take_built(struct launch_request *q, const struct build_result *b, const char *disk,
+	struct arena *a, struct error *e)
+{
+	struct record_facts f;
+	int r = record_read(b->directory, disk, a, &f, e);
+
+	if (r < 0)
+		return r;
+	q->disk = arena_printf(a, "%s/%s", b->directory, disk);
+	if (r == RECORD_NONE || strcmp(f.image, b->image) != 0)
+		return error_set(
+			e, ERR_FAILED, "the image '%s' was built anew meanwhile; again", q->disk);
+	q->disk_stat = f.stat;
+	q->disk_immutable = true;
+	q->image_digest = f.image;
+	return 0;
+}
+
 int launch_take_image(struct ctx *c, const struct launch_options *o, struct launch_request *q,
 	struct launch_handing *h, struct arena *a, struct error *e)
 {
@@ -55,12 +77,10 @@ int launch_take_image(struct ctx *c, const struct launch_options *o, struct laun
 	bo.secrets = h->secrets;
 	bo.qcow2 = o->cloud->provider->upload; /* smaller to send, cheaper to keep */
 	r = build_run(c, &bo, &b, e);
+	if (r == 0)
+		r = take_built(q, &b, bo.qcow2 ? "disk.qcow2" : "disk.raw", a, e);
 	if (r < 0)
 		return r;
-	q->disk =
-		bo.qcow2 ? arena_printf(a, "%s/disk.qcow2", b.directory) : arena_strdup(a, b.disk);
-	q->disk_immutable = true;
-	q->image_digest = arena_strdup(a, b.image);
 	q->user_data = arena_strdup(a, b.user_data);
 	if (!q->user && b.user)
 		q->user = arena_strdup(a, b.user);

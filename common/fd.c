@@ -85,6 +85,12 @@ int fd_write_at(int fd, const void *data, size_t len, uint64_t offset)
 	return 0;
 }
 
+bool stat_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 int fsync_parent(int dirfd, const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -7,6 +7,7 @@
 #include "base.h"
 
 struct buf;
+struct stat;
 
 /* Reads a whole file into ret (appended). More than max bytes: -EFBIG, ret untouched. */
 int file_read(int dirfd, const char *path, size_t max, struct buf *ret);
@@ -51,6 +52,9 @@ int mkdir_all(int dirfd, const char *path, mode_t mode);
  * too; what was met before is gone). Absent: 0.
  */
 int remove_all(int dirfd, const char *path);
+
+/* Whether two looks saw the same file, and nobody has written to it in between. */
+bool stat_same(const struct stat *a, const struct stat *b);
 
 /* fsyncs the directory that holds path. */
 int fsync_parent(int dirfd, const char *path);

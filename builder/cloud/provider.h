@@ -16,6 +16,7 @@ struct error;
 struct http;
 struct progress;
 struct provider;
+struct stat;
 
 /* What may reach a server from outside: kbuild.firewall.allow, for the cloud's own firewall. */
 struct port_allow {
@@ -28,6 +29,8 @@ struct launch_request {
 	const char *name;	/* of the server */
 	const char *definition; /* name of the definition, or NULL */
 	const char *disk;	/* raw image file; NULL: not known yet (check, plan) */
+	const struct stat
+		*disk_stat;  /* of disk when it was known by its digest; NULL: it may be any file */
 	bool disk_immutable; /* nobody writes to it any more: it may be linked instead of copied */
 	const char *image_digest; /* or NULL: not known */
 	const char *foreseen;  /* the digest that the image will have once it is built, or NULL */
@@ -134,8 +137,9 @@ struct image_list {
 };
 
 struct upload_request {
-	const char *disk;	/* file, raw or qcow2 */
-	const char *format;	/* "raw", "qcow2"; NULL: the file says it */
+	const char *disk;	      /* file, raw or qcow2 */
+	const struct stat *disk_stat; /* as of launch_request */
+	const char *format;	      /* "raw", "qcow2"; NULL: the file says it */
 	const char *sha512;	/* of its bytes, where known; NULL: taken while they are sent */
 	const char *digest;	/* of the image; the same is never uploaded twice */
 	const char *definition; /* name, or NULL */

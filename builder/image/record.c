@@ -170,17 +170,16 @@ int record_write(const struct record *r, struct error *e)
 	return n < 0 ? error_errno(e, n, "writing %s/" MANIFEST, r->directory) : 0;
 }
 
-static bool file_matches(int dirfd, const char *name, const struct node *want)
+static bool file_matches(int dirfd, const char *name, const struct node *want, struct stat *ret)
 {
 	const char *modified = node_str(node_get(want, "modified"));
 	char time[32];
-	struct stat st;
 	int64_t size;
 
-	if (fstatat(dirfd, name, &st, 0) < 0 || !node_is_int(node_get(want, "size"), &size))
+	if (fstatat(dirfd, name, ret, 0) < 0 || !node_is_int(node_get(want, "size"), &size))
 		return false;
-	file_time(&st, time);
-	return st.st_size == size && modified && strcmp(modified, time) == 0;
+	file_time(ret, time);
+	return ret->st_size == size && modified && strcmp(modified, time) == 0;
 }
 
 static struct node *read_manifest(int dirfd, struct arena *a)
@@ -212,6 +211,7 @@ bool record_matches(const char *directory, const char *id, bool want_qcow2)
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct node *manifest, *files;
 	const char *image;
+	struct stat st;
 
 	manifest = dirfd < 0 ? NULL : read_manifest(dirfd, a);
 	image = node_str(node_get(manifest, "image"));
@@ -220,7 +220,7 @@ bool record_matches(const char *directory, const char *id, bool want_qcow2)
 		(want_qcow2 && !node_get(files, QCOW2)))
 		return false;
 	for (size_t i = 0; files && i < files->n; i++) {
-		if (!file_matches(dirfd, files->keys[i]->str, files->items[i]))
+		if (!file_matches(dirfd, files->keys[i]->str, files->items[i], &st))
 			return false;
 	}
 	return true;
@@ -231,6 +231,7 @@ int record_read(const char *directory, const char *file, struct arena *a, struct
 {
 	_close_ int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct node *manifest, *files, *found;
+	struct stat *st = arena_alloc(a, sizeof *st);
 	struct record_facts f = {};
 
 	if (dirfd < 0)
@@ -241,8 +242,9 @@ int record_read(const char *directory, const char *file, struct arena *a, struct
 	f.name = node_str(node_get(manifest, "name"));
 	f.image = node_str(node_get(manifest, "image"));
 	if (!found || !f.name || !f.image || !sha256_valid(f.image) ||
-		!file_matches(dirfd, file, found))
+		!file_matches(dirfd, file, found, st))
 		return RECORD_NONE;
+	f.stat = st;
 	f.distribution = node_str(node_get(manifest, "distribution"));
 	f.release = node_str(node_get(manifest, "release"));
 	f.architecture = node_str(node_get(manifest, "architecture"));

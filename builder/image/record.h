@@ -7,6 +7,7 @@ struct arena;
 struct definition;
 struct error;
 struct lock;
+struct stat;
 
 struct record {
 	const struct definition *def;
@@ -45,7 +46,8 @@ struct record_facts {
 	const char *name, *image;	    /* never NULL */
 	const char *distribution, *release; /* "debian", "trixie" */
 	const char *architecture, *user;
-	const char *sha512; /* of the file */
+	const char *sha512;	 /* of the file */
+	const struct stat *stat; /* of the file that all this is said of */
 };
 
 /*

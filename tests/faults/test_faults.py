@@ -9,6 +9,7 @@ succeeds.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -268,6 +269,7 @@ def case_disk(w):
     before = written(disk)
     done = w.build(k)
     w.tap.check(done.returncode == 0 and written(disk) == before, "again: nothing is done", done.stderr)
+    two_at_once(w, k, disk)
     for i in range(5):
         shutil.rmtree(k.scratch / "out", ignore_errors=True)
         name = f"killed {i + 0.5:.1f} fifths through the disk"
@@ -284,6 +286,23 @@ def case_disk(w):
         w.tap.equal(list((k.scratch / "out").rglob("disk.raw")), [],
                     "no space in the output: no half disk is left")
     w.check_recovers(k, "after no space in the output")
+
+
+def two_at_once(w, k, disk):
+    """Both want the disk in the other format: one makes it, and the other finds it."""
+    both = [k.start(*k.verb, "--format", "raw,qcow2") for _ in range(2)]
+    texts = [child.communicate(timeout=BUILD)[1] for child in both]
+    w.tap.check([child.returncode for child in both] == [0, 0], "two at once: both succeed", "\n".join(texts))
+    w.tap.equal(sorted("waiting for another kbuild" in text for text in texts), [False, True],
+                "two at once: one has waited for the other")
+    qcow2 = disk.with_suffix(".qcow2")
+    manifest = json.loads((disk.parent / "manifest.json").read_text())
+    w.tap.equal(manifest["files"]["disk.qcow2"]["sha512"], hashlib.sha512(qcow2.read_bytes()).hexdigest(),
+                "two at once: the manifest has the disk's hash")
+    judged = subprocess.run(["qemu-img", "check", qcow2], capture_output=True, text=True)
+    w.tap.check(judged.returncode == 0, "two at once: the disk is sound", judged.stdout + judged.stderr)
+    w.tap.equal(sorted(p.name for p in disk.parent.iterdir()),
+                ["disk.qcow2", "disk.raw", "manifest.json", "user-data"], "two at once: nothing else is there")
 
 
 def case_interrupt(w):

@@ -4,9 +4,13 @@
 #include "buf.h"
 #include "check.h"
 #include "error.h"
+#include "interrupt.h"
+#include "progress.h"
 #include "tmpdir.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #define MANIFEST                                                                                   \
 	"{\"manifest\": 1, \"image\": "                                                            \
@@ -68,6 +72,11 @@ static void lay_out(const char *const *files, const char *log, const char *manif
 		write_text("out/web.log", log);
 	if (manifest)
 		write_text("out/web/manifest.json", manifest);
+}
+
+static void ctrl_c(_unused_ int alarm)
+{
+	raise(SIGINT);
 }
 
 static void what_is_not_ours_is_in_the_way(void)
@@ -133,8 +142,40 @@ static void a_log_is_known_again(void)
 	}
 }
 
+/* flock() is of an open file, so that one program can play two. */
+static void a_second_build_of_a_name_waits_for_the_first(void)
+{
+	_cleanup_(progress_freep) struct progress *p = NULL;
+	_buf_ said = BUF_INIT;
+	struct error e = {};
+	int first, fd = openat(tmp_fd(), "said", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	check_int(remove_all(tmp_fd(), "out"), 0);
+	p = progress_new(PROGRESS_PLAIN, fd, false);
+	first = build_place_lock(tmp_name("out/images"), "web", p, &e);
+	check(first >= 0);
+	/* Another name's is another one. */
+	close(build_place_lock(tmp_name("out/images"), "shop", p, &e));
+	check_int(faccessat(tmp_fd(), "out/images/.shop.lock", F_OK, 0), 0);
+	/* Comes while it waits, after it has said for what. */
+	interrupt_install();
+	check_int(setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { .tv_sec = 2 } }, NULL),
+		0);
+	signal(SIGALRM, ctrl_c);
+	check_int(build_place_lock(tmp_name("out/images"), "web", p, &e), -ERR_INTERRUPTED);
+	check_int(file_read(tmp_fd(), "said", KIB, &said), 0);
+	check(strstr(buf_str(&said), "waiting for another kbuild that uses ") != NULL);
+	check(strstr(buf_str(&said), "/out/images/web") != NULL);
+	close(first);
+	first = build_place_lock(tmp_name("out/images"), "web", p, &e);
+	check(first >= 0);
+	close(first);
+	close(fd);
+}
+
 int main(void)
 {
+	run(a_second_build_of_a_name_waits_for_the_first);
 	run(what_is_not_ours_is_in_the_way);
 	run(who_leaves_the_directory_alone_asks_for_the_log_only);
 	run(links_are_in_the_way);

@@ -14,9 +14,11 @@
 #include "node.h"
 #include "plan.h"
 #include "provider.h"
+#include "record.h"
 #include "servers.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define N 3
 
@@ -30,6 +32,9 @@ static char handed[N][32]; /* the user-data that each was made with */
 static bool planning;
 static char foreseen[N][32];  /* of each, when it was planned */
 static int sealed, too_large; /* too_large: the handoff that is; 0: none */
+/* What stands beside the disk once it was built: the image's name; NULL: no record of this disk. */
+static const char *recorded = "digest";
+static struct stat disk_stat;
 
 #define ANSWER(STATE) "kbuild-status: {\"state\":\"" STATE "\",\"reasons\":[\"no disk\"]}\n"
 
@@ -88,6 +93,8 @@ static int fake_launch(const struct cloud *c, const struct launch_request *q, st
 	if (!says[i])
 		return error_set(e, ERR_NETWORK, "no host has room");
 	made[i] = true;
+	if (q->image_digest)
+		check(q->disk_stat == &disk_stat);
 	snprintf(handed[i], sizeof handed[i], "%s", q->user_data ? q->user_data : "");
 	fake_find(c, q->name, a, ret, e);
 	return outcome;
@@ -152,6 +159,17 @@ int build_run(_unused_ struct ctx *c, _unused_ const struct build_options *o,
 
 void build_result_free(_unused_ struct build_result *r)
 {
+}
+
+int record_read(const char *directory, const char *file, _unused_ struct arena *a,
+	struct record_facts *ret, _unused_ struct error *e)
+{
+	check_str(directory, "/none");
+	check_str(file, fake.upload ? "disk.qcow2" : "disk.raw");
+	if (!recorded)
+		return RECORD_NONE;
+	*ret = (struct record_facts){ .name = "web", .image = recorded, .stat = &disk_stat };
+	return 0;
 }
 
 static int foresees; /* what build_foresee() returns */
@@ -333,6 +351,22 @@ static void a_handoff_that_no_cloud_takes_is_found_before_any_is_made(void)
 	check(!made[0] && !made[1] && !made[2]);
 }
 
+static void an_image_that_was_built_anew_meanwhile_is_not_launched(void)
+{
+	static const char *const others[] = { "another", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		_cleanup_(arena_freep) struct arena *a = arena_new();
+		struct error e = {};
+
+		recorded = others[i];
+		check_int(play_definition(NULL, a, &e), -ERR_FAILED);
+		recorded = "digest";
+		check_str(e.msg, "the image '/none/disk.raw' was built anew meanwhile; again");
+		check(!made[0] && !made[1] && !made[2]);
+	}
+}
+
 /* What runs there may be of another image, and then a launch would fail. */
 static void a_plan_compares_the_image_that_it_will_be(void)
 {
@@ -367,6 +401,7 @@ int main(void)
 	run(what_another_launch_made_is_not_taken_back);
 	run(a_plan_compares_the_image_that_it_will_be);
 	run(each_is_handed_its_own_name);
+	run(an_image_that_was_built_anew_meanwhile_is_not_launched);
 	run(a_handoff_that_no_cloud_takes_is_found_before_any_is_made);
 	return done();
 }

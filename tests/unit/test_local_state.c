@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "error.h"
 #include "fd.h"
+#include "local_launch.h"
 #include "local_state.h"
 #include "provider.h"
 #include "tmpdir.h"
@@ -218,6 +219,49 @@ static void forwards_are_read(void)
 	}
 }
 
+static void write_disk(void)
+{
+	check_int(file_replace(tmp_fd(), "disk.raw", "a disk", 6, 0600), 0);
+}
+
+/* Of launch_make_files() the first part: no qemu-img is found for the rest. Whether the disk is there. */
+static bool pins(const struct stat *known, bool immutable, struct stat *ret, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
+	struct cloud c = cloud();
+	const struct launch_request q = {
+		.disk = tmp_name("disk.raw"), .disk_stat = known, .disk_immutable = immutable
+	};
+	struct launch l = { .c = &c, .q = &q, .a = a };
+	bool there;
+
+	*e = (struct error){};
+	check_int(setenv("PATH", "/nonexistent", 1), 0);
+	check_int(local_dir_make(&d, &c, "pinned", e), 0);
+	check(launch_make_files(&l, &d, e) < 0);
+	there = fstatat(d.fd, "base.raw", ret, 0) == 0;
+	check_int(local_dir_remove(&d, &c, "pinned", &(struct error){}), 0);
+	return there;
+}
+
+static void a_server_has_the_disk_that_its_launch_means(void)
+{
+	struct stat known, pinned;
+	struct error e = {};
+
+	write_disk();
+	check_int(fstatat(tmp_fd(), "disk.raw", &known, 0), 0);
+	check(pins(&known, true, &pinned, &e));
+	check_int((int64_t)pinned.st_ino, (int64_t)known.st_ino);
+	check(pins(&known, false, &pinned, &e));
+	check(pinned.st_ino != known.st_ino);
+	check(pins(NULL, true, &pinned, &e));
+	write_disk(); /* by another build */
+	check(!pins(&known, true, &pinned, &e));
+	check(strstr(e.msg, "/disk.raw' was built anew meanwhile; again"));
+}
+
 int main(void)
 {
 	run(a_record_comes_back_as_it_was);
@@ -228,5 +272,6 @@ int main(void)
 	run(a_removal_that_was_cut_off_is_finished_by_the_next);
 	run(names_that_are_no_names_are_never_opened);
 	run(forwards_are_read);
+	run(a_server_has_the_disk_that_its_launch_means);
 	return done();
 }

@@ -183,8 +183,27 @@ static void services_of_old_compare_less(void)
 	check_int(count_active(&p), 1);
 }
 
+/* By another build, after the manifest beside it was read. */
+static void another_disk_is_not_sent_under_the_name_of_the_first(void)
+{
+	PLAY;
+	struct stat st;
+
+	begin(&p, true);
+	check_int(fstatat(tmp_fd(), "disk.raw", &st, 0), 0);
+	p.q.disk_stat = &st;
+	write_disk('k');
+	check_int(upload(&p), -ERR_FAILED);
+	check(strstr(p.e.msg, "/disk.raw was built anew meanwhile; again"));
+	check_int(fake.lists + fake.creates + fake.sent, 0);
+	check_int(fstatat(tmp_fd(), "disk.raw", &st, 0), 0);
+	check_int(upload(&p), 0);
+	check_int(count_active(&p), 1);
+}
+
 int main(void)
 {
+	run(another_disk_is_not_sent_under_the_name_of_the_first);
 	run(a_new_image_takes_four_calls_and_its_bytes);
 	run(the_same_is_never_sent_twice);
 	run(what_another_has_uploaded_and_proven_is_used_whatever_its_bytes);

@@ -14,10 +14,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 bool launch_has_keys(const struct launch_request *q)
 {
 	return q->ssh_keys && q->ssh_keys[0];
+}
+
+/* By its fd: under its name there may be another one by now. One that lost all its names has no link any more. */
+static bool link_image(const struct launch *l, int from, const struct local_dir *d)
+{
+	const char *path = arena_printf(l->a, "/proc/self/fd/%d", from);
+
+	return l->q->disk_immutable &&
+	       linkat(AT_FDCWD, path, d->fd, "base.raw", AT_SYMLINK_FOLLOW) == 0;
 }
 
 /* The image under its own name here, so that building anew never pulls it away. */
@@ -25,12 +35,15 @@ static int pin_image(const struct launch *l, const struct local_dir *d, struct e
 {
 	_close_ int from = open(l->q->disk, O_RDONLY | O_CLOEXEC);
 	_close_ int to = -1;
+	struct stat st;
 	int r;
 
-	if (from < 0)
+	if (from < 0 || fstat(from, &st) < 0)
 		return error_errno(e, errno, "opening the image '%s'", l->q->disk);
-	if (l->q->disk_immutable &&
-		linkat(AT_FDCWD, l->q->disk, d->fd, "base.raw", AT_SYMLINK_FOLLOW) == 0)
+	if (l->q->disk_stat && !stat_same(&st, l->q->disk_stat))
+		return error_set(e, ERR_FAILED, "the image '%s' was built anew meanwhile; again",
+			l->q->disk);
+	if (link_image(l, from, d))
 		return 0;
 	to = openat(d->fd, "base.raw", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (to < 0)

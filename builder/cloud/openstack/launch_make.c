@@ -35,6 +35,7 @@ int make_image(struct launching *l, struct error *e)
 {
 	struct upload_request u = {
 		.disk = l->q->disk,
+		.disk_stat = l->q->disk_stat,
 		.digest = l->disk_sha512 ? NULL : l->q->image_digest,
 		.sha512 = l->disk_sha512,
 		.definition = l->q->definition,

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "disk_file.h"
+#include "fd.h"
 #include "os.h"
 #include "progress.h"
 #include "provider.h"
@@ -32,6 +33,8 @@ static int open_disk(struct upload *u, struct stat *ret_st, struct error *e)
 	if (u->fd < 0)
 		return error_errno(e, errno, "reading %s", u->q->disk);
 	r = disk_facts_read(u->fd, u->q->disk, ret_st, &facts, e);
+	if (r == 0 && u->q->disk_stat && !stat_same(ret_st, u->q->disk_stat))
+		r = error_set(e, ERR_FAILED, "%s was built anew meanwhile; again", u->q->disk);
 	if (r < 0)
 		return r;
 	u->size = (uint64_t)ret_st->st_size;
@@ -258,8 +261,7 @@ static int check_unchanged(const struct upload *u, const struct stat *before, st
 
 	if (fstat(u->fd, &st) < 0)
 		return error_errno(e, errno, "reading %s", u->q->disk);
-	if (st.st_size != before->st_size || st.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-		st.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+	if (!stat_same(&st, before))
 		return error_set(e, ERR_FAILED, "%s was written to while it was being sent; again",
 			u->q->disk);
 	return 0;
