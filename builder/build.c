@@ -147,9 +147,11 @@ static int build(struct build *b, struct build_result *ret, struct error *e)
 {
 	int r = read_inputs(b, e);
 
-	if (r < 0 || b->o->until == BUILD_LOCK)
+	if (r < 0)
 		return r;
 	fill_result(b, ret);
+	if (b->o->until == BUILD_LOCK)
+		return 0;
 	if (is_there(b, ret)) {
 		struct build_output o = build_output_of(b);
 

@@ -29,14 +29,15 @@ struct build_options {
 	enum build_step until;	/* the last step to do; BUILD_RECORD: all */
 	const struct node
 		*secrets; /* the operator's file: of it, credentials of registries; NULL: none */
-	const char
-		*tree; /* copies the tree as it is after "until" to this new directory; NULL: not */
+	const char *
+		tree; /* copies the tree as it is after "until" (tree or later) to this new directory; NULL: not */
 };
 #define BUILD_OPTIONS_INIT                                                                         \
 	{                                                                                          \
 		.until = BUILD_RECORD                                                              \
 	}
 
+/* What there is only of an image says what it will be when "until" is an earlier step. */
 struct build_result {
 	char *name;	 /* of the definition */
 	char *directory; /* OUTPUT/NAME */

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct verb_option options[] = {
 	{ "output", "DIR", "where NAME/ is made (default: out)", 'o' },
@@ -52,18 +53,43 @@ static int read_formats(const char *text, struct build_options *o, struct error 
 	return 0;
 }
 
-static void print_json(const struct build_result *b)
+static int read_tree(const char *directory, struct build_options *o, struct error *e)
+{
+	struct stat st;
+
+	if (o->until < BUILD_TREE)
+		return error_set(e, ERR_USAGE,
+			"--tree needs a tree: use it with --until tree, bake or seal");
+	if (lstat(directory, &st) == 0)
+		return error_set(
+			e, ERR_FAILED, "%s exists; --tree makes a new directory", directory);
+	o->tree = directory;
+	return 0;
+}
+
+static void add_text(struct buf *out, const char *key, const char *text)
+{
+	buf_printf(out, "%s\"%s\":", out->len ? "," : "{", key);
+	json_write_string(out, text, strlen(text));
+}
+
+/* Of an image only when there is one: it is no result of the steps before. */
+static void print_json(const struct build_options *o, const struct build_result *b)
 {
 	_buf_ out = BUF_INIT;
 
-	buf_adds(&out, "{\"name\":");
-	json_write_string(&out, b->name, strlen(b->name));
-	buf_adds(&out, ",\"directory\":");
-	json_write_string(&out, b->directory, strlen(b->directory));
-	buf_adds(&out, ",\"disk\":");
-	json_write_string(&out, b->disk, strlen(b->disk));
-	buf_printf(&out, ",\"image\":\"%s\",\"unchanged\":%s}", b->image,
-		b->unchanged ? "true" : "false");
+	add_text(&out, "name", b->name);
+	if (o->tree)
+		add_text(&out, "tree", o->tree);
+	if (o->until == BUILD_RECORD) {
+		add_text(&out, "directory", b->directory);
+		add_text(&out, "disk", b->disk);
+		add_text(&out, "image", b->image);
+		buf_printf(&out, ",\"unchanged\":%s", b->unchanged ? "true" : "false");
+	} else {
+		add_text(&out, "step", build_step_name(o->until));
+	}
+	buf_addc(&out, '}');
 	puts(buf_str(&out));
 }
 
@@ -76,10 +102,14 @@ static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 
 	o.definition = verb_arg(a, 0);
 	o.output = verb_opt(a, "output");
-	o.tree = verb_opt(a, "tree");
 	o.force = verb_opt(a, "force") != NULL;
 	if (verb_opt(a, "until")) {
 		r = read_until(verb_opt(a, "until"), &o.until, e);
+		if (r < 0)
+			return r;
+	}
+	if (verb_opt(a, "tree")) {
+		r = read_tree(verb_opt(a, "tree"), &o, e);
 		if (r < 0)
 			return r;
 	}
@@ -92,10 +122,10 @@ static int run(struct ctx *c, const struct verb_args *a, struct error *e)
 	if (r < 0)
 		return r;
 	r = build_run(c, &o, &result, e);
-	if (r < 0 || !result.name)
+	if (r < 0)
 		return r;
 	if (c->json)
-		print_json(&result);
+		print_json(&o, &result);
 	else if (result.unchanged)
 		printf("%s is up to date: %s\n", result.name, result.disk);
 	else if (o.until == BUILD_RECORD)

@@ -245,8 +245,11 @@ def bootable(w):
     if shared:  # the tree, when an earlier run of this test left it there
         k.cache = Path(shared)
         k.env["KBUILD_CACHE"] = shared
-    done = w.build(k, "--until", "tree")
-    return k if w.tap.check(done.returncode == 0, "a bootable tree", done.stderr) else None
+    done = w.build(k, "--until", "tree", "--json")
+    if not w.tap.check(done.returncode == 0, "a bootable tree", done.stderr):
+        return None
+    w.tap.equal(json.loads(done.stdout), {"name": "faults", "step": "tree"}, "its result is no disk")
+    return k
 
 
 def is_whole(disk):
