@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int record(const struct build_output *o, const char *directory, struct error *e)
 {
@@ -86,19 +87,34 @@ int build_add_qcow2(const struct build_output *o, const char *directory, struct 
 	return r < 0 ? r : record(o, directory, e);
 }
 
+/* Whole and on the disk before it has its name. */
+static int settle_tree(const char *tmp, const char *to, struct error *e)
+{
+	_close_ int fd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0 || rename(tmp, to) < 0)
+		return error_errno(e, errno, "making %s", to);
+	return 0;
+}
+
 int build_copy_tree(const char *from, const char *to, int log_fd, struct error *e)
 {
-	_free_ char *source = xasprintf("%s/.", from ? from : "");
-	const struct process p = {
-		.argv = (const char *[]){ "cp", "--archive", "--one-file-system", source, to,
-			NULL },
-		.log_fd = log_fd,
-	};
+	_free_ char *source = xasprintf("%s/.", from);
+	_free_ char *tmp = NULL;
+	struct process p = { .log_fd = log_fd };
+	size_t len = strlen(to);
+	int r;
 
-	if (!from)
-		return error_set(e, ERR_USAGE,
-			"--tree needs a tree: use it with --until tree, bake or seal");
-	if (mkdir(to, 0755) < 0)
-		return error_errno(e, errno, "making %s", to);
-	return process_check(&p, e);
+	while (len > 1 && to[len - 1] == '/')
+		len--;
+	tmp = xasprintf("%.*s.XXXXXX", (int)len, to);
+	if (!mkdtemp(tmp))
+		return error_errno(e, errno, "making a directory beside %s", to);
+	p.argv = (const char *[]){ "cp", "--archive", "--one-file-system", source, tmp, NULL };
+	r = process_check(&p, e);
+	if (r == 0)
+		r = settle_tree(tmp, to, e);
+	if (r < 0)
+		(void)remove_all(AT_FDCWD, tmp);
+	return r;
 }

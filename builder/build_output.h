@@ -27,5 +27,5 @@ int build_publish(
 /* Adds disk.qcow2 to an image that is there, and is what would be built. */
 int build_add_qcow2(const struct build_output *o, const char *directory, struct error *e);
 
-/* Copies the tree to a new directory, for --tree. from NULL: there is none yet, ERR_USAGE. */
+/* Copies the tree to a new directory, for --tree; under a name beside it until all of it is there. */
 int build_copy_tree(const char *from, const char *to, int log_fd, struct error *e);

@@ -1,10 +1,12 @@
 /* Publishing an image: its name leads to the new one or, when anything fails, to the old one. */
 #include "build_output.h"
 
+#include "alloc.h"
 #include "buf.h"
 #include "build_identity.h"
 #include "check.h"
 #include "error.h"
+#include "names.h"
 #include "record.h"
 #include "tmpdir.h"
 
@@ -131,8 +133,58 @@ static void what_is_not_ours_stays(void)
 	check_str(buf_str(&text), "mine");
 }
 
+/* A cp that looks whether the name is taken while it works, and fails with half a tree when told to. */
+static const char fake_cp[] =
+	"#!/bin/sh\n"
+	"[ ! -e \"$FINAL\" ] || exit 3\n"
+	"for last; do :; done\n"
+	"[ -z \"$FAILS\" ] || { echo half >\"$last/half\"; exit 1; }\n"
+	"exec /bin/cp \"$@\"\n";
+
+static void a_copied_tree_has_its_name_when_it_is_whole(void)
+{
+	static const struct {
+		const char *name, *to, *fails;
+		int ret;
+	} rows[] = {
+		{ "whole", "copies/tree", "", 0 },
+		{ "with a slash", "copies/tree/", "", 0 },
+		{ "no space", "copies/tree", "1", -ERR_FAILED },
+		{ "a place that is not there", "none/tree", "", -ERR_FAILED },
+	};
+	_free_ char *path = xasprintf("%s:%s", tmp_name("bin"), getenv("PATH"));
+
+	write_file("bin", "cp", fake_cp);
+	check_int(fchmodat(tmp_fd(), "bin/cp", 0755, 0), 0);
+	check_int(setenv("PATH", path, 1), 0);
+	check_int(setenv("FINAL", tmp_name("copies/tree"), 1), 0);
+	write_file("from/etc", "hostname", "web\n");
+	check_int(fchmodat(tmp_fd(), "from", 0751, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(names_free) struct names left = NAMES_INIT;
+		struct error e = {};
+		struct stat st;
+
+		printf("# %s\n", rows[i].name);
+		check_int(remove_all(tmp_fd(), "copies"), 0);
+		check_int(mkdirat(tmp_fd(), "copies", 0755), 0);
+		check_int(setenv("FAILS", rows[i].fails, 1), 0);
+		check_int(build_copy_tree(tmp_name("from"), tmp_name(rows[i].to), -1, &e),
+			rows[i].ret);
+		check_int(names_read(&left, tmp_fd(), "copies"), 0);
+		check_int(left.n, rows[i].ret == 0);
+		if (rows[i].ret < 0)
+			continue;
+		check_str(left.v[0], "tree");
+		check_int(fstatat(tmp_fd(), "copies/tree", &st, 0), 0);
+		check_int(st.st_mode & 07777, 0751);
+		check_int(faccessat(tmp_fd(), "copies/tree/etc/hostname", F_OK, 0), 0);
+	}
+}
+
 int main(void)
 {
+	run(a_copied_tree_has_its_name_when_it_is_whole);
 	run(what_is_not_ours_stays);
 	run(the_name_leads_to_a_whole_image);
 	return done();
