@@ -20,7 +20,7 @@
 static const struct verb_option options[] = {
 	{ "json", NULL, "results as JSON on standard output, progress as JSON lines", 0 },
 	{ "quiet", NULL, "no progress, only results, what they lack, and errors", 'q' },
-	{ "verbose", NULL, "say more: each program that is run, the number of calls", 'v' },
+	{ "verbose", NULL, "say how many calls a cloud was asked for", 'v' },
 	{ "progress", "STYLE", "auto, term, plain, json or none", 0 },
 	{ "no-color", NULL, "no colours (as NO_COLOR in the environment)", 0 },
 	{ "cache", "DIR", "packages, trees and indexes (default: ~/.cache/kbuild)", 0 },
