@@ -1,14 +1,26 @@
-/* What the suite "bake" drives: bakes a definition into a tree, and seals it when asked. */
+/*
+ * What the suite "bake" drives: bakes a definition into a tree, its apt configuration and the seal when
+ * asked. (A build bakes the sources when it has a lock, which these trees are made without.)
+ */
 #include "arena.h"
 #include "bake.h"
 #include "definition.h"
 #include "error.h"
 #include "interrupt.h"
+#include "lock.h"
 #include "mark.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+
+static bool asked(char **argv, const char *word)
+{
+	for (char **p = argv + 3; *p; p++)
+		if (strcmp(*p, word) == 0)
+			return true;
+	return false;
+}
 
 int main(int argc, char **argv)
 {
@@ -20,7 +32,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (root < 0) {
-		fprintf(stderr, "usage: bake_tool ROOT DEFINITION [seal]\n");
+		fprintf(stderr, "usage: bake_tool ROOT DEFINITION [apt] [seal]\n");
 		return 2;
 	}
 	interrupt_install();
@@ -29,9 +41,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s:%u: %s\n", diags.v[i].file, diags.v[i].at.line,
 			diags.v[i].message);
 	b.def = def;
+	if (r == 0 && asked(argv, "apt"))
+		r = lock_write_apt_config(def, root, &e);
 	if (r == 0)
 		r = bake_run(&b, &e);
-	if (r == 0 && argc > 3 && strcmp(argv[3], "seal") == 0)
+	if (r == 0 && asked(argv, "seal"))
 		r = seal_run(&b, &e);
 	if (r < 0)
 		fprintf(stderr, "bake_tool: %s\n", e.msg);

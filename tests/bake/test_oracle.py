@@ -19,6 +19,7 @@ import tempfile
 
 from common import Overlay, Tap, private_mounts, tree
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 IGNORED = [
     '/etc/cloud/cloud.cfg.d/90_kbuild.cfg',     # ours: what was baked must not be done again
     '/usr/lib/kbuild/*',                        # ours: image.json
@@ -99,6 +100,38 @@ def ask(tap, judge, ours):
         tap.equal('the same answer: ' + what, ours.run('sh', '-c', argv, stdout=subprocess.PIPE).stdout, want)
 
 
+APT = 'apt: {http_proxy: "http://proxy.example:3128", conf: \'Acquire::Retries "7";\'}\n'
+APT_ASKS = 'apt-config dump | grep -E "^Acquire::(http::Proxy|Retries) "'
+APT_HAS = 'Acquire::http::Proxy "http://proxy.example:3128";\nAcquire::Retries "7";\n'
+BASE = 'users: [default]\nkbuild: {name: boot, base: {distribution: debian, release: trixie, bootable: false}}\n'
+
+
+def stays(tap, build, server, tmp, text):
+    """What was baked is what the server has: its cloud-init, given what is left for it, changes nothing."""
+    with open(tmp + '/boot.yaml', 'w') as f:
+        f.write('#cloud-config\n' + text + BASE)
+    left = subprocess.run([build + '/builder/kbuild', 'explain', '--user-data', tmp + '/boot.yaml'], check=True,
+                          text=True, stdout=subprocess.PIPE).stdout
+    subprocess.run([build + '/tests/bake/bake_tool', server.root, tmp + '/boot.yaml', 'apt'], check=True)
+    server.write('/oracle.py', open(HERE + '/oracle.py').read())
+    server.write('/left.yaml', left)
+    before = changes(server.upper)
+    r = server.run('/usr/bin/python3', '-B', '/oracle.py', '/left.yaml', 'boot', check=False,
+                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    tap.equal('cloud-init goes through a first boot: ' + text, (r.returncode, r.returncode and r.stdout), (0, 0))
+    after = changes(server.upper)
+    for name in sorted(n for n in set(before) | set(after) if before.get(n) != after.get(n)):
+        tap.check('first boot leaves it: ' + name, False,
+                  'before: %s\nafter: %s' % (show(before.get(name)), show(after.get(name))))
+
+
+def first_boots(tap, build, lower, tmp):
+    with Overlay(lower, tmp + '/boot') as server:
+        stays(tap, build, server, tmp, APT)
+        tap.equal('apt of the server has the proxy and the settings',
+                  server.run('sh', '-c', APT_ASKS, stdout=subprocess.PIPE).stdout, APT_HAS)
+
+
 DPKG = 'datasource_list: [ NoCloud, Ec2, None ]\n'
 SETTINGS = '''import json
 from cloudinit import util
@@ -128,13 +161,13 @@ def refuse(tap, tool, ours, tmp):
 
 def main():
     private_mounts()
-    tool = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build'), 'tests/bake/bake_tool')
-    here = os.path.dirname(os.path.abspath(__file__))
+    build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build')
+    tool = build + '/tests/bake/bake_tool'
     tap, lower = Tap(), tree()
     with tempfile.TemporaryDirectory(dir='/var/tmp') as tmp, Overlay(lower, tmp + '/judge') as judge, \
             Overlay(lower, tmp + '/ours') as ours:
-        config = open(here + '/oracle.yaml').read().replace('CERTIFICATE\n', certificate(tmp + '/ca.pem'))
-        judge.write('/oracle.py', open(here + '/oracle.py').read())
+        config = open(HERE + '/oracle.yaml').read().replace('CERTIFICATE\n', certificate(tmp + '/ca.pem'))
+        judge.write('/oracle.py', open(HERE + '/oracle.py').read())
         judge.write('/config.yaml', config)
         # Debian's locale-gen takes no argument, so that cloud-init cannot make it generate anything.
         judge.write('/etc/locale.gen', re.sub(r'(?m)^# (fr_BE.UTF-8 UTF-8)$', r'\1', judge.read('/etc/locale.gen')))
@@ -155,6 +188,7 @@ def main():
         ask(tap, judge, ours)
         check_settings(tap, ours)
         refuse(tap, tool, ours, tmp)
+        first_boots(tap, build, lower, tmp)
     tap.done()
 
 

@@ -98,9 +98,8 @@ static void the_image_gets_sources_with_their_keys(void)
 	check_file("image/etc/apt/keyrings/docker.asc",
 		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\naGVsbG8=\n"
 		"-----END PGP PUBLIC KEY BLOCK-----\n");
-	check_file(
-		"image/etc/apt/apt.conf.d/94cloud-init-config", "APT::Get::Assume-Yes \"true\";\n");
-	check_file("image/etc/apt/apt.conf.d/90cloud-init-aptproxy",
+	check_file("image/etc/apt/apt.conf.d/94kbuild-conf", "APT::Get::Assume-Yes \"true\";\n");
+	check_file("image/etc/apt/apt.conf.d/90kbuild-proxy",
 		"Acquire::http::Proxy \"http://proxy.example:3128\";\n");
 }
 

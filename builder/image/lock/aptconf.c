@@ -112,7 +112,13 @@ static int put_sources(
 	return 0;
 }
 
-/* cloud-init's file for apt.conf, and its name for the proxy settings. */
+/*
+ * Under names of our own: what stands under cloud-init's (90cloud-init-aptproxy, 94cloud-init-config) it
+ * removes at first boot, as its user-data has no apt any more. The numbers are the same: so is what wins.
+ */
+#define PROXY_CONF "etc/apt/apt.conf.d/90kbuild-proxy"
+#define OTHER_CONF "etc/apt/apt.conf.d/94kbuild-conf"
+
 static int put_conf(const struct definition *def, int root_fd, struct error *e)
 {
 	static const char *const proxies[][2] = {
@@ -133,14 +139,14 @@ static int put_conf(const struct definition *def, int root_fd, struct error *e)
 			buf_printf(&proxy, "Acquire::%s::Proxy \"%s\";\n", proxies[i][1], v);
 	}
 	if (proxy.len > 0) {
-		r = put(root_fd, "etc/apt/apt.conf.d/90cloud-init-aptproxy", &proxy, e);
+		r = put(root_fd, PROXY_CONF, &proxy, e);
 		if (r < 0)
 			return r;
 	}
 	if (!conf)
 		return 0;
 	buf_printf(&b, "%s%s", conf, conf[0] && conf[strlen(conf) - 1] == '\n' ? "" : "\n");
-	return put(root_fd, "etc/apt/apt.conf.d/94cloud-init-config", &b, e);
+	return put(root_fd, OTHER_CONF, &b, e);
 }
 
 int lock_write_apt_config(const struct definition *def, int root_fd, struct error *e)
