@@ -275,8 +275,9 @@ def an_interrupted_launch_takes_no_data_with_it(p):
     kept = p.state / "volumes" / "web.raw"
     launch_with_data(p)
     p.run("destroy", "--yes")
-    # The next server takes it, and never answers; the one that replaces it is interrupted.
+    # The next server takes it, and never answers; the one after it is interrupted.
     has(p.launch("--volume", "64M", disk=p.disk("bye\r\n", flags=SWITCH_OFF), status=1).err, "gets its data volume back")
+    p.run("destroy", "--yes")
     k = p.start("launch", "--image", p.disk("up\r\n"), "--name", "web", "--memory", "64M", "--volume", "64M")
     until_it_waits(k)
     k.send_signal(signal.SIGINT)
@@ -593,8 +594,55 @@ def a_server_that_ends_before_it_answered_is_an_error(p):
     r = p.launch(disk=p.disk("bye\r\n", flags=SWITCH_OFF), status=1)
     has(r.err, "it ended before it had answered", "  | bye")
     assert p.show()["state"] == "stopped"
+    has(p.launch(status=1).err, "there is a server 'web' already (stopped)", "destroy web")
+    p.run("destroy", "web", "--yes")
     p.launch()
-    assert p.show()["state"] == "running", "what never answered is replaced"
+    assert p.show()["state"] == "running"
+
+
+@case
+def one_that_never_answers_keeps_its_disk(p):
+    """A foreign image, without our agent, writes no status: it is in use all the same."""
+    disk = p.disk("up \1\r\n")
+    has(p.launch("--timeout", "3s", disk=disk, status=6).err, "It still runs", "waits for it again")
+    p.run("stop", "--force")
+    before = p.record()
+    has(p.launch(disk=disk, status=1).err, "there is a server 'web' already (stopped)", "kbuild start web", "kbuild destroy web")
+    has(p.launch(disk=p.disk(name="other.raw"), status=1).err, "there is a server 'web' already (stopped)", "from another launch")
+    assert p.record() == before
+    p.run("start", "--no-wait")
+    until("the second boot of the same disk", lambda: "up 2" in p.console())
+    p.kill_qemu()  # as when the host goes down
+    has(p.launch(disk=disk, status=1).err, "there is a server 'web' already (stopped)")
+    # Nor one that is mute altogether.
+    (p.dir() / "console.log").write_bytes(b"")
+    has(p.launch(disk=disk, status=1).err, "there is a server 'web' already (stopped)")
+    assert p.record()["uuid"] == before["uuid"]
+
+
+def set_phase(p, phase):
+    record = p.record() | {"phase": phase}
+    (p.dir() / "server.json").write_text(json.dumps(record))
+
+
+@case
+def a_launch_killed_before_it_could_write_that_qemu_runs(p):
+    disk = p.disk(f"up\r\n{LONG}" + READY)
+    p.launch("--timeout", "1s", disk=disk, status=6)
+    uuid = p.record()["uuid"]
+    set_phase(p, "creating")
+    assert p.show()["state"] == "booting"
+    p.launch(disk=disk)
+    assert p.record()["uuid"] == uuid and p.record()["phase"] == "ready", "continued"
+    set_phase(p, "creating")
+    p.run("stop", "--force")
+    assert p.record()["phase"] == "booting", "what ran is written down by whoever works on it"
+    set_phase(p, "creating")
+    has(p.launch(disk=disk, status=1).err, "there is a server 'web' already (stopped)")
+    set_phase(p, "creating")
+    (p.dir() / "console.log").unlink()
+    has(p.launch(disk=disk).err, "replacing 'web'")
+    assert p.record()["uuid"] != uuid
 
 
 @case

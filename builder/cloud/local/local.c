@@ -18,12 +18,10 @@
 static enum server_state state_of(
 	const struct local_dir *d, const struct local_record *rec, const struct readiness_watch *w)
 {
-	if (rec->phase == PHASE_CREATING)
-		return SERVER_CREATING;
 	if (!qemu_alive(d))
-		return SERVER_STOPPED;
-	return rec->phase == PHASE_BOOTING && !readiness_answered(w) ? SERVER_BOOTING
-								     : SERVER_RUNNING;
+		return rec->phase == PHASE_CREATING ? SERVER_CREATING : SERVER_STOPPED;
+	return rec->phase != PHASE_READY && !readiness_answered(w) ? SERVER_BOOTING
+								   : SERVER_RUNNING;
 }
 
 /* detail: the last line of its console, or NULL. */
@@ -125,7 +123,9 @@ static int open_server(const struct cloud *c, const char *name, struct arena *a,
 {
 	int r = local_dir_open(d, c, name, true, e);
 
-	return r == 0 ? local_record_read(d, a, rec, e) : r;
+	if (r == 0)
+		r = local_record_read(d, a, rec, e);
+	return r == 0 ? local_launch_began(d, rec, e) : r;
 }
 
 static int settle(const struct cloud *c, const char *name, struct error *e)

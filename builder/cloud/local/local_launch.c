@@ -1,7 +1,7 @@
 /*
  * Making a server, in the order that a kill at any instant demands: ask everything first, then the
- * directory with a record that says "creating", then the disks, then "booting", then QEMU. Whoever
- * comes next finds what was begun, and continues or replaces it.
+ * directory with a record that says "creating", then the disks, then QEMU, then "booting". Whoever
+ * comes next finds what was begun, and continues it, or replaces it where it never ran.
  */
 #include "local_launch.h"
 
@@ -88,12 +88,44 @@ static int in_use(const struct local_dir *d, const char *name, enum local_phase 
 		return phase == PHASE_READY ? CLOUD_SETTLED : CLOUD_CONTINUED;
 	if (same && !qemu_alive(d))
 		return error_set(e, ERR_FAILED,
-			"there is a server '%s' already (stopped): 'kbuild start %s' starts it",
+			"there is a server '%s' already (stopped): 'kbuild start %s' starts it, "
+			"'kbuild destroy %s' removes it",
+			name, name, name);
+	if (same)
+		return error_set(e, ERR_FAILED,
+			"the server '%s' runs, but its QEMU does not answer: 'kbuild stop --force "
+			"%s' ends it",
 			name, name);
 	return error_set(e, ERR_FAILED,
 		"there is a server '%s' already (%s), from another launch than this: choose "
 		"another name with --name, or 'kbuild destroy %s' first",
 		name, qemu_alive(d) ? "running" : "stopped", name);
+}
+
+int local_launch_began(const struct local_dir *d, struct local_record *rec, struct error *e)
+{
+	if (rec->phase != PHASE_CREATING || (!qemu_serves(d) && local_console_size(d) == 0))
+		return 0;
+	rec->phase = PHASE_BOOTING;
+	return local_record_write(d, rec, e);
+}
+
+/* Nothing of it was ever in use: QEMU did not run, or not as far as to run anything. */
+static int replace(struct launch *l, struct local_dir *d, const char *uuid, struct error *e)
+{
+	const char *name = l->q->name;
+	int r;
+
+	progress_note(
+		l->c->progress, "replacing '%s', which an earlier launch left unfinished", name);
+	r = qemu_kill(d, uuid, e);
+	if (r == 0)
+		r = local_volume_keep(d, l->c, name, e);
+	if (r < 0)
+		return r;
+	r = local_dir_remove(d, l->c, name, e);
+	local_dir_close(d);
+	return r;
 }
 
 /*
@@ -119,30 +151,21 @@ static int check_existing(
 			"there is a server '%s' already, and its record cannot be read (%s): "
 			"'kbuild destroy %s' removes it",
 			name, why.msg, name);
-	same = old.intent && strcmp(old.intent, intent) == 0; /* without a record there is none */
-	if (old.phase == PHASE_BOOTING && !local_console_answered(d)) {
-		bool serves = qemu_serves(d);
-
-		if (serves && same)
-			return CLOUD_CONTINUED;
-		if (serves)
-			return error_set(e, ERR_FAILED,
-				"the server '%s' is still starting, from another launch than this: "
-				"'kbuild destroy %s' removes it",
-				name, name);
-	} else if (old.phase != PHASE_CREATING) {
-		return in_use(d, name, old.phase, same, e);
-	}
-	progress_note(
-		l->c->progress, "replacing '%s', which an earlier launch left unfinished", name);
-	r = qemu_kill(d, old.uuid, e);
-	if (r == 0)
-		r = local_volume_keep(d, l->c, name, e);
+	r = local_launch_began(d, &old, e);
 	if (r < 0)
 		return r;
-	r = local_dir_remove(d, l->c, name, e);
-	local_dir_close(d);
-	return r;
+	if (old.phase == PHASE_CREATING)
+		return replace(l, d, old.uuid, e);
+	same = old.intent && strcmp(old.intent, intent) == 0;
+	if (old.phase == PHASE_BOOTING && !local_console_answered(d) && qemu_serves(d)) {
+		if (same)
+			return CLOUD_CONTINUED;
+		return error_set(e, ERR_FAILED,
+			"the server '%s' is still starting, from another launch than this: "
+			"'kbuild destroy %s' removes it",
+			name, name);
+	}
+	return in_use(d, name, old.phase, same, e);
 }
 
 /* The ssh ports of all servers, running or not: a stopped one wants its own back. */
@@ -243,7 +266,6 @@ static int first_start(struct launch *l, const struct local_dir *d, struct error
 	unsigned port;
 	int r;
 
-	l->rec.phase = PHASE_BOOTING;
 	for (int i = 0;; i++) {
 		r = local_record_write(d, &l->rec, e);
 		if (r == 0)
@@ -264,7 +286,13 @@ static int make_server(struct launch *l, struct local_dir *d, struct error *e)
 
 	if (r == 0)
 		r = launch_make_files(l, d, e);
-	return r < 0 ? r : first_start(l, d, e);
+	if (r == 0)
+		r = first_start(l, d, e);
+	if (r < 0)
+		return r;
+	/* A launch that is killed before this line is made up for by whoever comes next: local_launch_began(). */
+	l->rec.phase = PHASE_BOOTING;
+	return local_record_write(d, &l->rec, e);
 }
 
 static void fill_record(struct launch *l, const char *intent)
@@ -318,7 +346,8 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 	if (r == 0) {
 		/* One that is not finished may be ours to continue, ports and all. */
 		if (local_record_read(&d, a, &rec, &later) < 0 || rec.phase == PHASE_CREATING ||
-			(rec.phase == PHASE_BOOTING && !local_console_answered(&d)) ||
+			(rec.phase == PHASE_BOOTING && !local_console_answered(&d) &&
+				qemu_alive(&d)) ||
 			launch_may_have_made(q, rec.definition, rec.image))
 			return 0;
 		return in_use(&d, q->name, rec.phase, false, e);

@@ -31,6 +31,12 @@ int local_check(const struct cloud *c, const struct launch_request *q, struct er
 int local_launch(const struct cloud *c, const struct launch_request *q, struct arena *a,
 	bool *ret_volume_made, struct error *e);
 
+/*
+ * Makes up for a launch that was killed between QEMU's start and the record of it: "creating" becomes
+ * "booting" where QEMU runs, or has written to the console. d is locked.
+ */
+int local_launch_began(const struct local_dir *d, struct local_record *rec, struct error *e);
+
 /* The disks, the key and the config drive; fills in rec.identity when the key is the server's own. */
 int launch_make_files(struct launch *l, const struct local_dir *d, struct error *e);
 bool launch_has_keys(const struct launch_request *q);

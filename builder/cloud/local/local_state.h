@@ -24,8 +24,8 @@ struct error;
 struct port_forward;
 
 enum local_phase {
-	PHASE_CREATING, /* not yet started */
-	PHASE_BOOTING,	/* started, its launch waits for the first answer */
+	PHASE_CREATING, /* not yet started, as far as its launch could write */
+	PHASE_BOOTING,	/* QEMU ran, its launch waits for the first answer */
 	PHASE_READY,
 };
 
