@@ -1,4 +1,4 @@
-/* What is common to all implementations of the HTTP seam: responses. */
+/* What is common to all implementations of the HTTP seam: responses, and URLs as texts. */
 #include "http.h"
 
 #include "alloc.h"
@@ -46,6 +46,30 @@ int64_t http_response_retry_after_ms(const struct http_response *r)
 		return 0;
 	seconds = strtoll(text, &end, 10);
 	return *end || seconds > 24 * 3600LL ? 0 : seconds * 1000;
+}
+
+const char *http_host(const char *url)
+{
+	const char *scheme = strstr(url, "://");
+	const char *host = scheme ? scheme + 3 : url;
+	const char *at = memrchr(host, '@', strcspn(host, "/ \t\r\n"));
+
+	return at ? at + 1 : host;
+}
+
+char *http_without_login(const char *text)
+{
+	_buf_ b = BUF_INIT;
+
+	for (const char *url = strstr(text, "://"); url; url = strstr(text, "://")) {
+		const char *host = http_host(url);
+
+		buf_add(&b, text, (size_t)(url + 3 - text));
+		buf_adds(&b, host > url + 3 ? "…@" : "");
+		text = host;
+	}
+	buf_adds(&b, text);
+	return xstrdup(buf_str(&b));
 }
 
 bool http_in_clear(const char *url)

@@ -65,6 +65,11 @@ void http_response_add(struct http_response *r, const char *name, const char *va
 /* What Retry-After asks for in milliseconds, 0: nothing (or a date, which no cloud sends). */
 int64_t http_response_retry_after_ms(const struct http_response *r);
 
+/* Where the host begins in a URL: behind the scheme, and a login ("user:password@") that stands before it. */
+const char *http_host(const char *url);
+/* A text for people and logs: of each URL in it the login is left out, "http://…@host/". Returns new. */
+char *http_without_login(const char *text);
+
 /* Whether others could read along what goes to this URL: http:// to another machine than this one. */
 bool http_in_clear(const char *url);
 

@@ -604,6 +604,35 @@ def a_mirror_that_is_not_there_is_exit_5():
     w.run(want=5)
 
 
+def no_login_of_a_mirror_is_shown():
+    w = World()
+    w.archive.debian([package("aa", "1")])
+    host = w.server.url.split("://")[1]
+    w.mirror = f"http://robot:secret@{host}/debian"
+    hidden = f"at http://…@{host}/debian"
+
+    def says(*parts):
+        w.says(*parts)
+        assert "secret" not in w.err and "robot" not in w.err, w.err
+    w.define(["aa"])
+    w.run("--offline", want=5)
+    says("the index trixie " + hidden + " is not on this machine")
+    w.server.faults["InRelease"] = 404
+    w.run(want=5)
+    says("the index trixie " + hidden + ": ")
+    w.server.faults.clear()
+    w.define(["aa"], "components: main contribb")
+    w.run()
+    says("the index trixie " + hidden + " has no packages of contribb for amd64")
+    w.define(["aa"], "components: mainn")
+    w.run("--update", want=4)
+    says("the index trixie " + hidden + ": it has no packages of mainn")
+    w.define(["aa"], "components: main contribb",
+             "apt:\n  sources:\n    v: {source: \"deb http://robot:secret@x.example/r $RELEASE main\"}\n")
+    w.run("--check", want=4)
+    says("'source extra.v/trixie http://…@x.example/r", "is in the definition but not in the lock")
+
+
 def offline_uses_the_indexes_at_hand():
     w = World()
     w.archive.debian([package("aa", "1")])

@@ -77,6 +77,32 @@ static void failures_of_update_name_suite_url_and_reason(void)
 	}
 }
 
+/* apt writes a login in some lines and leaves it out in others. */
+static void no_login_of_a_mirror_is_shown(void)
+{
+	static struct apt_source with_login[] = {
+		{ .id = "s", .uri = "https://robot:secret@m.example/debian", .suite = "trixie" },
+	};
+	static const struct apt_sources one = { .v = with_login, .n = 1 };
+	static const char *const lines[] = {
+		"E: Failed to fetch https://robot:secret@m.example/debian/dists/trixie/InRelease  404  "
+		"Not Found\n",
+		"E: Failed to fetch https://m.example/debian/dists/trixie/InRelease  404  Not Found\n",
+		"E: The repository 'https://robot:secret@m.example/debian trixie Release' 404  Not "
+		"Found\n",
+	};
+	static const char start[] =
+		"the index trixie at https://…@m.example/debian: the mirror has no such file";
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct error e = {};
+
+		apt_update_error(lines[i], &one, &e);
+		if (strncmp(e.msg, start, strlen(start)) != 0 || strstr(e.msg, "secret"))
+			check_fail("%s gives '%s'", lines[i], e.msg);
+	}
+}
+
 static const struct {
 	const char *apt, *part;
 } installs[] = {
@@ -202,6 +228,7 @@ static void armored_keys_are_decoded(void)
 int main(void)
 {
 	run(failures_of_update_name_suite_url_and_reason);
+	run(no_login_of_a_mirror_is_shown);
 	run(failures_of_install_are_faults_of_the_definition);
 	run(dates_of_archives_become_iso);
 	run(a_release_is_of_the_suite_that_it_names);

@@ -347,6 +347,31 @@ static void what_was_never_sent_is_known(void)
 	}
 }
 
+static void logins_in_urls_are_not_for_people(void)
+{
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+		{ "", "" },
+		{ "no URL, me@example.org", "no URL, me@example.org" },
+		{ "http://h.example/a@b", "http://h.example/a@b" },
+		{ "http://h.example", "http://h.example" },
+		{ "https://user:TOKEN@h.example/a", "https://…@h.example/a" },
+		{ "https://TOKEN@h.example:8080", "https://…@h.example:8080" },
+		{ "http://user:a@b@h.example/a", "http://…@h.example/a" },
+		{ "source x http://u:p@h.example/r main, 'http://u:p@i.example/'\nftp://h.example: me@x",
+			"source x http://…@h.example/r main, 'http://…@i.example/'\nftp://h.example: me@x" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *shown = http_without_login(cases[i].text);
+
+		check_str(shown, cases[i].shown);
+	}
+	check_str(http_host("https://user:TOKEN@h.example/a"), "h.example/a");
+	check_str(http_host("h.example/a"), "h.example/a");
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN); /* as every program of ours does */
@@ -360,5 +385,6 @@ int main(void)
 	run(failures_tell_whether_to_repeat);
 	run(headers_without_end_are_refused);
 	run(what_was_never_sent_is_known);
+	run(logins_in_urls_are_not_for_people);
 	return done();
 }

@@ -14,6 +14,7 @@
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
+#include "http.h"
 #include "keyring.h"
 #include "process.h"
 #include "progress.h"
@@ -250,8 +251,11 @@ static void on_line(void *arg, const char *line)
 {
 	struct watch *w = arg;
 
-	if (strncmp(line, "Get:", 4) == 0 && strchr(line, ' '))
-		progress_detail(w->progress, "%s", strchr(line, ' ') + 1);
+	if (strncmp(line, "Get:", 4) == 0 && strchr(line, ' ')) {
+		_free_ char *what = http_without_login(strchr(line, ' ') + 1);
+
+		progress_detail(w->progress, "%s", what);
+	}
 }
 
 /*

@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "definition.h"
 #include "error.h"
+#include "http.h"
 #include "sources.h"
 
 #include <string.h>
@@ -88,6 +89,18 @@ static char *line_around(const char *text, const char *at)
 	return xstrndup(from, strcspn(from, "\n"));
 }
 
+/* Behind the URI in a line, or NULL. apt itself leaves its login out here and there. */
+static const char *after_uri(const char *line, const char *uri)
+{
+	const char *host = http_host(uri);
+
+	for (const char *p = strstr(line, host); p; p = strstr(p + 1, host)) {
+		if (p > line && strchr("/@", p[-1]))
+			return p + strlen(host);
+	}
+	return NULL;
+}
+
 /* Which source a line of apt's is about: the one whose URI and suite it names. */
 static const struct apt_source *line_source(const char *line, const struct apt_sources *sources)
 {
@@ -96,12 +109,12 @@ static const struct apt_source *line_source(const char *line, const struct apt_s
 
 	for (size_t i = 0; i < sources->n; i++) {
 		const struct apt_source *s = &sources->v[i];
-		const char *uri = strstr(line, s->uri), *suite;
+		const char *rest = after_uri(line, s->uri), *suite;
 		size_t n = strlen(s->uri), m = strlen(s->suite);
 
-		if (!uri)
+		if (!rest)
 			continue;
-		suite = strstr(uri + n, s->suite);
+		suite = strstr(rest, s->suite);
 		/* trixie must not match trixie-security. */
 		if (suite && suite[m] != '-' && n + m > longest) {
 			best = s;
@@ -119,12 +132,15 @@ static const char *without_level(const char *line)
 	return line;
 }
 
-int apt_update_error(const char *text, const struct apt_sources *sources, struct error *e)
+int apt_update_error(const char *said, const struct apt_sources *sources, struct error *e)
 {
+	_free_ char *text = http_without_login(said);
+
 	for (size_t i = 0; i < ARRAY_SIZE(update_phrases); i++) {
 		const struct phrase *p = &update_phrases[i];
 		const char *at = strstr(text, p->says);
 		_free_ char *line = NULL;
+		_free_ char *url = NULL;
 		const struct apt_source *s;
 
 		if (!at)
@@ -134,8 +150,9 @@ int apt_update_error(const char *text, const struct apt_sources *sources, struct
 		if (!s)
 			return error_set(e, p->code, "the package indexes: %s; %s (apt: %s)",
 				p->reason, p->next, without_level(line));
-		return error_set(e, p->code, "the index %s at %s: %s; %s (apt: %s)", s->suite,
-			s->uri, p->reason, p->next, without_level(line));
+		url = http_without_login(s->uri);
+		return error_set(e, p->code, "the index %s at %s: %s; %s (apt: %s)", s->suite, url,
+			p->reason, p->next, without_level(line));
 	}
 	return error_set(e, ERR_FAILED, "apt could not update the package indexes:\n%s", text);
 }

@@ -10,6 +10,7 @@
 #include "definition.h"
 #include "digest.h"
 #include "error.h"
+#include "http.h"
 #include "keyring.h"
 #include "lock_inputs.h"
 #include "process.h"
@@ -73,11 +74,13 @@ static int check_inputs(const struct lock *l, const struct definition *def,
 {
 	bool is_new;
 	const char *line = first_difference(l->inputs, in->lines, &is_new);
+	_free_ char *shown = NULL;
 	_free_ char *text = NULL;
 
 	if (!line)
 		return 0;
-	text = xasprintf("'%s' is in the %s", line,
+	shown = http_without_login(line);
+	text = xasprintf("'%s' is in the %s", shown,
 		is_new ? "definition but not in the lock" : "lock but not in the definition");
 	return stale(def, e, text);
 }

@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "error.h"
 #include "fd.h"
+#include "http.h"
 #include "lock.h"
 #include "process.h"
 #include "progress.h"
@@ -30,14 +31,9 @@
 
 const char *apt_list_name(struct arena *a, const char *uri)
 {
-	const char *host = strstr(uri, "://"), *at;
 	_buf_ b = BUF_INIT;
 
-	host = host ? host + 3 : uri;
-	at = memchr(host, '@', strcspn(host, "/"));
-	if (at)
-		host = at + 1;
-	for (const char *p = host; *p; p++) {
+	for (const char *p = http_host(uri); *p; p++) {
 		if (*p == '/')
 			buf_addc(&b, '_');
 		else if (strchr("\\|{}[]<>\"^~_=!@#$%&*", *p) || (unsigned char)*p <= ' ' ||
@@ -123,10 +119,17 @@ struct check {
 	struct error *e;
 };
 
+/* "the index trixie at http://host/debian" */
+static const char *index_name(const struct check *c)
+{
+	_free_ char *url = http_without_login(c->source->uri);
+
+	return arena_printf(c->arena, "the index %s at %s", c->source->suite, url);
+}
+
 static int refuse(const struct check *c, const char *reason, const char *next)
 {
-	return error_set(c->e, ERR_LOCK, "the index %s at %s: %s; %s", c->source->suite,
-		c->source->uri, reason, next);
+	return error_set(c->e, ERR_LOCK, "%s: %s; %s", index_name(c), reason, next);
 }
 
 /* Verifies file (and its detached signature, when given); signed text goes to signed_text. */
@@ -258,9 +261,9 @@ static int check_suite(const struct check *c, const struct buf *text)
 					   : "do not trust it; or, if it is a vendor's, give its "
 					     "own key as 'key:'");
 	progress_note(c->progress,
-		"the index %s at %s calls itself Suite: %s, Codename: %s: if its vendor does not do so, do not "
+		"%s calls itself Suite: %s, Codename: %s: if its vendor does not do so, do not "
 		"trust what serves it",
-		s->suite, s->uri, suite ? suite : "none", codename ? codename : "none");
+		index_name(c), suite ? suite : "none", codename ? codename : "none");
 	return 0;
 }
 
@@ -287,8 +290,8 @@ static int check_components(const struct check *c, const struct buf *text)
 			c->source->base == APT_OWN
 				? "check the components of the source"
 				: "check kbuild.base.components, or use another mirror with --mirror");
-	progress_note(c->progress, "the index %s at %s has no packages of %s for %s",
-		c->source->suite, c->source->uri, buf_str(&missing), c->def->architecture);
+	progress_note(c->progress, "%s has no packages of %s for %s", index_name(c),
+		buf_str(&missing), c->def->architecture);
 	return 0;
 }
 
@@ -317,9 +320,8 @@ static int read_release(const struct check *c, struct signer *s, struct buf *tex
 	r = file_read(AT_FDCWD, plain, RELEASE_SIZE_MAX, text);
 	if (r == -ENOENT)
 		return error_set(c->e, ERR_NETWORK,
-			"the index %s at %s is not on this machine yet: run kbuild lock without "
-			"--offline once",
-			c->source->suite, c->source->uri);
+			"%s is not on this machine yet: run kbuild lock without --offline once",
+			index_name(c));
 	if (r < 0)
 		return error_errno(c->e, r, "reading %s", plain);
 	sha256_bytes(buf_str(text), text->len, hex);

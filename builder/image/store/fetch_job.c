@@ -4,7 +4,9 @@
  */
 #include "fetch_job.h"
 
+#include "alloc.h"
 #include "error.h"
+#include "http.h"
 #include "progress.h"
 #include "store.h"
 
@@ -198,22 +200,11 @@ static int job_give_up(struct job *j, struct error *e)
 			    : form->again);
 }
 
-/* The URL without a password that stands in it: messages end up in logs. */
-static void report_url(struct job *j)
-{
-	const char *url = job_url(j), *host = strstr(url, "://");
-	const char *at = host ? memchr(host + 3, '@', strcspn(host + 3, "/")) : NULL;
-
-	if (at)
-		buf_printf(&j->report, "\n  %.*s…%s", (int)(host + 3 - url), url, at);
-	else
-		buf_printf(&j->report, "\n  %s", url);
-}
-
 static int job_next_url(struct job *j, struct error *e)
 {
-	report_url(j);
-	buf_printf(&j->report, ": %s", j->why);
+	_free_ char *url = http_without_login(job_url(j));
+
+	buf_printf(&j->report, "\n  %s: %s", url, j->why);
 	if (j->tries > 1)
 		buf_printf(&j->report, " (tried %u times)", j->tries);
 	j->tries = j->wrong = 0;
