@@ -160,20 +160,73 @@ static void what_cannot_be_verified_is_refused(void)
 	}
 }
 
-static void a_mirror_of_unknown_form_needs_its_security_archive(void)
-{
-	_cleanup_(definition_freep) struct definition *def = load(BASE);
-	const char *main, *security;
-	struct apt_sources s;
-	struct error e = {};
+#define GIVEN(distribution, release, uri, more)                                                    \
+	"kbuild: {name: t, base: {distribution: " distribution ", release: " release               \
+	", bootable: false" uri "}}\n" more
+#define SERVERS_OWN  "apt:\n  security: [{arches: [default], uri: \"http://live.example/sec\"}]\n"
+#define DEBIAN(more) GIVEN("debian", "trixie", "", more)
+#define SNAPSHOT     "http://s.example/archive/debian/20250101T000000Z"
 
-	host_mirror("", "debian", def->arena, &main, &security);
-	check_int(apt_sources_read(&s, def->arena, def, &e), 0);
-	if (security) /* this machine knows one */
-		check_int(apt_sources_place(&s, def->arena, def, "http://m.example/x", &e), 0);
-	else
-		check(apt_sources_place(&s, def->arena, def, "http://m.example/x", &e) < 0 &&
-			strstr(e.msg, "apt.security"));
+/* What is given for building is for all pockets; never a part of it, and never the host's in its place. */
+static const struct {
+	const char *body, *mirror; /* of the command line, or NULL */
+	const char *security;	   /* NULL: it has to be said */
+	bool told;
+} given[] = {
+	{ DEBIAN(""), "http://c.example/debian", "http://c.example/debian-security" },
+	{ DEBIAN(SERVERS_OWN), "http://c.example/debian", "http://c.example/debian-security" },
+	{ DEBIAN(SERVERS_OWN), "http://c.example/debian/", "http://c.example/debian-security" },
+	{ GIVEN("ubuntu", "noble", "", SERVERS_OWN), "http://c.example/ubuntu",
+		"http://c.example/ubuntu" },
+	{ GIVEN("debian", "trixie", ", mirror: \"http://c.example/debian\"", SERVERS_OWN), NULL,
+		"http://c.example/debian-security" },
+	{ GIVEN("debian", "trixie", ", mirror: \"http://x.example/debian\"", ""),
+		"http://c.example/debian", "http://c.example/debian-security" },
+	{ DEBIAN(""), SNAPSHOT, "http://s.example/archive/debian-security/20250101T000000Z" },
+	{ DEBIAN(SERVERS_OWN), SNAPSHOT "/",
+		"http://s.example/archive/debian-security/20250101T000000Z" },
+	{ GIVEN("ubuntu", "noble", "", ""), "http://s.example/ubuntu/20250101T000000Z",
+		"http://s.example/ubuntu/20250101T000000Z" },
+	{ DEBIAN(""), "http://m.example/x", NULL },
+	{ DEBIAN(""), "http://m.example/debian/2025-01-01", NULL },
+	{ DEBIAN(""), "http://m.example/debian/20250101T000000", NULL },
+	{ DEBIAN(""), "http://m.example/mydebian", NULL },
+	{ DEBIAN(""), "http://m.example/mydebian/20250101T000000Z", NULL },
+	{ DEBIAN(SERVERS_OWN), "http://robot:secret@m.example/x", "http://live.example/sec", true },
+	{ DEBIAN(SERVERS_OWN "  disable_suites: [security]\n"), "http://m.example/x", NULL },
+};
+
+static const char *security_of(const struct apt_sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (strstr(s->v[i].suite, "-security"))
+			return s->v[i].uri;
+	}
+	return NULL;
+}
+
+static void a_mirror_that_is_given_holds_for_security_as_well(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		_cleanup_(definition_freep) struct definition *def = load(given[i].body);
+		bool off = strstr(given[i].body, "disable_suites");
+		struct apt_sources s;
+		struct error e = {};
+		int r;
+
+		check_int(apt_sources_read(&s, def->arena, def, &e), 0);
+		r = apt_sources_place(&s, def->arena, def, given[i].mirror, &e);
+		if (!given[i].security && !off ? r == 0 || !strstr(e.msg, "give it as apt.security")
+					       : r < 0 || !s.note != !given[i].told)
+			check_fail("row %zu: %d '%s', note '%s'", i, r, e.msg,
+				r == 0 && s.note ? s.note : "");
+		if (r == 0)
+			check_str(security_of(&s), given[i].security);
+		if (r == 0 && s.note)
+			check(strstr(s.note, "http://…@m.example/x") &&
+				strstr(s.note, "http://live.example/sec") &&
+				!strstr(s.note, "secret"));
+	}
 }
 
 static void put(const char *path, const char *text)
@@ -385,7 +438,7 @@ int main(void)
 	run(extra_sources_bring_their_key);
 	run(a_list_of_its_own_replaces_the_pockets);
 	run(what_cannot_be_verified_is_refused);
-	run(a_mirror_of_unknown_form_needs_its_security_archive);
+	run(a_mirror_that_is_given_holds_for_security_as_well);
 	run(files_are_asked_for_as_apt_asks);
 	run(the_mirror_of_the_host_is_found_in_lists_and_sources);
 	run(a_host_of_another_distribution_has_no_mirror_for_us);

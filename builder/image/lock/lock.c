@@ -239,6 +239,8 @@ int lock_resolve(struct lock **ret, const struct lock_request *q, struct error *
 	r = apt_sources_place(&sources, l->arena, q->def, q->mirror, e);
 	if (r < 0)
 		return r;
+	if (sources.note)
+		progress_note(q->progress, "%s", sources.note);
 	r = apt_sources_check_keyrings(&sources, q->def, e);
 	if (r < 0)
 		return r;

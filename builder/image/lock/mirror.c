@@ -1,16 +1,18 @@
 /*
- * Which mirrors the standard sources have. While building: what is given explicitly wins, the command
- * line, the definition, then what the apt of this machine uses. In the image: only what the definition
+ * Which mirrors the standard sources have. While building: what is given explicitly wins, for all pockets,
+ * the command line, the definition, then what the apt of this machine uses. In the image: only what the definition
  * gives to its servers, else what the tree's own cloud-init would write. A builder's mirror may be a cache
  * that no server reaches, a snapshot that never gets a security update, or have a password in its URL.
  */
 #include "sources.h"
 
+#include "alloc.h"
 #include "arena.h"
 #include "baseset.h"
 #include "buf.h"
 #include "definition.h"
 #include "error.h"
+#include "http.h"
 #include "mark.h"
 #include "node.h"
 #include "rootfd.h"
@@ -62,57 +64,119 @@ static const char *without_slash(struct arena *a, const char *uri)
 	return arena_strndup(a, uri, n);
 }
 
-/* ".../debian" has its security archive beside it, at ".../debian-security". */
+/* "20250101T000000Z", as archives of snapshots name theirs. */
+static bool is_snapshot(const char *word, size_t len)
+{
+	static const char form[] = "########T######Z";
+
+	for (size_t i = 0; i < len && form[i]; i++) {
+		if (form[i] == '#' ? word[i] < '0' || word[i] > '9' : word[i] != form[i])
+			return false;
+	}
+	return len == strlen(form);
+}
+
+/*
+ * ".../debian" has its security archive beside it, at ".../debian-security", and a snapshot,
+ * ".../debian/TIME", at ".../debian-security/TIME". NULL: not known.
+ */
 static const char *security_beside(struct arena *a, const struct distribution *d, const char *uri)
 {
-	size_t n = strlen(uri), m = strlen(d->name);
+	size_t end = strlen(uri), m = strlen(d->name);
+	const char *last = strrchr(uri, '/');
 
 	if (!d->security_path)
 		return uri;
-	if (n <= m || uri[n - m - 1] != '/' || strcmp(uri + n - m, d->name) != 0)
+	if (last && is_snapshot(last + 1, strlen(last + 1)))
+		end = (size_t)(last - uri);
+	if (end <= m || uri[end - m - 1] != '/' || strncmp(uri + end - m, d->name, m) != 0)
 		return NULL;
-	return arena_printf(a, "%.*s%s", (int)(n - m), uri, d->security_path);
+	return arena_printf(a, "%.*s%s%s", (int)(end - m), uri, d->security_path, uri + end);
 }
 
 static int set_mirrors(struct apt_sources *s, struct arena *a, const char *primary,
 	const char *security, struct error *e)
 {
+	_free_ char *shown = http_without_login(primary);
+
 	s->mirror_uri = without_slash(a, primary);
 	s->security_uri = security ? without_slash(a, security) : NULL;
 	if (!apt_word_is_safe(s->mirror_uri) || (security && !apt_word_is_safe(security)))
-		return error_set(e, ERR_INVALID, "the mirror '%s' is no URL", s->mirror_uri);
+		return error_set(e, ERR_INVALID, "the mirror '%s' is no URL", shown);
 	return 0;
+}
+
+static bool has_security(const struct apt_sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i].base == APT_SECURITY)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is given for building holds for all pockets: it is there because the others cannot be reached,
+ * or have other versions. So the host's is no stand-in, and the servers' own is one that is told.
+ */
+static struct mirrors given_mirrors(
+	struct apt_sources *s, struct arena *a, const struct definition *def, const char *mirror)
+{
+	struct mirrors m = { .primary = mirror };
+
+	m.security =
+		security_beside(a, distribution_find(def->distribution), without_slash(a, mirror));
+	if (m.security)
+		return m;
+	m.security = configured_mirror(def, "security");
+	if (m.security && has_security(s)) {
+		_free_ char *shown = http_without_login(mirror);
+		_free_ char *instead = http_without_login(m.security);
+
+		s->note = arena_printf(a,
+			"the mirror '%s' does not end in /%s, so that its security archive is not known: "
+			"that of apt.security is used, %s",
+			shown, def->distribution, instead);
+	}
+	return m;
+}
+
+static struct mirrors other_mirrors(struct arena *a, const struct definition *def)
+{
+	struct mirrors host,
+		m = { configured_mirror(def, "primary"), configured_mirror(def, "security") };
+
+	host_mirror("", def->distribution, a, &host.primary, &host.security);
+	if (!m.primary) {
+		m.primary = host.primary;
+		m.security = m.security ? m.security : host.security;
+	}
+	if (!m.security && m.primary)
+		m.security = security_beside(
+			a, distribution_find(def->distribution), without_slash(a, m.primary));
+	if (!m.security)
+		m.security = host.security;
+	return m;
 }
 
 static int find_mirror(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const char *mirror, struct error *e)
 {
-	const struct distribution *d = distribution_find(def->distribution);
-	const char *host_main, *host_security, *security = configured_mirror(def, "security");
+	const char *given = mirror ? mirror : def->mirror;
+	struct mirrors m = given ? given_mirrors(s, a, def, given) : other_mirrors(a, def);
 
-	host_mirror("", def->distribution, a, &host_main, &host_security);
-	if (!mirror)
-		mirror = def->mirror;
-	if (!mirror)
-		mirror = configured_mirror(def, "primary");
-	if (!mirror && !host_main)
+	if (!m.primary)
 		return error_set(e, ERR_INVALID,
 			"no mirror of %s is known: give one with --mirror URL, or as "
 			"kbuild.base.mirror in the definition",
 			def->distribution);
-	if (!security && !mirror)
-		security = host_security;
-	if (!mirror)
-		mirror = host_main;
-	if (!security)
-		security = security_beside(a, d, without_slash(a, mirror));
-	if (!security)
-		security = host_security;
-	return set_mirrors(s, a, mirror, security, e);
+	return set_mirrors(s, a, m.primary, m.security, e);
 }
 
 static int place(struct apt_sources *s, const struct definition *def, struct error *e)
 {
+	_free_ char *shown = http_without_login(s->mirror_uri);
+
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->v[i].base == APT_MAIN)
 			s->v[i].uri = s->mirror_uri;
@@ -122,7 +186,7 @@ static int place(struct apt_sources *s, const struct definition *def, struct err
 			return error_set(e, ERR_INVALID,
 				"the mirror of %s is not known ('%s' does not end in /%s): give it "
 				"as apt.security in the definition",
-				s->v[i].id, s->mirror_uri, def->distribution);
+				s->v[i].id, shown, def->distribution);
 	}
 	return 0;
 }
@@ -175,8 +239,11 @@ int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct
 			a, distribution_find(def->distribution), without_slash(a, primary));
 	if (!primary)
 		primary = cloud.primary;
-	if (!primary)
-		return apt_sources_place(s, a, def, NULL, e);
-	r = set_mirrors(s, a, primary, security ? security : cloud.security, e);
+	if (primary)
+		r = set_mirrors(s, a, primary, security ? security : cloud.security, e);
+	else
+		r = find_mirror(s, a, def, NULL, e);
+	if (r == 0 && !primary && security)
+		r = set_mirrors(s, a, s->mirror_uri, security, e);
 	return r < 0 ? r : place(s, def, e);
 }

@@ -29,6 +29,7 @@ struct apt_sources {
 	struct apt_source *v;
 	size_t n;
 	const char *mirror_uri, *security_uri; /* after apt_sources_place() */
+	const char *note;		       /* of it, a sentence for the person; or NULL */
 };
 
 /* What the definition says; everything lives in the arena. ERR_INVALID, hints included. */
@@ -37,7 +38,8 @@ int apt_sources_read(
 
 /*
  * Fills in the mirror: --mirror, kbuild.base.mirror, apt.primary, or what the build host's own apt
- * uses when it is of the same distribution. ERR_INVALID saying what to give when none is known.
+ * uses when it is of the same distribution. The first two are for the security pocket as well: what lies
+ * beside them, else apt.security. ERR_INVALID saying what to give when none is known.
  */
 int apt_sources_place(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const char *mirror, struct error *e);
