@@ -293,6 +293,15 @@ static void the_base_set_is_sorted_and_each_name_is_there_once(void)
 	check_str(note, NULL);
 }
 
+static bool is_among(const char **v, const char *name)
+{
+	bool found = false;
+
+	for (; name && *v; v++)
+		found |= strcmp(*v, name) == 0;
+	return found;
+}
+
 static void a_bootable_image_has_kernel_loader_and_first_boot(void)
 {
 	static const char *const wanted[] = { "linux-image-cloud-amd64", "initramfs-tools",
@@ -307,12 +316,38 @@ static void a_bootable_image_has_kernel_loader_and_first_boot(void)
 
 	check_int(base_set(def, def->arena, &v, &note, &e), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		bool found = false;
-
-		for (const char **p = v; *p; p++)
-			found |= strcmp(*p, wanted[i]) == 0;
-		if (!found)
+		if (!is_among(v, wanted[i]))
 			check_fail("%s is not in the base set", wanted[i]);
+	}
+}
+
+#define BOOTABLE(more) more "kbuild: {name: t, base: {distribution: debian, release: trixie}}\n"
+
+/* What a key brings, and what it excludes: NULL, nothing. */
+static const struct {
+	const char *body, *with, *without;
+} keys[] = {
+	{ BOOTABLE(""), "chrony", "systemd-timesyncd" },
+	{ BOOTABLE("ntp: {servers: [a.example]}\n"), "chrony", "systemd-timesyncd" },
+	{ BOOTABLE("ntp: {ntp_client: auto}\n"), "chrony", "systemd-timesyncd" },
+	{ BOOTABLE("ntp: {ntp_client: chrony}\n"), "chrony", "systemd-timesyncd" },
+	{ BOOTABLE("ntp: {ntp_client: systemd-timesyncd}\n"), "systemd-timesyncd", "chrony" },
+	{ "ntp: {ntp_client: systemd-timesyncd}\n" BASE, NULL, "systemd-timesyncd" },
+	{ BASE, NULL, "chrony" },
+};
+
+static void keys_bring_the_programs_that_they_need(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_(definition_freep) struct definition *def = load(keys[i].body);
+		const char **v, *note;
+		struct error e = {};
+
+		check_int(base_set(def, def->arena, &v, &note, &e), 0);
+		if (keys[i].with && !is_among(v, keys[i].with))
+			check_fail("row %zu: %s is not in the base set", i, keys[i].with);
+		if (is_among(v, keys[i].without))
+			check_fail("row %zu: %s is in the base set", i, keys[i].without);
 	}
 }
 
@@ -444,6 +479,7 @@ int main(void)
 	run(a_host_of_another_distribution_has_no_mirror_for_us);
 	run(the_base_set_is_sorted_and_each_name_is_there_once);
 	run(a_bootable_image_has_kernel_loader_and_first_boot);
+	run(keys_bring_the_programs_that_they_need);
 	run(bookworm_says_that_it_has_no_compose_v2);
 	run(names_that_apt_would_take_for_something_else_are_refused);
 	run(a_stale_lock_names_what_differs);

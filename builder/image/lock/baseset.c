@@ -65,6 +65,24 @@ static bool has_locale(const struct definition *def)
 	return true;
 }
 
+/* Clients that keep the time exclude one another, so that an image has one. */
+static bool wants_timesyncd(const struct definition *def)
+{
+	const char *client = node_str(node_get(definition_key(def, "ntp"), "ntp_client"));
+
+	return client && strcmp(client, "systemd-timesyncd") == 0;
+}
+
+static bool has_timesyncd(const struct definition *def)
+{
+	return def->bootable && wants_timesyncd(def);
+}
+
+static bool has_chrony(const struct definition *def)
+{
+	return def->bootable && !wants_timesyncd(def);
+}
+
 /*
  * Of kbuild-agent, whose package is made for the release and installed after the tree is there: its
  * libraries, and the programs that its broker runs. The package's own Depends, which dpkg-shlibdeps
@@ -91,7 +109,9 @@ static const struct topic {
 		"ca-certificates systemd systemd-sysv libpam-systemd dbus udev initramfs-tools grub2-common "
 		"grub-pc-bin grub-efi-amd64-bin grub-efi-amd64-signed shim-signed e2fsprogs zstd "
 		"cloud-init cloud-guest-utils netplan.io openssh-server sudo tzdata iproute2 "
-		"iptables apparmor chrony curl unattended-upgrades" },
+		"iptables apparmor curl unattended-upgrades" },
+	{ has_chrony, NULL, "chrony" },
+	{ has_timesyncd, NULL, "systemd-timesyncd" },
 	{ is_bootable, "bookworm", "linux-image-cloud-amd64 systemd-resolved" },
 	{ is_bootable, "trixie", "linux-image-cloud-amd64 systemd-resolved" },
 	{ is_bootable, "jammy", "linux-image-virtual" },
