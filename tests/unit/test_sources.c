@@ -322,6 +322,7 @@ static void a_bootable_image_has_kernel_loader_and_first_boot(void)
 }
 
 #define BOOTABLE(more) more "kbuild: {name: t, base: {distribution: debian, release: trixie}}\n"
+#define NOBLE(more)    more "kbuild: {name: t, base: {distribution: ubuntu, release: noble}}\n"
 
 /* What a key brings, and what it excludes: NULL, nothing. */
 static const struct {
@@ -334,6 +335,18 @@ static const struct {
 	{ BOOTABLE("ntp: {ntp_client: systemd-timesyncd}\n"), "systemd-timesyncd", "chrony" },
 	{ "ntp: {ntp_client: systemd-timesyncd}\n" BASE, NULL, "systemd-timesyncd" },
 	{ BASE, NULL, "chrony" },
+	{ BOOTABLE("keyboard: {layout: be}\n"), "console-setup", NULL },
+	{ BOOTABLE("keyboard: {layout: be}\n"), "keyboard-configuration", NULL },
+	{ BOOTABLE(""), NULL, "console-setup" },
+	{ "keyboard: {layout: be}\n" BASE, NULL, "console-setup" },
+	{ NOBLE("snap: {commands: [[install, hello]]}\n"), "snapd", NULL },
+	{ NOBLE("lxd: {init: {storage_backend: dir}}\n"), "snapd", NULL },
+	{ NOBLE(""), NULL, "snapd" },
+	{ BOOTABLE("ssh_import_id: [\"gh:ko\"]\n"), "ssh-import-id", NULL },
+	{ BOOTABLE("users: [default, {name: ko, ssh_import_id: [\"gh:ko\"]}]\n"), "ssh-import-id",
+		NULL },
+	{ BOOTABLE("user: {name: ko, ssh_import_id: [\"gh:ko\"]}\n"), "ssh-import-id", NULL },
+	{ BOOTABLE("users: [default, {name: ko}]\n"), NULL, "ssh-import-id" },
 };
 
 static void keys_bring_the_programs_that_they_need(void)

@@ -84,6 +84,36 @@ static bool has_chrony(const struct definition *def)
 }
 
 /*
+ * Of the keys that are left for first boot: what cloud-init runs there without installing it. Of the
+ * others it installs what is missing itself.
+ */
+static bool is_left(const struct definition *def, const char *key)
+{
+	return def->bootable && !node_is_null(definition_key(def, key));
+}
+
+static bool has_keyboard(const struct definition *def)
+{
+	return is_left(def, "keyboard");
+}
+
+static bool has_snap(const struct definition *def)
+{
+	return is_left(def, "snap") || is_left(def, "lxd"); /* which is a snap */
+}
+
+static bool has_import(const struct definition *def)
+{
+	static const char key[] = "ssh_import_id";
+	const struct node *users = definition_key(def, "users");
+	bool has = is_left(def, key) || !node_is_null(node_get(definition_key(def, "user"), key));
+
+	for (size_t i = 0; users && users->kind != NODE_SCALAR && i < users->n; i++)
+		has |= !node_is_null(node_get(users->items[i], key));
+	return def->bootable && has;
+}
+
+/*
  * Of kbuild-agent, whose package is made for the release and installed after the tree is there: its
  * libraries, and the programs that its broker runs. The package's own Depends, which dpkg-shlibdeps
  * computes, are held against the lock; what is missing here is an error there.
@@ -128,6 +158,9 @@ static const struct topic {
 	{ has_firewall, NULL, "ufw iptables" },
 	{ has_fail2ban, NULL, "fail2ban python3-systemd nftables" },
 	{ has_locale, NULL, "locales" },
+	{ has_keyboard, NULL, "console-setup keyboard-configuration" },
+	{ has_snap, NULL, "snapd" },
+	{ has_import, NULL, "ssh-import-id" },
 };
 
 static const char bookworm_compose[] =
