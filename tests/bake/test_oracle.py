@@ -103,6 +103,7 @@ def ask(tap, judge, ours):
 APT = 'apt: {http_proxy: "http://proxy.example:3128", conf: \'Acquire::Retries "7";\'}\n'
 APT_ASKS = 'apt-config dump | grep -E "^Acquire::(http::Proxy|Retries) "'
 APT_HAS = 'Acquire::http::Proxy "http://proxy.example:3128";\nAcquire::Retries "7";\n'
+LOCALES = ['', 'locale: false\n', 'locale: fr_BE.UTF-8\nlocale_configfile: /etc/default/ours\n']
 BASE = 'users: [default]\nkbuild: {name: boot, base: {distribution: debian, release: trixie, bootable: false}}\n'
 
 
@@ -118,7 +119,7 @@ def stays(tap, build, server, tmp, text):
     before = changes(server.upper)
     r = server.run('/usr/bin/python3', '-B', '/oracle.py', '/left.yaml', 'boot', check=False,
                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    tap.equal('cloud-init goes through a first boot: ' + text, (r.returncode, r.returncode and r.stdout), (0, 0))
+    tap.equal('cloud-init goes through a first boot: %r' % text, (r.returncode, r.returncode and r.stdout), (0, 0))
     after = changes(server.upper)
     for name in sorted(n for n in set(before) | set(after) if before.get(n) != after.get(n)):
         tap.check('first boot leaves it: ' + name, False,
@@ -130,6 +131,9 @@ def first_boots(tap, build, lower, tmp):
         stays(tap, build, server, tmp, APT)
         tap.equal('apt of the server has the proxy and the settings',
                   server.run('sh', '-c', APT_ASKS, stdout=subprocess.PIPE).stdout, APT_HAS)
+    for i, text in enumerate(LOCALES):
+        with Overlay(lower, '%s/locale%d' % (tmp, i)) as server:
+            stays(tap, build, server, tmp, text)
 
 
 DPKG = 'datasource_list: [ NoCloud, Ec2, None ]\n'

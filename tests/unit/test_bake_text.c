@@ -149,7 +149,8 @@ static void cloud_init_is_told_what_is_left(void)
 	cloudinit_config(a, &s, &text);
 	check(strstr(
 		buf_str(&text), "\ndatasource_list: [ConfigDrive, OpenStack, NoCloud, None]\n"));
-	check(strstr(buf_str(&text), "\napt: {preserve_sources_list: true}\ndisable_root: true\n"));
+	check(strstr(buf_str(&text),
+		"\napt: {preserve_sources_list: true}\nlocale: false\ndisable_root: true\n"));
 	check(strstr(buf_str(&text),
 		      "\nusers: [\"default\",{\"name\":\"ko\",\"ssh_import_id\":[\"gh:ko\"],"
 		      "\"lock_passwd\":false}]\n") ||

@@ -68,7 +68,8 @@ void cloudinit_config(struct arena *a, const struct cloudinit_settings *s, struc
 	buf_adds(out,
 		"# Written by kbuild.\n" DATASOURCES
 		"# What follows was baked into the image, and must not be done again or undone.\n"
-		"apt: {preserve_sources_list: true}\n");
+		"apt: {preserve_sources_list: true}\n"
+		"locale: false\n");
 	buf_printf(out, "disable_root: %s\n", s->disable_root ? "true" : "false");
 	if (s->has_default)
 		node_append(a, list, node_scalar(a, &list->at, "default", strlen("default")));

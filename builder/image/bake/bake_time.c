@@ -110,8 +110,9 @@ static bool locale_applies(const struct bake *b)
 }
 
 /*
- * Without the key LANG becomes C.UTF-8, cloud-init's own default. It must stand in the file: at
- * first boot cloud-init would otherwise install locales from the network to write it there.
+ * Without the key LANG becomes C.UTF-8, cloud-init's own default. That cloud-init shall do nothing
+ * about it at first boot, "false" or another file among it, stands in 90_kbuild.cfg: where it finds no LANG
+ * it would write its default, after installing locales from the network.
  */
 static int locale_run(const struct bake *b, struct error *e)
 {
