@@ -26,6 +26,7 @@ static int record(const struct build_output *o, const char *directory, struct er
 		.id = o->self->id,
 		.recipient = o->self->recipient,
 		.user = user,
+		.agent = o->agent,
 		.directory = directory,
 	};
 

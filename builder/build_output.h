@@ -13,6 +13,7 @@ struct build_output {
 	const struct definition *def;
 	const struct lock *lock;
 	const struct build_identity *self;
+	const char *agent; /* the file of its package, or NULL */
 	struct progress *progress;
 };
 

@@ -178,6 +178,7 @@ struct build_output build_output_of(const struct build *b)
 		.def = b->def,
 		.lock = b->lock,
 		.self = &b->self,
+		.agent = b->agent,
 		.progress = b->c->progress,
 	};
 }

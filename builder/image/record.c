@@ -126,6 +126,38 @@ static int add_files(struct buf *out, int dirfd, struct error *e)
 	return 0;
 }
 
+static struct node *read_manifest(int dirfd, struct arena *a)
+{
+	struct node *manifest = NULL;
+	struct error ignored = { 0 };
+	_buf_ text = BUF_INIT;
+
+	if (file_read(dirfd, MANIFEST, MANIFEST_MAX, &text) < 0 ||
+		json_parse(&manifest, a, MANIFEST, buf_str(&text), text.len, &ignored) < 0)
+		return NULL;
+	return manifest;
+}
+
+/* Which agent it is: its toolchain's packages are in no lock that goes along with the definition. */
+static int add_agent(struct buf *out, const struct record *r, int dirfd, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	_close_ int fd = r->agent ? open(r->agent, O_RDONLY | O_CLOEXEC) : -1;
+	char hex[SHA256_HEX];
+	const char *digest = hex;
+	int n = 0;
+
+	if (r->agent)
+		n = fd < 0 ? -errno : sha256_fd(fd, hex, NULL);
+	else /* a disk was added to an image that is there */
+		digest = node_str(node_get(read_manifest(dirfd, a), "agent"));
+	if (n < 0)
+		return error_errno(e, n, "reading %s", r->agent);
+	if (digest)
+		add(out, "agent", digest);
+	return 0;
+}
+
 static int write_user_data(const struct record *r, int dirfd, struct error *e)
 {
 	_buf_ text = BUF_INIT;
@@ -160,6 +192,9 @@ int record_write(const struct record *r, struct error *e)
 	if (r->user)
 		add(&out, "user", r->user);
 	add(&out, "lock", r->lock->digest);
+	n = add_agent(&out, r, dirfd, e);
+	if (n < 0)
+		return n;
 	add_packages(&out, r->lock);
 	add_containers(&out, r->lock);
 	n = add_files(&out, dirfd, e);
@@ -180,18 +215,6 @@ static bool file_matches(int dirfd, const char *name, const struct node *want, s
 		return false;
 	file_time(ret, time);
 	return ret->st_size == size && modified && strcmp(modified, time) == 0;
-}
-
-static struct node *read_manifest(int dirfd, struct arena *a)
-{
-	struct node *manifest = NULL;
-	struct error ignored = { 0 };
-	_buf_ text = BUF_INIT;
-
-	if (file_read(dirfd, MANIFEST, MANIFEST_MAX, &text) < 0 ||
-		json_parse(&manifest, a, MANIFEST, buf_str(&text), text.len, &ignored) < 0)
-		return NULL;
-	return manifest;
 }
 
 bool record_there(int dirfd)

@@ -15,13 +15,15 @@ struct record {
 	const char *id;	       /* names the image */
 	const char *recipient; /* "age1…": the public half of its key; "": it has none */
 	const char *user;      /* who may log in, or NULL */
+	const char *
+		agent; /* the file of the agent's package; NULL: none, or as it is recorded there */
 	const char *directory; /* where disk.raw already is */
 };
 
 /*
  * Everything that decides what an image is, as one digest: this program, the definition with all
  * that it includes (as it was read, whatever its files hold by now), the lock. Equal inputs, equal image
- * but for its key.
+ * but for its key, and for the compiler of its agent.
  */
 int record_inputs(
 	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e);

@@ -5,8 +5,10 @@
 #include "buf.h"
 #include "definition.h"
 #include "error.h"
+#include "json.h"
 #include "lock.h"
 #include "mark.h"
+#include "node.h"
 #include "record.h"
 #include "tmpdir.h"
 
@@ -56,6 +58,56 @@ static void a_manifest_says_what_its_disk_is(void)
 	check_str(f.user, "debian");
 	check_str(f.sha512, "abc");
 	check(!f.distribution);
+}
+
+static void write_record(const struct definition *def, const char *agent)
+{
+	const struct lock lock = {
+		.distribution = "debian", .release = "trixie", .architecture = "amd64"
+	};
+	struct error e = {};
+	struct record r = { .def = def,
+		.lock = &lock,
+		.id = IMAGE,
+		.recipient = "",
+		.agent = agent,
+		.directory = tmp_path };
+
+	if (record_write(&r, &e) < 0)
+		check_fail("%s", e.msg);
+}
+
+static void check_agent(const char *want)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct node *manifest = NULL;
+	struct error e = {};
+	_buf_ text = BUF_INIT;
+
+	check_int(file_read(tmp_fd(), "manifest.json", MIB, &text), 0);
+	check_int(json_parse(&manifest, a, "m", buf_str(&text), text.len, &e), 0);
+	check_str(node_str(node_get(manifest, "agent")), want);
+}
+
+static void a_manifest_says_which_agent_is_in_the_image(void)
+{
+	static const char abc[] =
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	_cleanup_(diags_free) struct diags d = DIAGS_INIT;
+	_cleanup_(definition_freep) struct definition *def = NULL;
+	struct error e = {};
+
+	write_text("t.yaml",
+		"#cloud-config\nkbuild: {name: t, base: {distribution: debian, release: trixie}}\n");
+	write_text("agent.deb", "abc");
+	check_int(definition_load(&def, tmp_name("t.yaml"), &d, &e), 0);
+	(void)unlinkat(tmp_fd(), "manifest.json", 0);
+	write_record(def, NULL);
+	check_agent(NULL);
+	write_record(def, tmp_name("agent.deb"));
+	check_agent(abc);
+	write_record(def, NULL); /* as when a disk is added */
+	check_agent(abc);
 }
 
 static void a_disk_that_changed_is_another_one(void)
@@ -180,6 +232,7 @@ int main(void)
 	run(user_data_is_for_its_maker_only);
 	run(inputs_are_what_was_read_not_what_the_files_hold_by_now);
 	run(a_manifest_says_what_its_disk_is);
+	run(a_manifest_says_which_agent_is_in_the_image);
 	run(a_disk_that_changed_is_another_one);
 	run(what_is_no_manifest_says_nothing);
 	run(without_a_directory_it_is_an_error);
