@@ -139,17 +139,16 @@ static int activate(
 	struct doctor *d, const struct verb_args *args, const char *region, struct error *e)
 {
 	const struct ovh_conf_ask ask = { .project = d->project };
-	const struct native *n;
+	const struct native *n = NULL;
 	int r = ovh_session_new(&d->ovh, &ask, true, d->http, d->c->clock, e);
 
 	if (r == 0)
 		r = choose_project(d, args, &n, e);
 	if (r == 0)
 		r = project_activate(n, region, e);
-	if (r < 0)
-		return error_prefix(e, "activating the region %s", region);
-	show_activating(d, n->project, region);
-	return 0;
+	if (r == 0)
+		show_activating(d, n->project, region);
+	return r < 0 ? error_prefix(e, "activating the region %s", region) : 0;
 }
 
 static bool is_region_name(const char *text)

@@ -27,9 +27,6 @@ nova_configure() {
 		>"$state/etc/uwsgi-nova.ini"
 	uwsgi_ini metadata /usr/bin/nova-metadata-wsgi 1 1 "env = OS_NOVA_CONFIG_DIR=$state/etc/nova" \
 		>"$state/etc/uwsgi-metadata.ini"
-	mkdir -p "$state/data/rabbit"
-	printf 'listeners.tcp.1 = 127.0.0.1:%s\n' "$(port rabbit)" >"$state/data/rabbit/rabbitmq.conf"
-	: >"$state/data/rabbit/plugins"
 }
 
 # nova_conf HOST DRIVER. Quotas: more servers than a project of OVH begins with, for lists of fifty; a flavor of
@@ -174,9 +171,12 @@ nova_prepare() {
 		update nova_api.cell_mappings set database_connection = '$(db_url nova_cell0)' where name = 'cell0'"
 }
 
-# Its start takes a while: called early, awaited by nova_start.
+# Its start takes a while: called early, before there is any configuration, and awaited by nova_start.
 rabbit_start() {
 	local data=$state/data/rabbit
+	mkdir -p "$data"
+	printf 'listeners.tcp.1 = 127.0.0.1:%s\n' "$(port rabbit)" >"$data/rabbitmq.conf"
+	: >"$data/plugins"
 	start epmd epmd -address 127.0.0.1 -port "$(port epmd)"
 	start rabbit env HOME="$data" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$(port epmd)" \
 		RABBITMQ_NODENAME="lab$base@localhost" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
