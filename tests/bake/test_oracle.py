@@ -100,9 +100,9 @@ def ask(tap, judge, ours):
         tap.equal('the same answer: ' + what, ours.run('sh', '-c', argv, stdout=subprocess.PIPE).stdout, want)
 
 
-APT = 'apt: {http_proxy: "http://proxy.example:3128", conf: \'Acquire::Retries "7";\'}\n'
-APT_ASKS = 'apt-config dump | grep -E "^Acquire::(http::Proxy|Retries) "'
-APT_HAS = 'Acquire::http::Proxy "http://proxy.example:3128";\nAcquire::Retries "7";\n'
+APT = 'apt: {http_proxy: "http://proxy.example:3128", conf: \'Acquire::Queue-Mode "access";\'}\n'
+APT_ASKS = 'apt-config dump | grep -E "^Acquire::(http::Proxy|Queue-Mode) "'
+APT_HAS = 'Acquire::http::Proxy "http://proxy.example:3128";\nAcquire::Queue-Mode "access";\n'
 LOCALES = ['', 'locale: false\n', 'locale: fr_BE.UTF-8\nlocale_configfile: /etc/default/ours\n']
 BASE = 'users: [default]\nkbuild: {name: boot, base: {distribution: debian, release: trixie, bootable: false}}\n'
 
