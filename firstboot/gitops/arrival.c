@@ -80,6 +80,7 @@ int deploy_follow_tags(struct deploy *d, struct error *e)
 		return deploy_attempt(d, e);
 	}
 	memset(&d->ledger.doing, 0, sizeof d->ledger.doing);
+	d->awaits_images = false; /* what is waited for now, if anything, is something else */
 	if (r < 0 && failed.code == ERR_INTERRUPTED) {
 		*e = failed;
 		return r;

@@ -252,6 +252,15 @@ static void networks_are_ours_or_for_all(void)
 	"{\"zoneName\":\"p-a\",\"zoneState\":{\"available\":true}},{\"zoneName\":\"p-b\"},"        \
 	"{\"zoneName\":\"p-c\"},{\"zoneName\":\"p-d\",\"zoneState\":{\"available\":false}}"
 
+/* Of an earlier server "web", in that zone. */
+static void keep_volume(const char *zone)
+{
+	struct fake_thing *v = fake_add(fake.volumes, "v", "kbuild-web", "available");
+
+	snprintf(v->tag, sizeof v->tag, "web");
+	snprintf(v->zone, sizeof v->zone, "%s", zone);
+}
+
 /* Of the two requests that make something, the server's comes last. */
 static void server_and_volume_are_in_one_zone(void)
 {
@@ -267,13 +276,8 @@ static void server_and_volume_are_in_one_zone(void)
 		play_fresh();
 		fake.zones = THREE_ZONES;
 		q.name = rows[i].name;
-		if (rows[i].kept) {
-			struct fake_thing *v =
-				fake_add(fake.volumes, "v", "kbuild-web", "available");
-
-			snprintf(v->tag, sizeof v->tag, "web");
-			snprintf(v->zone, sizeof v->zone, "%s", rows[i].kept);
-		}
+		if (rows[i].kept)
+			keep_volume(rows[i].kept);
 		check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
 		check_str(plan_item(&r.plan, "zone")->name, rows[i].zone);
 		play_well(&r, &q);
@@ -310,13 +314,8 @@ static void a_zone_that_is_chosen(void)
 		fake.zones = rows[i].zones;
 		q.zone = rows[i].wanted;
 		q.volume_size = rows[i].volume ? q.volume_size : 0;
-		if (rows[i].kept) {
-			struct fake_thing *v =
-				fake_add(fake.volumes, "v", "kbuild-web", "available");
-
-			snprintf(v->tag, sizeof v->tag, "web");
-			snprintf(v->zone, sizeof v->zone, "%s", rows[i].kept);
-		}
+		if (rows[i].kept)
+			keep_volume(rows[i].kept);
 		if (rows[i].server)
 			snprintf(play_server("web", "BUILD", 0)->zone, 16, "%s", rows[i].server);
 		if (rows[i].says) {
