@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from kbtest import Tap  # noqa: E402
+from kbtest import Tap, bcrypt  # noqa: E402
 
 from gitops_lab import Gitops  # noqa: E402
-from world import REGISTRY_PASSWORD, REGISTRY_USER, bcrypt  # noqa: E402
+from world import REGISTRY_PASSWORD, REGISTRY_USER  # noqa: E402
 
 
 def a_good_commit_goes_live(t, g):

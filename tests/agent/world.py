@@ -20,13 +20,12 @@ import sys
 import threading
 import time
 import urllib.request
-import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 from docker_lab import DockerLab, debian_tree, engine_tree, postgres_tree, slim_tree  # noqa: E402
-from kbtest import free_port, wait_for  # noqa: E402
+from kbtest import bcrypt, free_port, wait_for  # noqa: E402
 
 ZONE = "proof.test"
 HOSTS = ["git", "registry", "ovh", "mail", "hook", "ns1", "s3"]
@@ -201,13 +200,6 @@ class Registry:
             self.child.kill()
             self.child.wait()
             self.child = None
-
-
-def bcrypt(password):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import crypt  # pylint: disable=deprecated-module,import-outside-toplevel
-    return crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
 
 
 class TimeServer:

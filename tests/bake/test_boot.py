@@ -56,20 +56,28 @@ def wait(what, seconds, ask):
 
 class Server:
     def __init__(self, overlay, console):
-        self.console = console
+        self.console, self.init = console, None
         self.nspawn = subprocess.Popen(
             ['systemd-nspawn', '-q', '-D', overlay.root, '-b', '--machine=bake', '--register=no', '--keep-unit',
              '--network-veth', '--capability=all', '--system-call-filter=add_key keyctl bpf',
              '--timezone=off', '--console=read-only'], stdin=subprocess.DEVNULL, stdout=open(console, 'wb'), stderr=subprocess.STDOUT)
 
     def __enter__(self):
+        try:
+            return self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def up(self):
         wait('the network', 300, lambda: subprocess.run(NET, shell=True, stderr=subprocess.DEVNULL).returncode == 0)
         children = '/proc/%d/task/%d/children' % (self.nspawn.pid, self.nspawn.pid)
         self.init = wait('process 1', 300, lambda: open(children).read().split())[0]
         return self
 
     def __exit__(self, *_):
-        os.kill(int(self.init), signal.SIGKILL)  # process 1 takes all of the server with it
+        if self.init:
+            os.kill(int(self.init), signal.SIGKILL)  # process 1 takes all of the server with it
         self.nspawn.kill()
         self.nspawn.wait()
         subprocess.run(['ip', 'link', 'del', 've-bake'], stderr=subprocess.DEVNULL)
@@ -99,8 +107,10 @@ def probe(host, port, wanted='closed'):
         s.connect((host, port))
         s.sendall(b'x\n')
         return 'open' if b'answer' in s.recv(200) else 'strange'
-    except OSError:
+    except (TimeoutError, ConnectionRefusedError):
         return 'closed'
+    except OSError as e:  # no way there, no such address: that shows nothing of the firewall
+        return str(e)
     finally:
         s.close()
 
@@ -137,6 +147,9 @@ def check_docker(tap, server):
     address = {n: server.out('docker', 'inspect', '-f', '{{.NetworkSettings.IPAddress}}', n)
                for n in ('listed', 'unlisted', 'trap')}
     routed = [(address['listed'], 80), (address['unlisted'], 80), (address['trap'], 8080)]
+    for at in routed:
+        asked = server.out('bash', '-c', 'exec 3<>/dev/tcp/%s/%d; echo x >&3; timeout 30 head -c 100 <&3' % at)
+        tap.check('the server itself reaches the container at %s:%d' % at, 'answer' in asked, asked)
     see_ports(tap, 'at first', routed)
     server.run('ufw', 'reload', check=True)
     see_ports(tap, 'after "ufw reload"', routed)

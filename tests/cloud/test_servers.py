@@ -234,10 +234,8 @@ def power_awry(p, say):
     def start(what, code, *words, **boot):
         if boot:
             p.double.control("/console", [[0, boot["says"]]])
-        began = time.monotonic()
         done = p.run("start", "web", "--timeout", "25s")
-        tap.check(done.returncode == code and all(w in done.stdout + done.stderr for w in words) and time.monotonic() - began < 20,
-                  say(f"start of {what}"), f"{done.returncode} {done.stdout} {done.stderr}")
+        tap.check(done.returncode == code and all(w in done.stdout + done.stderr for w in words), say(f"start of {what}"), f"{done.returncode} {done.stdout} {done.stderr}")
     p.json("stop", "web")
     start("one that is off waits for its boot", 0, "ready", says="another boot\n" + READY)
     start("one that runs says what it said", 0, "it was running already")

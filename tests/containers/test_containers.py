@@ -21,7 +21,6 @@ import sys
 import tarfile
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +28,7 @@ for place in (HERE, HERE.parent / "lib", HERE.parent / "agent"):
     sys.path.insert(0, str(place))
 import gitserver  # noqa: E402
 from docker_lab import DockerLab, engine_tree  # noqa: E402
-from kbtest import Kbuild, Tap, free_port, wait_for  # noqa: E402
+from kbtest import Kbuild, Tap, bcrypt, free_port, wait_for  # noqa: E402
 from registry_door import Door  # noqa: E402
 from test_broker import Broker, World as BrokerWorld, said  # noqa: E402
 
@@ -58,17 +57,6 @@ kbuild:
   app: {repository: "%(url)s", compose: deploy/compose.yml, images: bake}
 """
 IMAGES = "var/lib/kbuild-images"
-
-
-def hashed_password():
-    """htpasswd's line for the registry; None where Python has no bcrypt."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with contextlib.suppress(ImportError, ValueError, AttributeError):
-            import crypt  # pylint: disable=deprecated-module,import-outside-toplevel
-            line = crypt.crypt(PASSWORD, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
-            return f"{USER}:{line}\n" if line and line.startswith("$2") else None
-    return None
 
 
 class World:
@@ -335,12 +323,8 @@ def wrong_definitions(w):
 
 def credentials(w):
     """They open what is closed, and stand nowhere."""
-    line = hashed_password()
-    if not line:
-        TAP.note("no bcrypt on this machine: registries that want a password are not tried")
-        return
     port, closed, other = free_port(), free_port(), free_port()
-    w.serve(closed, line)
+    w.serve(closed, f"{USER}:{bcrypt(PASSWORD)}\n")
     door, storage = Door(port, closed), Door(other, w.behind)
     door.elsewhere = f"http://localhost:{other}"
     w.git.commit({"deploy/compose.yml": f"services: {{web: {{image: '127.0.0.1:{port}/team/app:1'}}}}\n"})

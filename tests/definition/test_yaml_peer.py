@@ -64,6 +64,7 @@ def ask(peer, documents):
         length = int(out[at:end])
         answers.append(out[end + 1:end + 1 + length])
         at = end + 1 + length
+    assert len(answers) == 2 * len(documents), f"{len(answers)} answers to {len(documents)} documents"
     return list(zip(answers[::2], answers[1::2]))
 
 

@@ -1,4 +1,5 @@
 """What the test programs in Python share: TAP, a kbuild with directories of its own, waiting."""
+import ctypes
 import json
 import os
 import select
@@ -18,6 +19,13 @@ SOURCE = Path(__file__).resolve().parents[2]
 def take_interrupts():
     """Whoever runs this in the background may have SIGINT ignored, which kbuild would inherit and respect."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def bcrypt(password):
+    """As htpasswd -B makes it; of libcrypt itself, for Python 3.13 knows no crypt."""
+    crypt = ctypes.CDLL("libcrypt.so.1").crypt
+    crypt.restype = ctypes.c_char_p
+    return crypt(password.encode(), b"$2b$05$abcdefghijklmnopqrstuu").decode()
 
 
 class Tap:

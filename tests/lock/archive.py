@@ -14,22 +14,27 @@ import time
 
 
 class Key:
-    """An OpenPGP key of its own home."""
+    """An OpenPGP key of its own home; at: the time (UTC) that gpg believes it is."""
 
-    def __init__(self, home, name, expire="0"):
+    def __init__(self, home, name, expire="0", at=None):
         self.home = pathlib.Path(home) / name
+        self.at = at
         self.home.mkdir(mode=0o700, parents=True)
         self.gpg("--quick-generate-key", f"{name} <{name}@example.org>", "ed25519", "sign", expire)
         out = self.gpg("--list-keys", "--with-colons").stdout.decode()
         self.fingerprint = next(l.split(":")[9] for l in out.splitlines() if l.startswith("fpr"))
         self.keyring = self.home / "keyring.gpg"
-        self.keyring.write_bytes(self.gpg("--export").stdout)
+        self.export()
         self.armored = self.gpg("--armor", "--export").stdout.decode()
 
     def gpg(self, *args, data=None):
+        faked = ["--faked-system-time", self.at.strftime("%Y%m%dT%H%M%S")] if self.at else []
         return subprocess.run(["gpg", "--batch", "--quiet", "--homedir", self.home, "--pinentry-mode",
-                               "loopback", "--passphrase", "", *args], input=data, check=True,
+                               "loopback", "--passphrase", "", *faked, *args], input=data, check=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def export(self):
+        self.keyring.write_bytes(self.gpg("--export").stdout)
 
     def close(self):
         subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], check=False)

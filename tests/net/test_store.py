@@ -239,6 +239,7 @@ def a_later_run_goes_on_too():
         p = w.start()
         sha256 = w.files[0][0]
         while not os.path.exists(w.partial(sha256)) or os.path.getsize(w.partial(sha256)) < 5000:
+            assert p.poll() is None, "it ended by itself"
             time.sleep(0.02)
         p.kill()
         p.communicate()
@@ -382,6 +383,7 @@ def an_interrupt_ends_it_at_once():
         w.fault("stall0")
         p = w.start(env={"KBUILD_STALL_SECONDS": "600"})
         while not w.mirror.log:
+            assert p.poll() is None, "it ended by itself"
             time.sleep(0.02)
         p.send_signal(signal.SIGINT)
         _, err = p.communicate(timeout=60)

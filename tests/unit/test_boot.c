@@ -229,6 +229,8 @@ static int boot_cut(const struct step *steps, const char *broker, int n)
 		_exit(boot(steps, broker));
 	}
 	waitpid(pid, &status, 0);
+	if (!WIFEXITED(status))
+		check_fail("a walk ended by signal %d", WTERMSIG(status));
 	return WEXITSTATUS(status);
 }
 

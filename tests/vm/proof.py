@@ -207,6 +207,7 @@ def check_killed(tap, kbuild, servers):
 
 def listed(kbuild):
     answer = kbuild.json("list")
+    assert answer is not None, "kbuild list failed"
     return answer.get("servers", []) if isinstance(answer, dict) else answer or []
 
 

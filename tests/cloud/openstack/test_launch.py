@@ -293,7 +293,7 @@ def listed(w):
     TAP.equal(w.count("renamed"), NOTHING, "and goes")
 
 
-TESTS = [planned, launched, counted, shown, destroyed, killed, failed, several, listed]
+TESTS = [planned, launched, counted, shown, destroyed, killed, failed, zone, several, listed]
 
 
 def main():
