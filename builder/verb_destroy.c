@@ -85,9 +85,11 @@ static int look(struct destroy *d, const char *name, struct arena *a, struct err
 
 static bool same_ids(const struct plan *x, const struct plan *y)
 {
-	for (size_t i = 0; i < MAX(x->n, y->n); i++) {
-		const char *ix = i < x->n ? x->items[i].id : NULL;
-		const char *iy = i < y->n ? y->items[i].id : NULL;
+	if (x->n != y->n)
+		return false;
+	for (size_t i = 0; i < x->n; i++) {
+		const char *ix = x->items[i].id;
+		const char *iy = y->items[i].id;
 
 		if (ix != iy && (!ix || !iy || strcmp(ix, iy) != 0))
 			return false;
@@ -123,19 +125,32 @@ static int need_something(const struct destroy *d, struct error *e)
 	return error_set(e, ERR_FAILED, "there is no server '%s'; %s", d->name, buf_str(&kept));
 }
 
+static bool was_there(const struct destroy *d)
+{
+	for (size_t i = 0; i < d->there.n; i++) {
+		if (strcmp(d->there.items[i].what, "server") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* server: there was one; else only what a launch or a server had left. */
 static void print_done(const struct ctx *c, const struct destroy *d)
 {
+	const bool server = was_there(d);
 	_buf_ out = BUF_INIT;
 	_buf_ kept = BUF_INIT;
 
 	remains(d, &kept);
 	if (!c->json) {
-		printf("server '%s' is gone%s%s\n", d->name, kept.len ? "; " : "", buf_str(&kept));
+		printf(server ? "server '%s' is gone" : "there was no server '%s'; what was left of it is gone",
+			d->name);
+		printf("%s%s\n", kept.len ? "; " : "", buf_str(&kept));
 		return;
 	}
 	json_write_string(&out, d->name, strlen(d->name));
-	printf("{\"name\":%s,\"destroyed\":true%s}\n", buf_str(&out),
-		kept.len ? ",\"volume_kept\":true" : "");
+	printf("{\"name\":%s,\"destroyed\":true,\"server\":%s%s}\n", buf_str(&out),
+		server ? "true" : "false", kept.len ? ",\"volume_kept\":true" : "");
 }
 
 static int run_destroy(struct ctx *c, const struct verb_args *a, struct error *e)

@@ -58,8 +58,11 @@ static void print_kept(const struct cloud *cloud, const struct server_list *l)
 	for (size_t i = 0; i < l->n_kept; i++) {
 		const struct kept_volume *v = &l->kept[i];
 
-		printf("%-20s %6" PRIu64 " MiB  %s\n", v->server, v->size / MIB,
+		printf("%-20s %6" PRIu64 " MiB  %s", v->server, v->size / MIB,
 			v->region ? v->region : v->path);
+		if (v->copy)
+			printf("  (a copy, '%s', which destroy leaves)", v->copy);
+		printf("\n");
 	}
 }
 

@@ -125,6 +125,7 @@ struct cloud_image {
 	size_t in_use;		    /* servers made from it */
 	const char *used_by;	    /* their names, "a, b"; NULL: none */
 	bool use_unknown;	    /* whether there are any, nobody could say */
+	bool is_protected;	    /* somebody has forbidden to remove it */
 	bool uploaded;		    /* upload: by this call; false: it was there already */
 };
 

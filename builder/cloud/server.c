@@ -120,6 +120,7 @@ void kept_volume_json(const struct kept_volume *v, struct buf *out)
 	buf_adds(out, "{\"server\":");
 	json_write_string(out, v->server, strlen(v->server));
 	buf_printf(out, ",\"size\":%" PRIu64, v->size);
+	add_string(out, "copy", v->copy);
 	add_string(out, "id", v->id);
 	add_string(out, "region", v->region);
 	add_string(out, "path", v->path);

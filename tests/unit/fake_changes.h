@@ -29,7 +29,7 @@ static inline long fake_make_server(const struct node *body, struct buf *out)
 		snprintf(s->group, sizeof s->group, "%s", fake_member(groups->items[0], "name"));
 	check(node_path(body, "server.networks") && !strcmp(s->key, "") == false);
 	buf_printf(out, "{\"server\":{\"id\":\"%s\",\"adminPass\":\"x\"}}", s->id);
-	if (fake.second_server) { /* another kbuild was a little faster */
+	if (fake.second_server) {
 		struct fake_thing *other = fake_add(fake.servers, "s", s->name, "BUILD");
 		char id[32];
 
@@ -149,6 +149,14 @@ static inline long fake_post(const char *url, const struct node *body, struct bu
 		snprintf(t->tag, sizeof t->tag, "%s",
 			fake_member(body, "volume.metadata.kbuild:server"));
 		fake_take_zone(t, node_path(body, "volume"));
+		if (fake.second_volume) {
+			struct fake_thing *other = fake_add(fake.volumes, "v", t->name, "creating");
+
+			fake.second_volume = false;
+			other->size = t->size;
+			snprintf(other->tag, sizeof other->tag, "%s", t->tag);
+			snprintf(t->id, sizeof t->id, "v-9"); /* what has the later id is younger */
+		}
 		buf_adds(out, "{\"volume\":");
 		fake_volume_json(t, out);
 		buf_addc(out, '}');

@@ -71,7 +71,8 @@ static struct fake_cloud {
 	bool busy;	  /* servers do not do what they are told */
 	bool tasks;	  /* they take build_polls looks for it, with a task */
 	bool undeletable; /* volumes: "have snapshots" */
-	bool no_image, no_port_security, second_server, no_quota;
+	bool no_image, no_port_security, no_quota;
+	bool second_server, second_volume; /* another kbuild was a little faster */
 	char last_body[4096], last_action[16];
 	const char *networks; /* more of them, each behind a comma; NULL: none */
 	char late_url[256], late_body[4096];

@@ -23,7 +23,7 @@ static void one_of_each(void)
 	check_str(v->status, "in-use");
 	check_str(v->server, s->id);
 	check_str(s->group, g->id);
-	check_str(s->key, "kbuild-web");
+	check_str(s->key, "kbuild-web-p");
 	check_int(g->n_rules, 4);
 	check(strstr(s->metadata, "\"kbuild:settled\"") != NULL);
 }

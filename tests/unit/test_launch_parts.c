@@ -139,12 +139,27 @@ static void a_key_of_an_earlier_server_is_replaced(void)
 	RUN r = run_begin();
 
 	play_fresh();
-	k = fake_add(fake.keys, "k", "kbuild-web", "");
+	k = fake_add(fake.keys, "k", "kbuild-web-p", "");
 	snprintf(k->public_key, sizeof k->public_key, "ssh-ed25519 OLD old");
 	play_well(&r, &q);
 	check_int(fake_count(fake.keys), 1);
 	for (int i = 0; i < FAKE_MAX; i++)
 		check(!fake.keys[i].id[0] || strcmp(fake.keys[i].public_key, play_keys[0]) == 0);
+}
+
+/* Of the user's, in another project: it is of another server. */
+static void a_key_of_another_project_stays(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	play_fresh();
+	snprintf(fake_add(fake.keys, "k", "kbuild-web-q", "")->public_key, 8, "ssh");
+	play_well(&r, &q);
+	check_int(fake_count(fake.keys), 2);
+	check_int(row_destroy(&r.cloud, "web", true, &r.e), 0);
+	check_int(fake_count(fake.keys), 1);
+	check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), CLOUD_ABSENT);
 }
 
 static void without_port_security_there_is_no_group(void)
@@ -248,6 +263,23 @@ static void networks_are_ours_or_for_all(void)
 	}
 }
 
+static void a_name_of_several_networks_means_none(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	play_fresh();
+	fake.networks = ",{\"id\":\"n-8\",\"name\":\"inner\",\"project_id\":\"p\"},"
+			"{\"id\":\"n-9\",\"name\":\"inner\",\"project_id\":\"q\",\"shared\":true}";
+	q.network = "inner";
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(plan_item(&r.plan, "network")->state, PLAN_WRONG);
+	check_str(plan_item(&r.plan, "network")->detail,
+		"2 have this name in ONE: give the id of one (n-8, n-9)");
+	q.network = "n-8";
+	play_well(&r, &q);
+}
+
 #define THREE_ZONES                                                                                \
 	"{\"zoneName\":\"p-a\",\"zoneState\":{\"available\":true}},{\"zoneName\":\"p-b\"},"        \
 	"{\"zoneName\":\"p-c\"},{\"zoneName\":\"p-d\",\"zoneState\":{\"available\":false}}"
@@ -257,6 +289,7 @@ static void keep_volume(const char *zone)
 {
 	struct fake_thing *v = fake_add(fake.volumes, "v", "kbuild-web", "available");
 
+	v->size = 20;
 	snprintf(v->tag, sizeof v->tag, "web");
 	snprintf(v->zone, sizeof v->zone, "%s", zone);
 }
@@ -376,7 +409,9 @@ int main(void)
 	run(an_image_that_nobody_has_compared_is_not_booted);
 	run(each_of_several_has_its_own_prices);
 	run(a_key_of_an_earlier_server_is_replaced);
+	run(a_key_of_another_project_stays);
 	run(without_port_security_there_is_no_group);
+	run(a_name_of_several_networks_means_none);
 	run(rules_of_before_go);
 	run(rules_that_are_said_twice_are_made_once);
 	run(groups_of_another_project_are_left_alone);

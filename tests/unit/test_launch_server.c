@@ -101,6 +101,25 @@ static void of_two_at_the_same_instant_one_gives_way(void)
 	check_int(fake_count(fake.groups), 0);
 }
 
+/* Whoever made the younger one takes the older, so that no launch to come finds one without the data. */
+static void of_two_volumes_at_the_same_instant_the_older_is_used(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	play_fresh();
+	fake.second_volume = true;
+	play_well(&r, &q);
+	check_int(fake_count(fake.volumes), 1);
+	check(!fake_by_id(fake.volumes, "v-9") || fake_by_id(fake.volumes, "v-9")->deleting);
+	for (int i = 0; i < FAKE_MAX; i++) {
+		const struct fake_thing *v = &fake.volumes[i];
+
+		if (v->id[0] && !v->deleting)
+			check_str(v->server, fake.servers[0].id);
+	}
+}
+
 /* Somebody destroys it just now: what it once answered is nothing to rely on. */
 static void a_server_on_its_way_out_is_none(void)
 {
@@ -163,6 +182,7 @@ int main(void)
 	run(a_server_that_is_never_made_is_not_waited_for_for_ever);
 	run(a_server_that_fails_while_it_is_waited_for_again);
 	run(of_two_at_the_same_instant_one_gives_way);
+	run(of_two_volumes_at_the_same_instant_the_older_is_used);
 	run(a_server_on_its_way_out_is_none);
 	run(a_second_launch_of_the_same_finds_what_runs);
 	run(a_launch_that_is_over_is_done_again_at_once);

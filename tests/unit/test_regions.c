@@ -107,8 +107,9 @@ static void fresh_of_two(void)
 
 static void add_volume(struct fake_thing *v, const char *name)
 {
-	struct fake_thing *volume = fake_add(v, "v", "a volume", "available");
+	struct fake_thing *volume = fake_add(v, "v", "", "available");
 
+	snprintf(volume->name, sizeof volume->name, "kbuild-%s", name);
 	snprintf(volume->tag, sizeof volume->tag, "%s", name);
 	volume->size = 20;
 }
@@ -126,7 +127,7 @@ static void what_stands_in_two_regions_is_not_destroyed(void)
 		else if (i == 1)
 			add_volume(fake.other.volumes, "web");
 		else
-			snprintf(fake_add(fake.other.keys, "k", "kbuild-web", "")->public_key, 8,
+			snprintf(fake_add(fake.other.keys, "k", "kbuild-web-p", "")->public_key, 8,
 				"ssh");
 		check_int(row_inventory(&r.cloud, "web", r.arena, &r.plan, &r.e), -ERR_USAGE);
 		check_str(r.e.msg,

@@ -51,6 +51,8 @@ int local_inventory(
 {
 	_cleanup_(local_dir_close) struct local_dir d = LOCAL_DIR_INIT;
 	uint64_t kept = local_volume_kept(c, name);
+	struct local_record rec = {};
+	struct error ignored = {};
 	struct server s = {};
 	struct stat st;
 	int r = local_dir_open(&d, c, name, false, e);
@@ -65,7 +67,9 @@ int local_inventory(
 	r = provider_local.find(c, name, a, &s, e);
 	if (r != 0)
 		return r;
-	plan_add(ret, a, PLAN_THERE, "server", name, server_state_name(s.state));
+	/* Without a record it is a broken one, of which nothing else is known. */
+	(void)local_record_read(&d, a, &rec, &ignored);
+	plan_add(ret, a, PLAN_THERE, "server", name, server_state_name(s.state))->id = rec.uuid;
 	plan_add(ret, a, PLAN_THERE, "root disk", NULL, "with the backups on it");
 	plan_add(ret, a, PLAN_THERE, "console log", NULL, NULL);
 	/* Nobody has written to it: there is nothing to keep. */

@@ -101,13 +101,27 @@ static const struct neutron_network *only(const struct launching *l, bool inner)
 	return found;
 }
 
-static const struct neutron_network *named(const struct launching *l, const char *name)
+/* An id means one; a name may be that of several, as others share theirs: which of them is not ours to guess. */
+static const struct neutron_network *named(struct launching *l, const char *name)
 {
+	const struct neutron_network *found = NULL;
+	const char *ids = "";
+	size_t n = 0;
+
 	for (size_t i = 0; name && i < l->n_networks; i++) {
-		if (strcmp(l->networks[i].id, name) == 0 || strcmp(l->networks[i].name, name) == 0)
-			return &l->networks[i];
+		const struct neutron_network *x = &l->networks[i];
+
+		if (strcmp(x->id, name) == 0)
+			return x;
+		if (strcmp(x->name, name) != 0)
+			continue;
+		found = x;
+		ids = arena_printf(l->a, "%s%s%s", ids, n++ ? ", " : "", x->id);
 	}
-	return NULL;
+	if (n > 1)
+		launch_wrong(l, "network", name, "%zu have this name in %s: give the id of one (%s)", n,
+			l->region, ids);
+	return found;
 }
 
 int look_network(struct launching *l, struct error *e)
@@ -176,7 +190,7 @@ int look_key(struct launching *l, struct error *e)
 	struct nova_key *v;
 	int r;
 
-	l->key = l->q->key ? l->q->key : l->tag;
+	l->key = l->q->key ? l->q->key : row_key_name(l->row, l->q->name, l->a);
 	l->key_there = l->key_stale = false;
 	/* A server that is there has its key, whoever made it. */
 	if (l->server && !l->broken) {
@@ -196,12 +210,18 @@ int look_key(struct launching *l, struct error *e)
 
 int look_group(struct launching *l, struct error *e)
 {
+	const struct neutron_group *found = NULL;
 	struct neutron_group *v;
 	size_t n;
 	int r = neutron_groups(l->os, l->region, l->tag, l->a, &v, &n, e);
 
-	if (r == 0 && n)
-		l->group = &v[0];
+	/* Another one of that name, which is not ours, only counts where there is none of ours. */
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!found || (neutron_group_is_ours(&v[i]) && !neutron_group_is_ours(found)))
+			found = &v[i];
+	}
+	if (found)
+		l->group = found;
 	return r;
 }
 

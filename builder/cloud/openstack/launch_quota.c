@@ -12,10 +12,33 @@ struct need {
 	int64_t max, used, more;
 };
 
+/* The numbers are a service's. */
+static int64_t times(int64_t n, int64_t each)
+{
+	int64_t r;
+
+	return __builtin_mul_overflow(n, each, &r) ? INT64_MAX : r;
+}
+
+static int64_t less(int64_t all, int64_t part)
+{
+	int64_t r;
+
+	return __builtin_sub_overflow(all, part, &r) ? 0 : r;
+}
+
+static bool is_room(const struct need *v)
+{
+	int64_t sum;
+
+	return v->max < 0 || v->more == 0 ||
+	       (!__builtin_add_overflow(v->used, v->more, &sum) && sum <= v->max);
+}
+
 static void compare(struct launching *l, const struct need *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].max < 0 || v[i].more == 0 || v[i].used + v[i].more <= v[i].max)
+		if (is_room(&v[i]))
 			continue;
 		launch_wrong(l, "quota", v[i].what,
 			"%" PRId64 " of %" PRId64 "%s are used in %s, and %" PRId64
@@ -74,8 +97,10 @@ static int compare_compute(struct launching *l, const struct room *m, struct err
 	compare(l,
 		(const struct need[]){
 			{ "servers", "", c.max_servers, c.servers - m->servers, m->n },
-			{ "cores", "", c.max_cores, c.cores - m->cores, m->n * l->flavor->vcpus },
-			{ "memory", " MiB", c.max_ram, c.ram - m->ram, m->n * l->flavor->ram },
+			{ "cores", "", c.max_cores, less(c.cores, m->cores),
+				times(m->n, l->flavor->vcpus) },
+			{ "memory", " MiB", c.max_ram, less(c.ram, m->ram),
+				times(m->n, l->flavor->ram) },
 			{ "key pairs", "", c.max_keys, (int64_t)l->n_keys,
 				l->q->key      ? 0
 				: l->key_there ? m->n - 1

@@ -73,7 +73,7 @@ void show_server(struct launching *l)
 			"it has %zu bytes, and the cloud takes %d: shorten what the definition leaves for first boot",
 			strlen(l->q->user_data), USER_DATA_MAX);
 	if (l->q->ssh_keys && l->q->ssh_keys[0] && l->q->ssh_keys[1])
-		launch_wrong(l, "key pair", l->tag,
+		launch_wrong(l, "key pair", row_key_name(l->row, l->q->name, l->a),
 			"a key pair of this cloud is one key: give one --ssh-key, and others in the definition's users");
 	if (!s)
 		return;
@@ -211,11 +211,20 @@ static const char *ports_text(const struct launching *l)
 	return text;
 }
 
+/* A launch of what it has finished makes nothing: what somebody has taken away since then is missing, and is said. */
+static bool is_finished(const struct launching *l)
+{
+	return l->server && !l->broken && l->server->tag_settled;
+}
+
 void show_group(struct launching *l)
 {
 	if (l->network && !l->network->port_security)
 		return;
-	if (l->group && strncmp(l->group->description, "kbuild:server=", 14) != 0)
+	if (!l->group && is_finished(l))
+		plan_add(l->plan, l->a, PLAN_NOTE, "security group", l->tag,
+			"it is gone, and the server runs without it: a launch leaves it so");
+	else if (l->group && !neutron_group_is_ours(l->group))
 		launch_wrong(l, "security group", l->tag,
 			"there is one of this name that kbuild has not made: rename it, or choose another --name");
 	else
@@ -232,6 +241,10 @@ void show_volume(struct launching *l)
 			"volumes of this cloud have whole GiB: kbuild.server.volume or --volume, as in %" PRId64
 			"G",
 			size + 1);
+	else if (is_finished(l) && (!l->volume || !l->volume->attached_to))
+		plan_add(l->plan, l->a, PLAN_NOTE, "data volume", l->tag,
+			l->volume ? "it is there, but the server runs without it: a launch leaves it so"
+				  : "it is gone, and the server runs without it: a launch leaves it so");
 	else if (!l->volume)
 		plan_add(l->plan, l->a, PLAN_MAKE, "data volume", l->tag,
 			arena_printf(l->a, "%" PRId64 " GiB", size));
@@ -243,6 +256,11 @@ void show_volume(struct launching *l)
 		launch_wrong(l, "data volume", l->tag,
 			"an earlier launch left one in the state error: 'kbuild destroy %s --with-data%s' removes it",
 			l->q->name, l->row->cloud.words);
+	else if (l->volume->size < size && launch_makes_server(l))
+		launch_wrong(l, "data volume", l->tag,
+			"the one that was kept has %" PRId64 " GiB, and %" PRId64
+			" are asked for: make it larger ('openstack volume set --size %" PRId64 " %s'), or ask for no more",
+			l->volume->size, size, size, l->volume->id);
 	else
 		plan_add(l->plan, l->a, PLAN_THERE, "data volume", l->tag,
 			arena_printf(l->a, "%" PRId64 " GiB, kept from before", l->volume->size));

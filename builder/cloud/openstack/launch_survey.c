@@ -175,6 +175,8 @@ int launch_wrong_items(const struct plan *p, struct error *e)
 
 void launch_forget(struct row *row)
 {
+	if (row->launching && row->launching->poll)
+		arena_free(row->launching->poll);
 	if (row->survey)
 		arena_free(row->survey);
 	row->survey = NULL;

@@ -16,6 +16,35 @@ static bool is_usable(const struct launching *l, const struct cinder_volume *v)
 	return strcmp(v->status, "available") == 0;
 }
 
+/*
+ * Two launches at the same instant may each have made one: whoever made the younger one takes the older, which he sees
+ * when he looks at his own. Then there is one, whichever of the two servers counts.
+ */
+static int look_at_volumes(
+	struct launching *l, const char *id, struct cinder_volume *ret, struct error *e)
+{
+	const struct cinder_volume *counts;
+	struct cinder_volume *v;
+	struct error ignored = {};
+	size_t n;
+	int r = cinder_volumes(l->os, l->region, false, l->a, &v, &n, e);
+
+	if (r < 0)
+		return r;
+	counts = row_volume_of(v, n, l->q->name);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(v[i].id, id) == 0)
+			*ret = v[i];
+	}
+	/* Ours has to be made before it can be removed. */
+	if (!counts || strcmp(counts->id, id) == 0 || !is_usable(l, ret))
+		return 0;
+	(void)cinder_delete(l->os, l->region, id, &ignored);
+	l->volume_made = false;
+	*ret = *counts;
+	return 0;
+}
+
 int wait_volume(struct launching *l, struct error *e)
 {
 	int64_t deadline = row_deadline(l->row, WAIT_VOLUME_MS);
@@ -31,7 +60,8 @@ int wait_volume(struct launching *l, struct error *e)
 		r = row_pause(l->row, deadline, WAIT_VOLUME_MS,
 			"the data volume did not become available", e);
 		if (r == 0)
-			r = cinder_get(l->os, l->region, l->volume->id, l->a, &v, e);
+			r = l->volume_made ? look_at_volumes(l, v.id, &v, e)
+					   : cinder_get(l->os, l->region, v.id, l->a, &v, e);
 		if (r == OS_ABSENT)
 			return error_set(e, ERR_NETWORK,
 				"the data volume '%s' was removed meanwhile", l->tag);
@@ -101,6 +131,26 @@ static int give_way(struct launching *l, const struct nova_server *mine, struct 
 		l->q->name);
 }
 
+/* Lists lag behind: absent is not gone before the time is up. *ret: the server of that name that counts, or NULL. */
+static int poll_server(struct launching *l, const struct nova_server **ret, struct error *e)
+{
+	struct arena *a = arena_new();
+	struct nova_server *v;
+	size_t n;
+	int r = nova_servers(l->os, l->region, l->q->name, a, &v, &n, e);
+
+	*ret = r < 0 ? NULL : row_ours(v, n, l->q->name);
+	if (!*ret) {
+		arena_free(a);
+		return r;
+	}
+	/* Of a large project each list is large, and there may be hundreds of them. */
+	if (l->poll)
+		arena_free(l->poll);
+	l->poll = a;
+	return 0;
+}
+
 int wait_server(struct launching *l, struct error *e)
 {
 	int64_t deadline = row_deadline(l->row, WAIT_SERVER_MS);
@@ -114,9 +164,7 @@ int wait_server(struct launching *l, struct error *e)
 	}
 	/* All of that name: so two launches at the same time see one another. */
 	while (strcmp(l->server->status, "ACTIVE") != 0) {
-		const struct nova_server *ours;
-		struct nova_server *v = NULL;
-		size_t n = 0;
+		const struct nova_server *ours = NULL;
 		int r;
 
 		if (strcmp(l->server->status, "ERROR") == 0)
@@ -130,11 +178,9 @@ int wait_server(struct launching *l, struct error *e)
 		r = row_pause(
 			l->row, deadline, WAIT_SERVER_MS, "the cloud did not make the server", e);
 		if (r == 0)
-			r = nova_servers(l->os, l->region, l->q->name, l->a, &v, &n, e);
+			r = poll_server(l, &ours, e);
 		if (r < 0)
 			return r;
-		ours = row_ours(v, n, l->q->name);
-		/* Lists lag behind: absent is not gone before the time is up. */
 		if (ours && strcmp(ours->id, mine->id) != 0)
 			return give_way(l, mine, e);
 		if (ours)

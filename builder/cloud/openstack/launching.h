@@ -17,7 +17,8 @@ struct launching {
 	struct row *row;
 	struct os *os;
 	const struct launch_request *q;
-	struct arena *a; /* lives as long as this */
+	struct arena *a;    /* lives as long as this */
+	struct arena *poll; /* owned: the last list that was asked for while waiting */
 	const char *region, *intent;
 	const char *tag;       /* kbuild-NAME */
 	const char *directory; /* on this machine */

@@ -149,6 +149,11 @@ int neutron_group_read(
 	return 0;
 }
 
+bool neutron_group_is_ours(const struct neutron_group *g)
+{
+	return strncmp(g->description, "kbuild:server=", 14) == 0;
+}
+
 int neutron_groups(struct os *o, const char *region, const char *name, struct arena *a,
 	struct neutron_group **ret, size_t *ret_n, struct error *e)
 {

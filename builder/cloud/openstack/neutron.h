@@ -42,6 +42,8 @@ struct neutron_group {
 };
 int neutron_group_read(
 	const struct node *n, struct arena *a, struct neutron_group *ret, struct error *e);
+/* kbuild has made it: its description says so. */
+bool neutron_group_is_ours(const struct neutron_group *g);
 /* The project's security groups of exactly that name. */
 int neutron_groups(struct os *o, const char *region, const char *name, struct arena *a,
 	struct neutron_group **ret, size_t *ret_n, struct error *e);

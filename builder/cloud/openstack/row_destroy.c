@@ -31,8 +31,9 @@ struct remains {
 	struct nova_server
 		*servers; /* of that name and ours; several only after two launches at once */
 	size_t n_servers;
-	const struct neutron_group *group;
-	struct cinder_volume *volumes; /* of that name, likewise */
+	const struct neutron_group *groups; /* likewise */
+	size_t n_groups;
+	struct cinder_volume *volumes; /* of it, likewise; but no copies that somebody has made */
 	size_t n_volumes;
 	bool key;
 };
@@ -54,14 +55,14 @@ static int look_servers(
 }
 
 static int look_key(
-	struct row *r, struct remains *m, const char *tag, struct arena *a, struct error *e)
+	struct row *r, struct remains *m, const char *key, struct arena *a, struct error *e)
 {
 	struct nova_key *v;
 	size_t n;
 	int f = nova_keys(r->os, m->region, a, &v, &n, e);
 
 	for (size_t i = 0; f == 0 && i < n; i++)
-		m->key = m->key || strcmp(v[i].name, tag) == 0;
+		m->key = m->key || strcmp(v[i].name, key) == 0;
 	return f;
 }
 
@@ -72,13 +73,24 @@ static int look_group(
 	size_t n;
 	int f = neutron_groups(r->os, m->region, tag, a, &v, &n, e);
 
-	for (size_t i = 0; f == 0 && i < n && !m->group; i++) {
-		if (strncmp(v[i].description, "kbuild:server=", 14) == 0)
-			m->group = &v[i];
+	m->groups = v;
+	for (size_t i = 0; f == 0 && i < n; i++) {
+		if (neutron_group_is_ours(&v[i]))
+			v[m->n_groups++] = v[i];
 	}
 	return f;
 }
 
+static bool has_server(const struct remains *m, const char *id)
+{
+	for (size_t i = 0; id && i < m->n_servers; i++) {
+		if (strcmp(m->servers[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What bears its mark is not enough, for copies do, and they may be all that somebody has of the data. */
 static int look_volume(
 	struct row *r, struct remains *m, const char *name, struct arena *a, struct error *e)
 {
@@ -92,7 +104,8 @@ static int look_volume(
 	f = cinder_volumes(r->os, m->region, false, a, &v, &n, e);
 	m->volumes = v;
 	for (size_t i = 0; f == 0 && i < n; i++) {
-		if (row_volume_is_of(&v[i], name))
+		if (row_volume_is_of(&v[i], name) &&
+			(row_volume_is_named(&v[i]) || has_server(m, v[i].attached_to)))
 			m->volumes[m->n_volumes++] = v[i];
 	}
 	return f;
@@ -107,34 +120,45 @@ static int look(
 	if (f == 0)
 		f = look_group(r, m, tag, a, e);
 	if (f == 0)
-		f = look_key(r, m, tag, a, e);
+		f = look_key(r, m, row_key_name(r, name, a), a, e);
 	return f == 0 ? look_volume(r, m, name, a, e) : f;
 }
 
-static void show(const struct remains *m, const char *name, struct arena *a, struct plan *p)
+static void show_volumes(const struct remains *m, struct arena *a, struct plan *p)
 {
-	const char *tag = row_tag(a, name);
+	for (size_t i = 0; i < m->n_volumes; i++) {
+		const struct cinder_volume *v = &m->volumes[i];
+		const char *which = m->n_volumes > 1 ? arena_printf(a, ", %s", v->id) : "";
+
+		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
+			arena_printf(a, "%" PRId64 " GiB%s, in %s", v->size, which, m->region))
+			->id = arena_strdup(a, v->id);
+	}
+}
+
+static void show(
+	struct row *r, const struct remains *m, const char *name, struct arena *a, struct plan *p)
+{
+	const char *project = r->access.project_name ? r->access.project_name : r->project;
 
 	for (size_t i = 0; i < m->n_servers; i++) {
 		plan_add(p, a, PLAN_THERE, "server", name,
-			arena_printf(a, "%s, in %s", m->servers[i].status, m->region))
+			arena_printf(a, "%s, in %s of the project %s", m->servers[i].status,
+				m->region, project ? project : "that is signed in to"))
 			->id = arena_strdup(a, m->servers[i].id);
 		plan_add(p, a, PLAN_THERE, "root disk", NULL, "with the backups on it");
 	}
-	if (m->group)
-		plan_add(p, a, PLAN_THERE, "security group", tag, NULL);
+	for (size_t i = 0; i < m->n_groups; i++)
+		plan_add(p, a, PLAN_THERE, "security group", row_tag(a, name), NULL);
 	if (m->key)
-		plan_add(p, a, PLAN_THERE, "key pair", tag, NULL);
-	for (size_t i = 0; i < m->n_volumes; i++)
-		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
-			arena_printf(a, "%" PRId64 " GiB, in %s", m->volumes[i].size, m->region))
-			->id = arena_strdup(a, m->volumes[i].id);
+		plan_add(p, a, PLAN_THERE, "key pair", row_key_name(r, name, a), NULL);
+	show_volumes(m, a, p);
 }
 
 /* Something of it; volume: or its data volume. */
 static bool is_there(const struct remains *m, bool volume)
 {
-	return m->n_servers || m->group || m->key || (volume && m->n_volumes);
+	return m->n_servers || m->n_groups || m->key || (volume && m->n_volumes);
 }
 
 /* What a launch has asked for that was killed just now would come when all else is gone. */
@@ -185,7 +209,7 @@ int row_inventory(
 	int f = look_around(row_of(c), name, false, a, &m, e);
 
 	if (f == 0)
-		show(&m, name, a, ret);
+		show(row_of(c), &m, name, a, ret);
 	return f;
 }
 
@@ -305,10 +329,10 @@ static int remove_all_of(struct row *r, const struct remains *m, const char *nam
 {
 	int f = remove_servers(r, m, a, e), g;
 
-	if (f == 0 && m->group)
-		f = row_remove_group(r, m->region, m->group, e);
+	for (size_t i = 0; i < m->n_groups && f == 0; i++)
+		f = row_remove_group(r, m->region, &m->groups[i], e);
 	if (f == 0 && m->key) {
-		g = nova_key_delete(r->os, m->region, row_tag(a, name), e);
+		g = nova_key_delete(r->os, m->region, row_key_name(r, name, a), e);
 		f = MIN(g, 0);
 	}
 	for (size_t i = 0; i < m->n_volumes && f == 0; i++)

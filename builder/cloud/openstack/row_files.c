@@ -13,15 +13,28 @@
 
 #define LINE_MAX_BYTES 4096
 
-const char *row_directory(struct row *r, const char *region, const char *name, struct arena *a)
+/* Its id. NULL: who cannot even sign in has made nothing, and removes nothing. */
+static const char *project(struct row *r)
 {
 	struct error ignored = {};
 
-	/* Two projects have servers of one name. Who cannot even sign in has made nothing, and removes nothing. */
-	if (!r->project && (!r->os || os_project(r->os, r->arena, &r->project, &ignored) < 0))
+	if (!r->project && r->os)
+		(void)os_project(r->os, r->arena, &r->project, &ignored);
+	return r->project;
+}
+
+/* Two projects have servers of one name. */
+const char *row_directory(struct row *r, const char *region, const char *name, struct arena *a)
+{
+	if (!project(r))
 		return arena_printf(a, "%s/clouds/nowhere", r->cloud.state_dir);
 	return arena_printf(a, "%s/clouds/%s-%s/%s/%s", r->cloud.state_dir, r->cloud.provider->name,
 		r->project, region, name);
+}
+
+const char *row_key_name(struct row *r, const char *name, struct arena *a)
+{
+	return arena_printf(a, "kbuild-%s-%.8s", name, project(r) ? r->project : "nowhere");
 }
 
 static void write_line(const char *directory, const char *name, const char *text, struct arena *a)
@@ -60,9 +73,11 @@ const char *row_directory_of(
 {
 	const char *directory = row_directory(r, region, name, a);
 	const char *whose = read_line(directory, "server", a);
+	/* A launch that was cut off before it knew the server's id has left its key. */
+	const bool ours = whose ? strcmp(whose, id) == 0
+				: access(arena_printf(a, "%s/id_ed25519", directory), F_OK) == 0;
 
-	return whose && strcmp(whose, id) != 0 ? arena_printf(a, "%s/%s", directory, id)
-					       : directory;
+	return ours ? directory : arena_printf(a, "%s/%s", directory, id);
 }
 
 const char *row_identity(const char *directory, struct arena *a)

@@ -61,18 +61,29 @@ static void add_servers(
 	}
 }
 
-/* Ours, attached to nothing, and of no server that is there. */
+/* Whether a server has it, or is about to: a second one of that name is nobody's. */
+static bool is_used(const struct region *g, const struct cinder_volume *v)
+{
+	const struct cinder_volume *counts;
+
+	if (v->attached_to || strcmp(v->status, "deleting") == 0)
+		return true;
+	counts = row_volume_of(g->volumes, g->n_volumes, v->server);
+	return row_ours(g->servers, g->n_servers, v->server) && counts && strcmp(counts->id, v->id) == 0;
+}
+
+/* Ours, and in no use. */
 static void add_kept(const struct region *g, struct arena *a, struct server_list *l)
 {
 	l->kept = longer(a, l->kept, l->n_kept, g->n_volumes, sizeof *l->kept);
 	for (size_t i = 0; i < g->n_volumes; i++) {
 		const struct cinder_volume *v = &g->volumes[i];
 
-		if (!v->server || v->attached_to || strcmp(v->status, "deleting") == 0 ||
-			row_ours(g->servers, g->n_servers, v->server))
+		if (!v->server || is_used(g, v))
 			continue;
 		l->kept[l->n_kept++] = (struct kept_volume){
 			.server = arena_strdup(a, v->server),
+			.copy = row_volume_is_named(v) ? NULL : arena_strdup(a, v->name && *v->name ? v->name : v->id),
 			.size = (uint64_t)MAX(v->size, 0) * GIB,
 			.id = arena_strdup(a, v->id),
 			.region = arena_strdup(a, g->name),

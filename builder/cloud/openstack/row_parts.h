@@ -80,7 +80,9 @@ void row_pending_end(const char *directory);
 int64_t row_pending_ms(const struct row *r, const char *directory, const char *what);
 /* Whether it is a data volume of that server; there are two after a request that outlived its client. */
 bool row_volume_is_of(const struct cinder_volume *v, const char *name);
-/* Of those the one that counts: the attached one, else the oldest. NULL: none. */
+/* It also has the name that we gave it: a copy of a volume (of a snapshot, of a backup) has its mark, but another name. */
+bool row_volume_is_named(const struct cinder_volume *v);
+/* Of those the one that counts: the attached one, else the oldest that is named so, else the oldest. NULL: none. */
 const struct cinder_volume *row_volume_of(
 	const struct cinder_volume *v, size_t n, const char *name);
 /* What was read of it counts for nothing: the next row_console() and row_describe() begin anew. */
@@ -89,5 +91,10 @@ void row_console_forget(struct row *r);
 size_t row_window_new(const char *old, size_t old_len, const char *text, size_t len);
 /* Where the first whole line of a window begins: one that has been cut begins anywhere. */
 size_t row_window_begin(const char *text, size_t len);
-/* "kbuild-NAME": of its key pair, security group and volume. */
+/*
+ * The name of the key pair that is made for a server, in the arena. It has the project in it: key pairs belong to the
+ * user, who may have a server of that name in another project.
+ */
+const char *row_key_name(struct row *r, const char *name, struct arena *a);
+/* "kbuild-NAME": of its security group and volume. */
 const char *row_tag(struct arena *a, const char *name);

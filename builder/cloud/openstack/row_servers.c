@@ -57,11 +57,19 @@ bool row_volume_is_of(const struct cinder_volume *v, const char *name)
 	return v->server && strcmp(v->server, name) == 0 && strcmp(v->status, "deleting") != 0;
 }
 
-/* Data is on the one that is in use; of others, on the one that was there first. */
+bool row_volume_is_named(const struct cinder_volume *v)
+{
+	return v->server && v->name && strncmp(v->name, "kbuild-", 7) == 0 &&
+	       strcmp(v->name + 7, v->server) == 0;
+}
+
+/* Data is on the one that is in use; of others, on the one that we made, and that was there first. */
 static bool is_rather(const struct cinder_volume *x, const struct cinder_volume *y)
 {
 	if (!x->attached_to != !y->attached_to)
 		return x->attached_to;
+	if (row_volume_is_named(x) != row_volume_is_named(y))
+		return row_volume_is_named(x);
 	return x->created != y->created ? x->created < y->created : strcmp(x->id, y->id) < 0;
 }
 

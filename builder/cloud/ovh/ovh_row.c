@@ -48,6 +48,16 @@ static void warn_of_open_files(const struct ovh_conf *conf, struct progress *p)
 			conf->open_files[i], conf->open_files[i]);
 }
 
+/* An exported OS_CLOUD is easily forgotten, and what is destroyed in another cloud is gone all the same. */
+static int check_ovh(const struct os_access *k, const struct ovh_conf *conf, struct error *e)
+{
+	if (!k->auth_url || signin_is_ovh(k->auth_url, conf))
+		return 0;
+	return error_set(e, ERR_USAGE,
+		"the cloud is ovh, but %s signs in at %s, which is not OVH's: use --cloud openstack, or name another entry (unset OS_CLOUD and OS_* to go in by OVH's own keys)",
+		k->from ? k->from : "what the environment says", k->auth_url);
+}
+
 static int ovh_row_open(struct row *r, struct os_access *ret, struct error *e)
 {
 	static const struct ovh_conf_ask ask = {};
@@ -59,8 +69,10 @@ static int ovh_row_open(struct row *r, struct os_access *ret, struct error *e)
 		return status;
 	r->own = s;
 	warn_of_open_files(&s->conf, r->cloud.progress);
-	if (theirs)
-		return os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
+	if (theirs) {
+		status = os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
+		return status < 0 ? status : check_ovh(ret, &s->conf, e);
+	}
 	if (r->cloud.region)
 		ret->region = r->cloud.region;
 	else if (given("OS_REGION_NAME"))

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* OVH says "ok" of a user, and Keystone learns of it, and of its roles, a little later. */
@@ -46,6 +47,40 @@ const char *signin_auth_url(const struct ovh_conf *conf)
 		return conf->openstack_auth_url;
 	return strcmp(conf->section, "ovh-us") == 0 ? "https://auth.cloud.ovh.us/v3"
 						    : "https://auth.cloud.ovh.net/v3";
+}
+
+/* Of an URL: from where, and how long. */
+static const char *host_of(const char *url, size_t *ret)
+{
+	const char *at = strstr(url, "://");
+
+	at = at ? at + 3 : url;
+	*ret = strcspn(at, ":/?#");
+	return at;
+}
+
+static bool same_host(const char *url, const char *other)
+{
+	size_t n = 0, m = 0;
+	const char *x = url ? host_of(url, &n) : NULL, *y = other ? host_of(other, &m) : NULL;
+
+	return x && y && n == m && strncasecmp(x, y, n) == 0;
+}
+
+bool signin_is_ovh(const char *url, const struct ovh_conf *conf)
+{
+	static const char *const domains[] = { ".ovh.net", ".ovh.us", ".ovh.ca", ".ovhcloud.com" };
+	size_t n;
+	const char *host = host_of(url, &n);
+
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		const size_t len = strlen(domains[i]);
+
+		if (n > len && strncasecmp(host + n - len, domains[i], len) == 0)
+			return true;
+	}
+	/* A stand-in, which the user's own configuration names. */
+	return same_host(url, conf->openstack_auth_url) || same_host(url, conf->keys.endpoint);
 }
 
 /* OVH's places for service accounts, as its guide has them. */

@@ -41,6 +41,8 @@ const char *signin_description(const char *state_dir, struct arena *a);
 
 /* Of OVH's Keystone: OS_AUTH_URL, openstack_auth_url of the configuration, else the endpoint's own. */
 const char *signin_auth_url(const struct ovh_conf *conf);
+/* Whether that Keystone is OVH's, or the stand-in that the user's own configuration names. */
+bool signin_is_ovh(const char *url, const struct ovh_conf *conf);
 
 /* Whether a service account signs in to OpenStack by itself: without, it needs a user as all others do. */
 bool signin_federates(const struct ovh_conf *conf);

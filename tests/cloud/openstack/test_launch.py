@@ -139,7 +139,7 @@ def launched(w):
     TAP.equal({k for k in server["metadata"]}, {"kbuild:name", "kbuild:image", "kbuild:flavor", "kbuild:intent", "kbuild:settled"},
               "its metadata is its identity")
     TAP.equal(server["config_drive"], "True", "it has a config drive")
-    TAP.equal(server["key_name"], "kbuild-" + w.name("one"), "and its own key pair")
+    TAP.check(re.fullmatch(f"kbuild-{w.name('one')}-[0-9a-f]{{8}}", server["key_name"]), "and its own key pair", server["key_name"])
     full = w.nova(f"/servers/{server['id']}", token=w.lab.token("admin", "admin"))["server"]
     TAP.equal(base64.b64decode(full.get("OS-EXT-SRV-ATTR:user_data") or "").decode(), USER_DATA, "user-data arrived whole")
     TAP.equal([g["name"] for g in server["security_groups"]], ["kbuild-" + w.name("one")], "its own security group, and no other")

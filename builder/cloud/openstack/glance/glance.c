@@ -278,6 +278,7 @@ void glance_to_cloud(const struct glance_image *i, const char *region, struct cl
 		.size = (uint64_t)MAX(i->size, 0),
 		.min_disk = (uint64_t)MAX(i->min_disk, 0) * GIB,
 		.min_ram = (uint64_t)MAX(i->min_ram, 0) * MIB,
+		.is_protected = i->is_protected,
 	};
 }
 

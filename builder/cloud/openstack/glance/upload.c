@@ -255,15 +255,30 @@ static void fill(const struct upload *u, struct cloud_image **ret, size_t *ret_n
 	*ret_n = u->n;
 }
 
+/* Its bytes are those of two moments: nobody wants it, and it would count as the newest of its definition. */
+static void remove_sent(const struct upload *u)
+{
+	struct error ignored = {};
+
+	for (size_t i = 0; i < u->n; i++) {
+		if (u->parts[i].sent)
+			(void)glance_delete(
+				u->o, u->parts[i].region, u->parts[i].image.id, &ignored);
+	}
+}
+
 static int check_unchanged(const struct upload *u, const struct stat *before, struct error *e)
 {
 	struct stat st;
 
 	if (fstat(u->fd, &st) < 0)
 		return error_errno(e, errno, "reading %s", u->q->disk);
-	if (!stat_same(&st, before))
-		return error_set(e, ERR_FAILED, "%s was written to while it was being sent; again",
+	if (!stat_same(&st, before)) {
+		remove_sent(u);
+		return error_set(e, ERR_FAILED,
+			"%s was written to while it was being sent: what was sent is removed again, try once more",
 			u->q->disk);
+	}
 	return 0;
 }
 
