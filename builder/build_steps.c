@@ -50,7 +50,9 @@ static int step_lock(struct build *b, struct error *e)
 	r = app_images_lock(&images, e);
 	if (r < 0)
 		return r;
-	r = lock_write(b->lock, path, e);
+	r = lock_write_first(&b->lock, path, e);
+	if (r == LOCK_THERE)
+		return lock_check(b->lock, b->def, e);
 	if (r < 0)
 		return r;
 	progress_note(b->c->progress, "there was no lock: wrote %s (%zu packages), commit it", path,

@@ -39,7 +39,7 @@ void image_prune(
 					 ? PRUNE_DELETE
 					 : PRUNE_BUSY;
 		else
-			ret[i] = v[i].is_protected || newer(v, i) < keep ? PRUNE_KEEP
-									  : PRUNE_DELETE;
+			ret[i] =
+				v[i].is_protected || newer(v, i) < keep ? PRUNE_KEEP : PRUNE_DELETE;
 	}
 }

@@ -143,7 +143,8 @@ static void print_done(const struct ctx *c, const struct destroy *d)
 
 	remains(d, &kept);
 	if (!c->json) {
-		printf(server ? "server '%s' is gone" : "there was no server '%s'; what was left of it is gone",
+		printf(server ? "server '%s' is gone"
+			      : "there was no server '%s'; what was left of it is gone",
 			d->name);
 		printf("%s%s\n", kept.len ? "; " : "", buf_str(&kept));
 		return;

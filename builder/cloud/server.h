@@ -58,9 +58,9 @@ struct server {
 
 /* A data volume in no use: "destroy" has left it, and the next launch of that name uses it; or it is a copy of one. */
 struct kept_volume {
-	const char *server;	 /* the name that it had */
-	const char *copy;	 /* its own name, where kbuild has not given it: destroy leaves it; NULL */
-	uint64_t size;		 /* bytes */
+	const char *server; /* the name that it had */
+	const char *copy; /* its own name, where kbuild has not given it: destroy leaves it; NULL */
+	uint64_t size;	  /* bytes */
 	const char *id, *region; /* of clouds; NULL on local */
 	const char *path;	 /* on this machine; NULL on clouds */
 };

@@ -142,9 +142,9 @@ static void forty_forbidden_acts_fail_in_every_process(void)
 /* The attempts are real: without the sandbox, root can do most of them. */
 static void without_the_sandbox_many_of_them_work(void)
 {
-	static int (*const harmless[])(void) = { try_execve, try_execveat, try_fork, try_raw_socket, try_shadow,
-		try_secret_outside, try_docker_sock, try_internet, try_listen, try_unshare,
-		try_exec_memory, try_dumpable, try_terminal };
+	static int (*const harmless[])(void) = { try_execve, try_execveat, try_fork, try_raw_socket,
+		try_shadow, try_secret_outside, try_docker_sock, try_internet, try_listen,
+		try_unshare, try_exec_memory, try_dumpable, try_terminal };
 	size_t worked = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {

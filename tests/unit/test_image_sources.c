@@ -188,6 +188,39 @@ static void two_spellings_of_a_name_do_not_share_a_key(void)
 	check_file("image/etc/apt/keyrings/x-2.asc", PLAIN_KEY("d29ybGQ="));
 }
 
+/* A mirror that signs anew has keys of its own, which its servers need; the distribution's own mirrors have not. */
+static void a_mirrors_own_keys_come_along(void)
+{
+	static const char keyring[] =
+		"kbuild:\n  name: t\n  base: {distribution: debian, release: trixie, "
+		"bootable: false, keyring: corp.gpg}\n";
+	_free_ char *own = xasprintf("%s%s", PRIMARY, keyring);
+
+	put("./corp.gpg", "keys");
+	write_image(own, CLOUD_CFG);
+	check_file("image/etc/apt/keyrings/kbuild-archive.gpg", "keys");
+	check_file("image/etc/apt/sources.list.d/debian.sources",
+		"Types: deb\nURIs: http://mine.example/debian\nSuites: trixie trixie-updates\n"
+		"Components: main\nSigned-By: /etc/apt/keyrings/kbuild-archive.gpg\n\n"
+		"Types: deb\nURIs: http://mine.example/debian-security\nSuites: trixie-security\n"
+		"Components: main\nSigned-By: /etc/apt/keyrings/kbuild-archive.gpg\n");
+	write_image(keyring, CLOUD_CFG);
+	check(faccessat(tmp_fd(), "image/etc/apt/keyrings/kbuild-archive.gpg", F_OK, 0) < 0);
+}
+
+/* One architecture may stand alone. */
+static void arches_may_be_one_word(void)
+{
+	write_image(
+		"apt:\n  primary: [{arches: amd64, uri: \"http://mine.example/debian/\"}]\n" BASE,
+		CLOUD_CFG);
+	check_file("image/etc/apt/sources.list.d/debian.sources",
+		"Types: deb\nURIs: http://mine.example/debian\nSuites: trixie trixie-updates\n"
+		"Components: main\n" D_SIGNED
+		"\nTypes: deb\nURIs: http://mine.example/debian-security\nSuites: trixie-security\n"
+		"Components: main\n" D_SIGNED);
+}
+
 static void an_archive_whose_security_is_elsewhere_has_to_be_said(void)
 {
 	_cleanup_(definition_freep) struct definition *def = load(
@@ -243,6 +276,8 @@ int main(void)
 	run(servers_ask_their_own_mirrors_not_the_builders);
 	run(placeholders_of_extra_sources_mean_the_servers_mirrors);
 	run(each_key_of_a_list_has_a_file_of_its_own);
+	run(a_mirrors_own_keys_come_along);
+	run(arches_may_be_one_word);
 	run(two_spellings_of_a_name_do_not_share_a_key);
 	run(an_archive_whose_security_is_elsewhere_has_to_be_said);
 	run(links_of_the_tree_do_not_lead_out_of_it);

@@ -269,8 +269,9 @@ static void a_name_of_several_networks_means_none(void)
 	RUN r = run_begin();
 
 	play_fresh();
-	fake.networks = ",{\"id\":\"n-8\",\"name\":\"inner\",\"project_id\":\"p\"},"
-			"{\"id\":\"n-9\",\"name\":\"inner\",\"project_id\":\"q\",\"shared\":true}";
+	fake.networks =
+		",{\"id\":\"n-8\",\"name\":\"inner\",\"project_id\":\"p\"},"
+		"{\"id\":\"n-9\",\"name\":\"inner\",\"project_id\":\"q\",\"shared\":true}";
 	q.network = "inner";
 	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
 	check_int(plan_item(&r.plan, "network")->state, PLAN_WRONG);

@@ -253,6 +253,25 @@ static void a_difference_is_told_in_json(void)
 		"\"new\":\"2:2.41-12\"}],\"containers\":[]");
 }
 
+/* Two first builds at the same time: one lock, and both images are of it. */
+static void of_two_first_locks_the_first_counts(void)
+{
+	_cleanup_(lock_freep) struct lock *mine = NULL, *other = NULL;
+	_free_ char *path = xstrdup(tmp_name("first/t.lock"));
+	struct error e = {};
+
+	check_int(mkdirat(tmp_fd(), "first", 0755), 0);
+	check_int(parse(&mine, WHOLE, &e), 0);
+	check_int(parse(&other, HEAD ASKED SOURCE FLAT APT TREE, &e), 0);
+	check_int(lock_write_first(&other, path, &e), 0);
+	check_int(other->n, 2);
+	check_int(lock_write_first(&mine, path, &e), LOCK_THERE);
+	check_int(mine->n, 2);
+	/* Nothing is left beside it. */
+	check_int(unlinkat(tmp_fd(), "first/t.lock", 0), 0);
+	check_int(unlinkat(tmp_fd(), "first", AT_REMOVEDIR), 0);
+}
+
 int main(void)
 {
 	run(a_lock_is_read);
@@ -263,5 +282,6 @@ int main(void)
 	run(a_nul_byte_is_refused);
 	run(a_difference_is_told_in_words);
 	run(a_difference_is_told_in_json);
+	run(of_two_first_locks_the_first_counts);
 	return done();
 }

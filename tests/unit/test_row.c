@@ -327,7 +327,8 @@ static void files_are_of_the_server_that_was_launched_here(void)
 	s = play_server("web", "ACTIVE", 1);
 	check_int(row_find(&r.cloud, "web", r.arena, &r.server, &r.e), 0);
 	/* What another machine has launched may be gone tomorrow, and its host keys with it. */
-	check(strstr(r.server.directory, arena_printf(r.arena, "/clouds/openstack-p/ONE/web/%s", s->id)) &&
+	check(strstr(r.server.directory,
+		      arena_printf(r.arena, "/clouds/openstack-p/ONE/web/%s", s->id)) &&
 		!r.server.identity);
 	own = row_directory(row_of(&r.cloud), "ONE", "web", r.arena);
 	put_line(own, "id_ed25519", "a key");

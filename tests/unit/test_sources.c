@@ -347,6 +347,13 @@ static const struct {
 		NULL },
 	{ BOOTABLE("user: {name: ko, ssh_import_id: [\"gh:ko\"]}\n"), "ssh-import-id", NULL },
 	{ BOOTABLE("users: [default, {name: ko}]\n"), NULL, "ssh-import-id" },
+	{ BOOTABLE("rsyslog: {remotes: {x: \"@@10.0.0.5\"}}\n"), "rsyslog", NULL },
+	{ BOOTABLE("disk_setup: {/dev/vdb: {table_type: gpt, layout: true}}\n"), "gdisk",
+		"rsyslog" },
+	{ BOOTABLE("fs_setup: [{filesystem: xfs, device: /dev/vdb1}]\n"), "xfsprogs",
+		"btrfs-progs" },
+	{ BOOTABLE("fs_setup: [{filesystem: btrfs, device: a}, {filesystem: vfat, device: b}]\n"),
+		"dosfstools", "xfsprogs" },
 };
 
 static void keys_bring_the_programs_that_they_need(void)

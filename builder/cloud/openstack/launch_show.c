@@ -243,8 +243,9 @@ void show_volume(struct launching *l)
 			size + 1);
 	else if (is_finished(l) && (!l->volume || !l->volume->attached_to))
 		plan_add(l->plan, l->a, PLAN_NOTE, "data volume", l->tag,
-			l->volume ? "it is there, but the server runs without it: a launch leaves it so"
-				  : "it is gone, and the server runs without it: a launch leaves it so");
+			l->volume
+				? "it is there, but the server runs without it: a launch leaves it so"
+				: "it is gone, and the server runs without it: a launch leaves it so");
 	else if (!l->volume)
 		plan_add(l->plan, l->a, PLAN_MAKE, "data volume", l->tag,
 			arena_printf(l->a, "%" PRId64 " GiB", size));
@@ -259,7 +260,8 @@ void show_volume(struct launching *l)
 	else if (l->volume->size < size && launch_makes_server(l))
 		launch_wrong(l, "data volume", l->tag,
 			"the one that was kept has %" PRId64 " GiB, and %" PRId64
-			" are asked for: make it larger ('openstack volume set --size %" PRId64 " %s'), or ask for no more",
+			" are asked for: make it larger ('openstack volume set --size %" PRId64
+			" %s'), or ask for no more",
 			l->volume->size, size, size, l->volume->id);
 	else
 		plan_add(l->plan, l->a, PLAN_THERE, "data volume", l->tag,

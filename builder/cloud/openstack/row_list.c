@@ -69,7 +69,8 @@ static bool is_used(const struct region *g, const struct cinder_volume *v)
 	if (v->attached_to || strcmp(v->status, "deleting") == 0)
 		return true;
 	counts = row_volume_of(g->volumes, g->n_volumes, v->server);
-	return row_ours(g->servers, g->n_servers, v->server) && counts && strcmp(counts->id, v->id) == 0;
+	return row_ours(g->servers, g->n_servers, v->server) && counts &&
+	       strcmp(counts->id, v->id) == 0;
 }
 
 /* Ours, and in no use. */
@@ -83,7 +84,9 @@ static void add_kept(const struct region *g, struct arena *a, struct server_list
 			continue;
 		l->kept[l->n_kept++] = (struct kept_volume){
 			.server = arena_strdup(a, v->server),
-			.copy = row_volume_is_named(v) ? NULL : arena_strdup(a, v->name && *v->name ? v->name : v->id),
+			.copy = row_volume_is_named(v)
+					? NULL
+					: arena_strdup(a, v->name && *v->name ? v->name : v->id),
 			.size = (uint64_t)MAX(v->size, 0) * GIB,
 			.id = arena_strdup(a, v->id),
 			.region = arena_strdup(a, g->name),

@@ -77,7 +77,8 @@ static int run(const struct bake *b, struct error *e)
 		firewall_user_rules(
 			b->def->firewall.allow, b->def->firewall.n, families[i].v6, &rules);
 		r = bake_puts(b, families[i].user, buf_str(&rules), 0640, e);
-		if (r == 0 && b->def->docker.enabled)
+		/* Also without our Docker: the definition may bring another, whose published ports pass INPUT by as well. */
+		if (r == 0)
 			r = write_after(b, families[i].after, families[i].v6, e);
 	}
 	return r < 0 ? r : bake_enable(b, units, e);

@@ -274,6 +274,10 @@ static int make_user(
 			return error_set(e, ERR_INVALID, "'%s' cannot be baked", unsupported[i]);
 	if (r < 0)
 		return error_errno(e, r, "cannot read /etc/passwd of the image");
+	if (r != ACCOUNT_ABSENT && node_str(node_get(user, "passwd")) &&
+		*node_str(node_get(user, "passwd")))
+		return error_set(e, ERR_INVALID,
+			"the account is there already, and 'passwd' is for one that is made: write 'hashed_passwd'");
 	if (r == ACCOUNT_ABSENT) {
 		r = make_own_groups(b, user, e);
 		if (r == 0)

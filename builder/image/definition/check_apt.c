@@ -66,8 +66,17 @@ static void check_source_line(const struct schema *s, const struct node *source)
 {
 	const char *text = node_str(source), *hint = NULL;
 
-	if (!text || strncmp(text, "deb ", 4) == 0)
+	if (!text)
 		return;
+	if (strncmp(text, "deb ", 4) == 0) {
+		const char *end = strchr(text, '\n');
+
+		if (end && end[strspn(end, " \t\r\n")])
+			diag_add(s->diags, DIAG_ERROR, &source->at, "wrong-value",
+				"give each line a name of its own below 'apt.sources'",
+				"'%s.source' must be one line", s->where);
+		return;
+	}
 	if (strncmp(text, "ppa:", 4) == 0)
 		hint = "a ppa: would have to ask Launchpad for its key: write 'deb "
 		       "[signed-by=$KEY_FILE] URI $RELEASE main' and the key as 'key:'";

@@ -1,6 +1,7 @@
 /* write_files: files whose owner, mode and content must be right before the build begins. */
 #include "cloudcheck.h"
 
+#include "apt_pins.h"
 #include "arena.h"
 #include "base64.h"
 #include "buf.h"
@@ -117,6 +118,18 @@ static void check_content(const struct schema *s, const struct node *file)
 			"'%s.content' is not gzip, as 'encoding: %s' says", s->where, name);
 }
 
+/* The lock is made before there is an image, and of what it can read. */
+static void check_pin(const struct schema *s, const struct node *file)
+{
+	const char *path = node_str(node_get(file, "path"));
+	const struct node *name = node_get(file, "encoding");
+	const struct encoding *enc = node_str(name) ? encoding_find(name->str) : NULL;
+
+	if (path && apt_is_preferences(path) && enc && (enc->base64 || enc->gzip))
+		diag_add(s->diags, DIAG_ERROR, &name->at, "encoded-pin", "write it as text",
+			"'%s' pins versions, and the lock does not decode it", path);
+}
+
 /* What is fetched at first boot comes after the sealing; what the table of field_target() has was named there. */
 static void check_kept(const struct schema *s, const struct node *file)
 {
@@ -139,6 +152,7 @@ CLOUD_CHECK(check_write_files)
 	for (size_t i = 0; i < value->n; i++) {
 		schema_check(s, value->items[i], file_fields);
 		check_content(s, value->items[i]);
+		check_pin(s, value->items[i]);
 		check_kept(s, value->items[i]);
 	}
 }

@@ -52,6 +52,26 @@ CLOUD_CHECK(check_map)
 		cloud_wrong(s, value, "a map");
 }
 
+/* Of what cloud-init would do with these, the image has the result already, made by other keys. */
+CLOUD_CHECK(check_system_info)
+{
+	static const char *const others[][2] = {
+		{ "default_user", "write 'user:', which the image knows, too" },
+		{ "package_mirrors", "write 'apt.primary' and 'apt.security'" },
+		{ "ntp_client", "write 'ntp.ntp_client'" },
+	};
+
+	check_map(s, def, value);
+	for (size_t i = 0; value->kind == NODE_MAP && i < ARRAY_SIZE(others); i++) {
+		const struct node *n = node_get(value, others[i][0]);
+
+		if (n)
+			diag_add(s->diags, DIAG_ERROR, &n->at, "refused", others[i][1],
+				"'system_info.%s': it is baked, so that the server would not obey it",
+				others[i][0]);
+	}
+}
+
 /* runcmd and bootcmd: each a line for the shell, or a list of words for execve(). */
 CLOUD_CHECK(check_commands)
 {

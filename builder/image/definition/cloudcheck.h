@@ -15,6 +15,7 @@ CLOUD_CHECK(check_bool);
 CLOUD_CHECK(check_text);
 CLOUD_CHECK(check_list);
 CLOUD_CHECK(check_map);
+CLOUD_CHECK(check_system_info);
 CLOUD_CHECK(check_list_or_map);
 CLOUD_CHECK(check_commands);
 CLOUD_CHECK(check_hostname);

@@ -111,7 +111,7 @@ static const struct cloud_key table[] = {
 	{ "ssh_pwauth", FATE_BAKED, "sshd is configured in the image", check_ssh_pwauth },
 	{ "ssh_quiet_keygen", FATE_LEFT, "host keys belong to the instance", check_bool },
 	{ "swap", FATE_LEFT, "memory and disk are known at first boot only", check_map },
-	{ "system_info", FATE_LEFT, "it is about cloud-init's own behaviour at first boot", check_map },
+	{ "system_info", FATE_LEFT, "it is about cloud-init's own behaviour at first boot", check_system_info },
 	{ "timezone", FATE_BAKED, "the time zone is set in the image", check_timezone },
 	{ "ubuntu_advantage", FATE_LEFT, NULL, .distribution = "ubuntu", .now = "ubuntu_pro" },
 	{ "ubuntu_pro", FATE_LEFT, "the instance is attached to its subscription at first boot", check_map, .distribution = "ubuntu" },

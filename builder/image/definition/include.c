@@ -70,6 +70,8 @@ static struct node *merge(struct arena *a, struct node *base, struct node *over,
 		const struct node *key = over->keys[i];
 		struct node *old = node_get(base, key->str), *value = over->items[i];
 
+		if (!old && node_is_null(value))
+			continue; /* it takes away what is not there */
 		if (old)
 			value = merge(a, old, value, rules,
 				*path ? arena_printf(a, "%s.%s", path, key->str) : key->str);

@@ -180,6 +180,15 @@ static void check_release(const struct schema *s, struct definition *def, const 
 		def->distribution, def->release, names[0], names[1]);
 }
 
+static bool brings_compose(const struct definition *def)
+{
+	for (const char **p = def->packages; p && *p; p++) {
+		if (strncmp(*p, "docker-compose-", 15) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Rules between fields; wrong: some field is, which would only be said again. */
 static void check_parts(
 	const struct schema *s, const struct definition *def, const struct node *kbuild, bool wrong)
@@ -206,6 +215,11 @@ static void check_parts(
 	if (def->app && docker && !def->docker.enabled && !wrong)
 		complain(s, docker, "leave 'kbuild.docker' out: it is on by itself",
 			"'kbuild.app' runs in Docker, but 'kbuild.docker' is off");
+	if (def->app && def->release && strcmp(def->release, "bookworm") == 0 && !wrong &&
+		!brings_compose(def))
+		complain(s, node_path(kbuild, "app"),
+			"use trixie, or add docker-compose-plugin to 'packages' and Docker's own archive to 'apt.sources'",
+			"'kbuild.app' needs Compose V2, which Debian 12 does not have");
 	if (def->fail2ban.bantime == 0 || def->fail2ban.findtime == 0)
 		complain(s, node_get(kbuild, "fail2ban"), NULL,
 			"'kbuild.fail2ban': findtime and bantime must be longer than nothing");

@@ -2,9 +2,12 @@
 #include "login.h"
 
 #include "alloc.h"
+#include "arena.h"
 #include "definition.h"
+#include "error.h"
 #include "node.h"
 #include "schema.h"
+#include "user_list.h"
 
 #include <string.h>
 
@@ -20,20 +23,21 @@ static char *image_user(const struct definition *def)
 
 char *login_user(const struct definition *def)
 {
-	const struct node *users = definition_key(def, "users");
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const struct node *users = definition_key(def, "users"), *ignored;
+	_free_ char *own = image_user(def);
+	struct node *stands_for;
+	const char *name = NULL;
+	struct error e = {};
 
-	if (node_is_null(users))
-		return image_user(def);
-	for (size_t i = 0; users->kind == NODE_LIST && i < users->n; i++) {
-		const struct node *u = users->items[i];
-		bool yes = false;
-
-		if (u->kind == NODE_SCALAR && u->str && strcmp(u->str, "default") == 0)
-			return image_user(def);
-		if (u->kind == NODE_MAP && node_is_bool(node_get(u, "default"), &yes) && yes)
-			return xstrdup(node_str(node_get(u, "name")));
-	}
-	return NULL;
+	/* "user:" is the default user, whatever the list has beside it. */
+	if (node_is_null(users) || !node_is_null(definition_key(def, "user")))
+		return xstrdup(own);
+	stands_for = node_map(a, &users->at);
+	node_set(a, stands_for, &users->at, "name", node_scalar(a, &users->at, own, strlen(own)));
+	if (user_list(a, users, stands_for, &ignored, &name, &e) < 0 || !name)
+		return NULL;
+	return xstrdup(name);
 }
 
 uint64_t login_volume(const struct definition *def)

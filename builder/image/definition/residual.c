@@ -22,6 +22,43 @@ static struct node *left_files(struct arena *a, const struct node *files)
 	return left->n > 0 ? left : NULL;
 }
 
+/* "apt-get install x", or a list of such words; also in the middle of a line of shell. */
+static bool names_apt(const struct node *command)
+{
+	static const char *const words[] = { "apt", "apt-get", "aptitude" };
+	static const char name[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+	for (size_t i = 0; command->kind == NODE_LIST && i < command->n; i++) {
+		if (names_apt(command->items[i]))
+			return true;
+	}
+	for (const char *p = node_str(command); p && *p; p += strspn(p, name)) {
+		p += strcspn(p, name);
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+			if (strspn(p, name) == strlen(words[i]) &&
+				strncmp(p, words[i], strlen(words[i])) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The image has no lists of packages. Where somebody relies on cloud-init to have fetched them before his commands
+ * run, as it does for "packages" too, it fetches them.
+ */
+static bool needs_lists(const struct definition *def)
+{
+	static const char *const keys[] = { "package_update", "package_upgrade" };
+	const struct node *commands = node_get(def->root, "runcmd");
+	bool asked = !node_is_null(node_get(def->root, "packages")), yes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		asked |= node_is_bool(node_get(def->root, keys[i]), &yes) && yes;
+	return asked && commands && names_apt(commands);
+}
+
 /* The baked keys of which something may be left. */
 static const struct {
 	const char *key;
@@ -49,6 +86,8 @@ bool cloudconfig_part_left(const struct definition *def, const char *key)
 {
 	struct node *value = node_get(def->root, key);
 
+	if (strcmp(key, "package_update") == 0)
+		return needs_lists(def);
 	return value && left_of(def->arena, key, value) != NULL;
 }
 
@@ -62,6 +101,12 @@ void cloudconfig_residual(const struct definition *def, struct buf *out)
 
 		if (value)
 			node_set(def->arena, left, &key->at, key->str, value);
+	}
+	if (needs_lists(def)) {
+		struct node *yes = node_scalar(def->arena, &def->root->at, "true", 4);
+
+		yes->quoted = false;
+		node_set(def->arena, left, &def->root->at, "package_update", yes);
 	}
 	buf_adds(out, "#cloud-config\n");
 	node_write_yaml(left, out);

@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "definition.h"
 #include "error.h"
+#include "keyring.h"
 #include "node.h"
 #include "rootfd.h"
 #include "sources.h"
@@ -31,6 +32,22 @@ static int put_key(int root_fd, const struct apt_source *s, struct error *e)
 	if (b.len > 0 && b.data[b.len - 1] != '\n')
 		buf_addc(&b, '\n');
 	return put(root_fd, s->key_target + 1, &b, e);
+}
+
+/* kbuild.base.keyring, where a source of the image is signed by it. */
+static int put_own_keyring(
+	int root_fd, const struct apt_sources *s, const struct definition *def, struct error *e)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		_buf_ b = BUF_INIT;
+		int r;
+
+		if (strcmp(s->v[i].key_target, APT_OWN_KEYRING) != 0)
+			continue;
+		r = keyring_read(def->keyring, &b, e);
+		return r < 0 ? r : put(root_fd, APT_OWN_KEYRING + 1, &b, e);
+	}
+	return 0;
 }
 
 /* The length of "extra.docker" in "extra.docker/noble"; 0: a source of the distribution's own file. */
@@ -168,6 +185,9 @@ int lock_write_apt_config(const struct definition *def, int root_fd, struct erro
 		if (r < 0)
 			return r;
 	}
+	r = put_own_keyring(root_fd, &sources, def, e);
+	if (r < 0)
+		return r;
 	/* The pockets are in a .sources file: an old list would name them twice. */
 	r = rootfd_remove(root_fd, "etc/apt/sources.list");
 	if (r < 0)

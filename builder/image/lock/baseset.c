@@ -102,6 +102,45 @@ static bool has_snap(const struct definition *def)
 	return is_left(def, "snap") || is_left(def, "lxd"); /* which is a snap */
 }
 
+static bool has_rsyslog(const struct definition *def)
+{
+	return is_left(def, "rsyslog");
+}
+
+/* Which Debian's cloud-init depends on, and Ubuntu's only recommends. */
+static bool has_disk_setup(const struct definition *def)
+{
+	return is_left(def, "disk_setup");
+}
+
+static bool makes_fs(const struct definition *def, const char *type)
+{
+	const struct node *list = definition_key(def, "fs_setup");
+
+	for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
+		const char *word = node_str(node_get(list->items[i], "filesystem"));
+
+		if (word && strcmp(word, type) == 0)
+			return def->bootable;
+	}
+	return false;
+}
+
+static bool has_xfs(const struct definition *def)
+{
+	return makes_fs(def, "xfs");
+}
+
+static bool has_btrfs(const struct definition *def)
+{
+	return makes_fs(def, "btrfs");
+}
+
+static bool has_vfat(const struct definition *def)
+{
+	return makes_fs(def, "vfat");
+}
+
 static bool has_import(const struct definition *def)
 {
 	static const char key[] = "ssh_import_id";
@@ -161,6 +200,11 @@ static const struct topic {
 	{ has_keyboard, NULL, "console-setup keyboard-configuration" },
 	{ has_snap, NULL, "snapd" },
 	{ has_import, NULL, "ssh-import-id" },
+	{ has_rsyslog, NULL, "rsyslog" },
+	{ has_disk_setup, NULL, "gdisk" },
+	{ has_xfs, NULL, "xfsprogs" },
+	{ has_btrfs, NULL, "btrfs-progs" },
+	{ has_vfat, NULL, "dosfstools" },
 };
 
 static const char bookworm_compose[] =

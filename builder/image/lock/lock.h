@@ -74,6 +74,12 @@ struct lock {
 
 int lock_read(struct lock **ret, const char *path, struct error *e);
 int lock_write(const struct lock *l, const char *path, struct error *e);
+/*
+ * The first lock of a definition. Of two builds that made one at the same time the first counts: *l is replaced by it,
+ * and LOCK_THERE returned.
+ */
+int lock_write_first(struct lock **l, const char *path, struct error *e);
+#define LOCK_THERE 1
 /* The same without a file. What lock_parse() accepts, lock_format() writes back byte by byte. */
 int lock_parse(struct lock **ret, const char *name, const char *text, size_t len, struct error *e);
 void lock_format(const struct lock *l, struct buf *out);

@@ -1,6 +1,7 @@
 /* The inputs of a resolution. */
 #include "lock_inputs.h"
 
+#include "apt_pins.h"
 #include "arena.h"
 #include "baseset.h"
 #include "definition.h"
@@ -13,15 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_preferences(const char *path)
-{
-	static const char parts[] = "/etc/apt/preferences.d/";
-
-	if (strcmp(path, "/etc/apt/preferences") == 0)
-		return true;
-	return strncmp(path, parts, strlen(parts)) == 0 && !strchr(path + strlen(parts), '/');
-}
-
 bool lock_preferences(
 	const struct definition *def, size_t i, const char **ret_path, const char **ret_text)
 {
@@ -31,9 +23,11 @@ bool lock_preferences(
 		const char *path = node_str(node_get(files->items[k], "path"));
 		const char *text = node_str(node_get(files->items[k], "content"));
 
-		/* Encoded content is not looked into; deferred files come after packages. */
-		if (!path || !text || !is_preferences(path) ||
-			node_get(files->items[k], "encoding") || node_get(files->items[k], "defer"))
+		bool deferred = false;
+
+		/* Encoded content is refused there; deferred files come after packages. */
+		(void)node_is_bool(node_get(files->items[k], "defer"), &deferred);
+		if (!path || !text || deferred || !apt_is_preferences(path))
 			continue;
 		if (i-- > 0)
 			continue;

@@ -9,8 +9,11 @@
 #include "error.h"
 #include "fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *const lock_reason_words[LOCK_REASONS] = {
 	[LOCK_ASKED] = "asked",
@@ -104,4 +107,37 @@ int lock_write(const struct lock *l, const char *path, struct error *e)
 	if (r < 0)
 		return error_errno(e, r, "writing the lock %s", path);
 	return 0;
+}
+
+int lock_write_first(struct lock **l, const char *path, struct error *e)
+{
+	_free_ char *fresh = xasprintf("%s.%d.tmp", path, (int)getpid());
+	struct lock *other = NULL;
+	int r = lock_write(*l, fresh, e);
+
+	if (r < 0)
+		return r;
+	/* A link is made or not: nothing is replaced. */
+	r = link(fresh, path) < 0 ? -errno : 0;
+	if (r == -EEXIST || r == 0)
+		(void)unlink(fresh);
+	else
+		r = rename(fresh, path) < 0 ? -errno : 0; /* a file system without links */
+	if (r == 0)
+		r = fsync_parent(AT_FDCWD, path);
+	if (r == 0)
+		return 0;
+	if (r != -EEXIST) {
+		(void)unlink(fresh);
+		return error_errno(e, r, "writing the lock %s", path);
+	}
+	r = lock_read(&other, path, e);
+	if (r == LOCK_ABSENT)
+		return error_set(
+			e, ERR_FAILED, "the lock %s was made and removed again meanwhile", path);
+	if (r < 0)
+		return r;
+	lock_free(*l);
+	*l = other;
+	return LOCK_THERE;
 }

@@ -36,9 +36,11 @@ static const char *mirror_for(
 		const struct node *arches = node_get(list->items[i], "arches");
 		const char *uri = node_str(node_path(list->items[i], path));
 
-		for (size_t j = 0; uri && arches && arches->kind == NODE_LIST && j < arches->n;
-			j++) {
-			const char *arch = node_str(arches->items[j]);
+		const size_t n = !arches ? 0 : arches->kind == NODE_LIST ? arches->n : 1;
+
+		for (size_t j = 0; uri && j < n; j++) {
+			const char *arch =
+				node_str(arches->kind == NODE_LIST ? arches->items[j] : arches);
 
 			if (arch && strcmp(arch, def->architecture) == 0)
 				return uri;
@@ -224,6 +226,31 @@ static int cloud_mirrors(struct mirrors *ret, struct arena *a, const struct defi
 	return 0;
 }
 
+static bool is_at(const char *uri, struct arena *a, const char *mirror)
+{
+	return uri && mirror && strcmp(uri, without_slash(a, mirror)) == 0;
+}
+
+/*
+ * What the servers ask elsewhere than at the distribution's own mirrors is signed by the keys that the lock was made
+ * with; a mirror that signs anew has others than the distribution's.
+ */
+static void place_keys(struct apt_sources *s, struct arena *a, const struct definition *def,
+	const struct mirrors *own)
+{
+	const char *dist = distribution_find(def->distribution)->target_keyring;
+
+	for (size_t i = 0; def->keyring && i < s->n; i++) {
+		struct apt_source *x = &s->v[i];
+		const bool given = x->base == APT_OWN || configured_mirror(def, "primary") ||
+				   (x->base == APT_SECURITY && configured_mirror(def, "security"));
+
+		if (!x->key && strcmp(x->key_target, dist) == 0 && given &&
+			!is_at(x->uri, a, own->primary) && !is_at(x->uri, a, own->security))
+			x->key_target = APT_OWN_KEYRING;
+	}
+}
+
 int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct definition *def,
 	int root_fd, struct error *e)
 {
@@ -245,5 +272,9 @@ int apt_sources_place_image(struct apt_sources *s, struct arena *a, const struct
 		r = find_mirror(s, a, def, NULL, e);
 	if (r == 0 && !primary && security)
 		r = set_mirrors(s, a, s->mirror_uri, security, e);
-	return r < 0 ? r : place(s, def, e);
+	if (r == 0)
+		r = place(s, def, e);
+	if (r == 0)
+		place_keys(s, a, def, &cloud);
+	return r;
 }

@@ -133,8 +133,11 @@ static int split_line(struct reader *r, const char *name, const char *text, stru
 	if (!w)
 		return bad_source(r, name, "has no URI or no suite");
 	l->suite = arena_strdup(r->arena, w);
-	while ((w = strtok_r(NULL, " \t\r\n", &save)))
+	while ((w = strtok_r(NULL, " \t\r\n", &save)) && *w != '#') {
+		if (!apt_word_is_safe(w))
+			return bad_source(r, name, "has a component with blanks or quotes in it");
 		buf_printf(&components, "%s%s", components.len ? " " : "", w);
+	}
 	l->components = arena_strdup(r->arena, buf_str(&components));
 	return 0;
 }

@@ -44,6 +44,9 @@ int apt_sources_read(
 int apt_sources_place(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const char *mirror, struct error *e);
 
+/* Where the image has kbuild.base.keyring, if its sources need it. */
+#define APT_OWN_KEYRING "/etc/apt/keyrings/kbuild-archive.gpg"
+
 /*
  * The same for the image whose tree root_fd is: apt.primary and apt.security, else the mirrors of
  * the tree's own cloud.cfg. A tree without cloud-init is no server's: as above, but for the command line.
