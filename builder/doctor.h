@@ -41,6 +41,7 @@ struct doctor {
 	const char *zone;	      /* of kbuild.dns, or NULL */
 
 	int64_t volume_gib; /* of the definition; 0: none */
+	int64_t vcpus, ram; /* of its flavor, MiB; 0: not known */
 
 	const char **zone_servers; /* as OVH has them; NULL: not known */
 	const struct node *rules;  /* of the consumer key; NULL: not read */

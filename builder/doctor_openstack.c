@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "cinder.h"
 #include "ctx.h"
+#include "definition.h"
 #include "doctor.h"
 #include "error.h"
 #include "glance.h"
@@ -227,7 +228,43 @@ static int check_volume_limits(struct doctor *d, struct error *e)
 	return r;
 }
 
-/* What one server would take at least: flavors are the plan's. */
+static const char other_flavor[] =
+	"another flavor in kbuild.server.flavor; 'kbuild plan' names those there are";
+
+static const char *flavor_of(const struct doctor *d)
+{
+	return d->def ? node_str(node_get(d->def->server, "flavor")) : NULL;
+}
+
+static bool has_flavor(const struct doctor *d)
+{
+	return has_limits(d) && flavor_of(d);
+}
+
+static int check_flavor(struct doctor *d, struct error *e)
+{
+	const char *name = flavor_of(d);
+	struct nova_flavor *v;
+	size_t n;
+	int r = nova_flavors(d->os, d->region, d->arena, &v, &n, e);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (strcmp(v[i].name, name) != 0 && strcmp(v[i].id, name) != 0)
+			continue;
+		d->vcpus = v[i].vcpus;
+		d->ram = v[i].ram;
+		doctor_say(d, DOCTOR_OK, "flavor", NULL,
+			"%s is there: %" PRId64 " CPUs, %" PRId64 " MB, %" PRId64 " GB of disk",
+			v[i].name, v[i].vcpus, v[i].ram, v[i].disk);
+		return 0;
+	}
+	if (r == 0)
+		doctor_say(d, DOCTOR_FAIL, "flavor", other_flavor, "there is no flavor '%s' in %s",
+			name, d->region);
+	return r;
+}
+
+/* What one server of the definition would take, or the smallest one. */
 static int check_limits(struct doctor *d, struct error *e)
 {
 	struct nova_limits l;
@@ -238,8 +275,8 @@ static int check_limits(struct doctor *d, struct error *e)
 	say_limits(d,
 		(const struct doctor_limit[]){
 			{ "quota: servers", l.max_servers, l.servers, 1 },
-			{ "quota: CPUs", l.max_cores, l.cores, 1 },
-			{ "quota: memory (MB)", l.max_ram, l.ram, LEAST_RAM },
+			{ "quota: CPUs", l.max_cores, l.cores, MAX(d->vcpus, 1) },
+			{ "quota: memory (MB)", l.max_ram, l.ram, d->ram ? d->ram : LEAST_RAM },
 		},
 		3);
 	doctor_say_key_pairs(d, l.max_keys, more(d));
@@ -269,6 +306,7 @@ const struct doctor_check doctor_openstack[] = {
 		"ask the cloud's operator for the right to make images" },
 	{ "security groups", check_groups, signed_in,
 		"ask the cloud's operator for the right to see networks" },
+	{ "flavor", check_flavor, has_flavor, other_flavor },
 	{ "quotas", check_limits, has_limits,
 		"ask the cloud's operator for a role in this project" },
 	{ "quotas of networks", check_network_limits, signed_in,

@@ -344,6 +344,17 @@ def doctor_openstack(d, scratch):
               "doctor: an OpenStack that is well", findings)
     tap.check({"quota: volumes", "quota: volumes (GB)", "quota: ports", "quota: security groups", "quota: key pairs"} <=
               set(findings) and "no limit of their size" in findings["uploads"]["text"], "doctor: all of its quotas", findings)
+    findings, status = home.doctor("web.yaml", "--cloud", "openstack", **env)
+    tap.check(findings["flavor"]["text"].startswith("d2-2 is there: 1 CPUs, 2000 MB"), "doctor: the definition's flavor", findings)
+    d.control("/region/GRA11", {"limits": {"ram": 1000}})
+    findings, status = home.doctor("web.yaml", "--cloud", "openstack", **env)
+    tap.check(findings["quota: memory (MB)"]["verdict"] == "fail" and "2000 wanted" in findings["quota: memory (MB)"]["text"],
+              "doctor: and what it takes is asked of the quotas", findings)
+    other = (home.dir / "web.yaml").read_text().replace("d2-2", "d2-22")
+    (home.dir / "other.yaml").write_text(other)
+    findings, status = home.doctor("other.yaml", "--cloud", "openstack", **env)
+    tap.check(findings["flavor"]["verdict"] == "fail" and "'d2-22' in GRA11" in findings["flavor"]["text"], "doctor: one that is not there", findings)
+    d.control("/region/GRA11", {"limits": {"ram": 40000}})
     for limits, check, verdict, words in (({"port": 0}, "quota: ports", "fail", "used, 1 wanted"),
                                           ({"volumes": 0}, "quota: volumes", "ok", "0 of 0 used, 0 wanted"),
                                           ({"security_group": 0}, "quota: security groups", "fail", "of 0 used"),
