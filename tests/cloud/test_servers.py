@@ -294,7 +294,7 @@ def destroyed(p, say):
     tap.check(done.returncode == 7 and "data volume" in done.stderr, say("destroy wants to be told (7)"), done.stderr)
     asked_too_long(p, say)
     tap.equal(p.made(), ONE, say("nothing was removed"))
-    tap.equal(p.json("destroy", "web", "--yes"), {"name": "web", "destroyed": True, "volume_kept": True}, say("destroy --yes"))
+    tap.equal(p.json("destroy", "web", "--yes"), {"name": "web", "destroyed": True, "server": True, "volume_kept": True}, say("destroy --yes"))
     tap.equal(p.made(), dict(NOTHING, volumes=1), say("leaves the data volume alone"))
     done = p.run("list")
     tap.check("there is no server" in done.stdout and re.search(r"^web +5120 MiB +GRA11$", done.stdout, re.M) and
@@ -302,7 +302,7 @@ def destroyed(p, say):
     tap.equal(p.json("list"), [], say("in JSON servers are servers"))
     tap.equal([(v["server"], v["size"], v["region"]) for v in p.json("list", "--volumes")], [("web", 5 << 30, "GRA11")],
               say("and volumes a list of their own"))
-    tap.equal(p.json("destroy", "web", "--yes", "--with-data"), {"name": "web", "destroyed": True}, say("--with-data"))
+    tap.equal(p.json("destroy", "web", "--yes", "--with-data"), {"name": "web", "destroyed": True, "server": False}, say("--with-data"))
     tap.equal(p.made(), NOTHING, say("leaves nothing"))
 
 

@@ -237,7 +237,7 @@ def destroy_leaves_nothing(p):
     has(p.run("destroy", "--yes").out, "server 'web' is gone")
     p.nothing_left()
     p.launch()
-    assert p.run("destroy", "web", "--yes", "--json").json() == {"name": "web", "destroyed": True}
+    assert p.run("destroy", "web", "--yes", "--json").json() == {"name": "web", "destroyed": True, "server": True}
     p.nothing_left()
 
 
