@@ -9,6 +9,7 @@ Needs qemu-system-x86, qemu-utils, binutils. As root it also tries a full file s
 import gzip
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -238,6 +239,29 @@ def destroy_leaves_nothing(p):
     p.nothing_left()
     p.launch()
     assert p.run("destroy", "web", "--yes", "--json").json() == {"name": "web", "destroyed": True, "server": True}
+    p.nothing_left()
+
+
+@case
+def what_was_asked_about_is_what_goes(p):
+    """While the question stands, somebody else destroys the server and launches another one."""
+    p.launch()
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([p.kbuild, "destroy", "web"], env=p.env, cwd=p.base, text=True, stdin=theirs,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    asked = ""
+    while "[y/N]" not in asked and child.poll() is None:
+        asked += child.stderr.read(1)
+    p.run("destroy", "web", "--yes")
+    p.launch()
+    os.write(ours, b"y\n")
+    result = p.finish(child)
+    os.close(ours)
+    os.close(theirs)
+    assert result.status == 1, result.status
+    has(result.err, "another server by now")
+    assert p.show()["state"] == "running"
+    p.run("destroy", "--yes")
     p.nothing_left()
 
 
