@@ -10,12 +10,15 @@ file runs on a server, which need not have more than Python: find_secrets.py ROO
 What is allowed to hold them (the state of secrets, plans, containers' own files) is the caller's list.
 """
 import base64
+import contextlib
 import json
 import os
 import re
 import stat
 import sys
+import threading
 import urllib.parse
+from pathlib import Path
 
 VIRTUAL = ("proc", "sys", "dev")
 BLOCK = 4 << 20
@@ -102,6 +105,31 @@ def find_in_processes(values, proc="/proc", skip=lambda pid, command: False):
         for what, data in (("command line", command), ("environment", environment)):
             found += [(f"the {what} of {name}", hint(v), how) for v, how in needles.search(data)]
     return sorted(found)
+
+
+class Watch:
+    """Looks at processes as they come and go, in a thread of its own; what look_at() is given is a /proc/PID."""
+
+    def __init__(self):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def look(self):
+        while not self.stop.is_set():
+            for p in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):  # it has ended
+                    self.look_at(p)
+
+    def look_at(self, p):
+        raise NotImplementedError
 
 
 def find_secrets(root, values, skip=(), processes=True):

@@ -10,17 +10,16 @@ Sections: boot good bad backup dead_git dead_registry dead_network secrets cuts.
 """
 import argparse
 import base64
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from docker_lab import engine_tree  # noqa: E402
+from find_secrets import Watch  # noqa: E402
 from kbtest import Kbuild, Tap, wait_for  # noqa: E402
 from nspawn_lab import Disk, Machine, doorway, outside, own_world  # noqa: E402
 from proof import NAME, Proof  # noqa: E402
@@ -52,27 +51,13 @@ STRICT = """\
 ROLES = {"net", "tip", "git", "parse", "resolve"}
 
 
-class Watch:
+class Roles(Watch):
     """Looks at the agent's processes as they come and go: their arguments, their environments, their filters."""
 
     def __init__(self, init, values):
+        super().__init__()
         self.pids, self.values = os.readlink(f"/proc/{init}/ns/pid"), [v.encode() for v in values]
-        self.seen, self.confined, self.found, self.stop = set(), set(), set(), threading.Event()
-        self.thread = threading.Thread(target=self.look, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
-
-    def look(self):
-        while not self.stop.is_set():
-            for p in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    self.look_at(p)
+        self.seen, self.confined, self.found = set(), set(), set()
 
     def look_at(self, p):
         name = (p / "comm").read_text().strip()
@@ -135,7 +120,7 @@ class Life(Proof):
         t.equal(s.out("systemctl show -P Environment kbuild-gitops.service"), "KBUILD_CONFINE_STRICT=1",
                 "filters are in kill mode")
         self.settle()
-        with Watch(self.machine.init, self.secret_values()) as watch:
+        with Roles(self.machine.init, self.secret_values()) as watch:
             t.check(self.deploy("watched"), "a commit goes live", self.journal("kbuild-gitops.service"))
             self.settle()
             for unit in ("kbuild-backup.service", "kbuild-health.service"):

@@ -5,18 +5,16 @@
 
 Prints TAP. Needs root.
 """
-import contextlib
 import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from find_secrets import find_in_tree  # noqa: E402
+from find_secrets import Watch, find_in_tree  # noqa: E402
 from gitops_lab import Gitops  # noqa: E402
 from kbtest import Tap, wait_for  # noqa: E402
 
@@ -115,33 +113,22 @@ def deploy(t, g):
     t.equal(sorted(line.split()[0] for line in listed.stdout.splitlines()), ["JWT", "KEY", "PG"], "secrets are listed by name")
 
 
-class Watch:
+class Shown(Watch):
     """Keeps what the agent's processes show of themselves while they are there: arguments and environments."""
 
     def __init__(self, program):
-        self.program, self.shown, self.stop = program.encode(), set(), threading.Event()
-        self.thread = threading.Thread(target=self.look, daemon=True)
+        super().__init__()
+        self.program, self.shown = program.encode(), set()
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
-
-    def look(self):
-        while not self.stop.is_set():
-            for p in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    command = (p / "cmdline").read_bytes()
-                    if command.startswith(self.program):
-                        self.shown.add(command + (p / "environ").read_bytes())
+    def look_at(self, p):
+        command = (p / "cmdline").read_bytes()
+        if command.startswith(self.program):
+            self.shown.add(command + (p / "environ").read_bytes())
 
 
 def a_password_is_rotated(t, g):
     before, old = g.containers(), g.values()["PG"]
-    with Watch(g.program) as watch:
+    with Shown(g.program) as watch:
         done = g.run("secrets", "rotate", "PG")
     g.values()
     t.check(len(watch.shown) > 1 and not [v for v in g.used for shown in watch.shown if v.encode() in shown],
