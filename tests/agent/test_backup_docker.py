@@ -4,7 +4,6 @@ test restore in another. Needs root.
 
 usage: test_backup_docker.py BUILD
 """
-import json
 import shutil
 import subprocess
 import sys

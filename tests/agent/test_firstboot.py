@@ -8,7 +8,6 @@ data volume needs a block device and is shown in QEMU.
 """
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path

@@ -10,7 +10,6 @@ over HTTPS on its loopback, and the server at its own public address, which its 
 more than an hour.
 """
 import json
-import os
 import re
 import ssl
 import subprocess
