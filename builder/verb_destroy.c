@@ -43,7 +43,13 @@ static void remains(const struct destroy *d, struct buf *out)
 	for (size_t i = 0; i < d->there.n; i++) {
 		const struct plan_item *t = &d->there.items[i];
 
-		if (t->state == PLAN_NOTE && !d->with_data)
+		if (t->state != PLAN_NOTE || d->with_data)
+			continue;
+		/* It has another name than kbuild gives, so that no later destroy takes it for the server's. */
+		if (t->name)
+			buf_printf(out, "%sits %s '%s' is kept, and is yours to remove",
+				out->len ? "; " : "", t->what, t->name);
+		else
 			buf_printf(out,
 				"%sits %s%s%s%s is kept: the next launch of '%s' uses it again, "
 				"'kbuild destroy %s --with-data%s' removes it",

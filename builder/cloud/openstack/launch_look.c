@@ -118,7 +118,7 @@ static const struct neutron_network *named(struct launching *l, const char *name
 		found = x;
 		ids = arena_printf(l->a, "%s%s%s", ids, n++ ? ", " : "", x->id);
 	}
-	if (n > 1)
+	if (n > 1 && launch_makes_server(l))
 		launch_wrong(l, "network", name,
 			"%zu have this name in %s: give the id of one (%s)", n, l->region, ids);
 	return found;

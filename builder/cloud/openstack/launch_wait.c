@@ -23,7 +23,7 @@ static bool is_usable(const struct launching *l, const struct cinder_volume *v)
 static int look_at_volumes(
 	struct launching *l, const char *id, struct cinder_volume *ret, struct error *e)
 {
-	const struct cinder_volume *counts;
+	const struct cinder_volume *counts, *own = NULL;
 	struct cinder_volume *v;
 	struct error ignored = {};
 	size_t n;
@@ -34,15 +34,22 @@ static int look_at_volumes(
 	counts = row_volume_of(v, n, l->q->name);
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(v[i].id, id) == 0)
-			*ret = v[i];
+			own = &v[i];
 	}
+	if (!own) /* the list lags behind, or somebody has removed it */
+		return cinder_get(l->os, l->region, id, l->a, ret, e);
+	*ret = *own;
 	/* Ours has to be made before it can be removed. */
-	if (!counts || strcmp(counts->id, id) == 0 || !is_usable(l, ret))
+	if (!counts || strcmp(counts->id, id) == 0 || !is_usable(l, ret) ||
+		strncmp(counts->status, "error", 5) == 0)
 		return 0;
 	(void)cinder_delete(l->os, l->region, id, &ignored);
 	l->volume_made = false;
 	*ret = *counts;
-	return 0;
+	if (!counts->attached_to)
+		return 0;
+	l->made.n = 0; /* what there is now is the other one's */
+	return error_set(e, ERR_FAILED, "another kbuild has just made a server '%s'", l->q->name);
 }
 
 int wait_volume(struct launching *l, struct error *e)

@@ -162,7 +162,10 @@ static void remember_made(struct launching *l, const struct launch_step *s)
 	for (size_t i = 0; i < ARRAY_SIZE(things); i++) {
 		if (strcmp(s->what, things[i]) == 0 && !(l->q->key && i == 0))
 			plan_add(&l->made, l->a, PLAN_THERE, s->what,
-				strcmp(s->what, "server") == 0 ? l->q->name : l->tag, NULL);
+				strcmp(s->what, "server") == 0 ? l->q->name
+				: i == 0		       ? l->key
+							       : l->tag,
+				NULL);
 	}
 }
 

@@ -130,7 +130,8 @@ static void show_volumes(const struct remains *m, struct arena *a, struct plan *
 		const struct cinder_volume *v = &m->volumes[i];
 		const char *which = m->n_volumes > 1 ? arena_printf(a, ", %s", v->id) : "";
 
-		plan_add(p, a, PLAN_NOTE, "data volume", NULL,
+		plan_add(p, a, PLAN_NOTE, "data volume",
+			row_volume_is_named(v) ? NULL : arena_strdup(a, v->name ? v->name : v->id),
 			arena_printf(a, "%" PRId64 " GiB%s, in %s", v->size, which, m->region))
 			->id = arena_strdup(a, v->id);
 	}

@@ -38,7 +38,8 @@ static void add_items(const struct launching *l, struct plan *p)
 
 	plan_add(p, l->a, PLAN_MAKE, "image", q->definition, NULL);
 	if (!q->key)
-		plan_add(p, l->a, PLAN_MAKE, "key pair", tag, NULL);
+		plan_add(
+			p, l->a, PLAN_MAKE, "key pair", NULL, NULL); /* named by the project, too */
 	plan_add(p, l->a, PLAN_MAKE, "security group", tag, NULL);
 	if (q->volume_size)
 		plan_add(p, l->a, PLAN_MAKE, "data volume", tag,

@@ -53,7 +53,7 @@ static int check_ovh(const struct os_access *k, const struct ovh_conf *conf, str
 {
 	if (!k->auth_url || signin_is_ovh(k->auth_url, conf))
 		return 0;
-	return error_set(e, ERR_USAGE,
+	return error_set(e, ERR_FAILED,
 		"the cloud is ovh, but %s signs in at %s, which is not OVH's: use --cloud openstack, or name another entry (unset OS_CLOUD and OS_* to go in by OVH's own keys)",
 		k->from ? k->from : "what the environment says", k->auth_url);
 }
@@ -73,6 +73,12 @@ static int ovh_row_open(struct row *r, struct os_access *ret, struct error *e)
 		status = os_access_read(ret, r->cloud.account, r->cloud.region, r->arena, e);
 		return status < 0 ? status : check_ovh(ret, &s->conf, e);
 	}
+	/* OS_AUTH_URL alone: nobody's password but OVH's user's would go there. */
+	status = check_ovh(
+		&(struct os_access){ .from = "OS_AUTH_URL", .auth_url = signin_auth_url(&s->conf) },
+		&s->conf, e);
+	if (status < 0)
+		return status;
 	if (r->cloud.region)
 		ret->region = r->cloud.region;
 	else if (given("OS_REGION_NAME"))

@@ -119,6 +119,7 @@ int definition_check(struct definition *def, struct diags *d, struct error *e)
 	const struct node *kbuild = definition_key(def, "kbuild");
 
 	check_header(def, d);
+	definition_packages(def);
 	if (kbuild)
 		kbuild_section_read(&inner, def, kbuild);
 	else
@@ -126,7 +127,6 @@ int definition_check(struct definition *def, struct diags *d, struct error *e)
 			"add 'kbuild: {name: web, base: {distribution: debian, release: trixie}}'",
 			"the key 'kbuild' is missing");
 	cloudconfig_check(&top, def);
-	definition_packages(def);
 	return diags_result(d, def->path, e);
 }
 

@@ -217,9 +217,9 @@ static void check_parts(
 			"'kbuild.app' runs in Docker, but 'kbuild.docker' is off");
 	if (def->app && def->release && strcmp(def->release, "bookworm") == 0 && !wrong &&
 		!brings_compose(def))
-		complain(s, node_path(kbuild, "app"),
+		diag_add(s->diags, DIAG_WARNING, &node_get(kbuild, "app")->at, "no-compose",
 			"use trixie, or add docker-compose-plugin to 'packages' and Docker's own archive to 'apt.sources'",
-			"'kbuild.app' needs Compose V2, which Debian 12 does not have");
+			"'kbuild.app' needs Compose V2, which Debian 12 does not have: nothing would be deployed");
 	if (def->fail2ban.bantime == 0 || def->fail2ban.findtime == 0)
 		complain(s, node_get(kbuild, "fail2ban"), NULL,
 			"'kbuild.fail2ban': findtime and bantime must be longer than nothing");

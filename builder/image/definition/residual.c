@@ -36,8 +36,10 @@ static bool names_apt(const struct node *command)
 	for (const char *p = node_str(command); p && *p; p += strspn(p, name)) {
 		p += strcspn(p, name);
 		for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-			if (strspn(p, name) == strlen(words[i]) &&
-				strncmp(p, words[i], strlen(words[i])) == 0)
+			const size_t n = strlen(words[i]);
+
+			/* Behind which no slash comes: /etc/apt/apt.conf.d is no command. */
+			if (strspn(p, name) == n && strncmp(p, words[i], n) == 0 && p[n] != '/')
 				return true;
 		}
 	}
@@ -52,7 +54,7 @@ static bool needs_lists(const struct definition *def)
 {
 	static const char *const keys[] = { "package_update", "package_upgrade" };
 	const struct node *commands = node_get(def->root, "runcmd");
-	bool asked = !node_is_null(node_get(def->root, "packages")), yes;
+	bool asked = def->packages && *def->packages, yes;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		asked |= node_is_bool(node_get(def->root, keys[i]), &yes) && yes;

@@ -233,7 +233,8 @@ static bool is_at(const char *uri, struct arena *a, const char *mirror)
 
 /*
  * What the servers ask elsewhere than at the distribution's own mirrors is signed by the keys that the lock was made
- * with; a mirror that signs anew has others than the distribution's.
+ * with; a mirror that signs anew has others than the distribution's. Unless the build asks a mirror of its own: then the
+ * keyring is that one's.
  */
 static void place_keys(struct apt_sources *s, struct arena *a, const struct definition *def,
 	const struct mirrors *own)
@@ -242,8 +243,11 @@ static void place_keys(struct apt_sources *s, struct arena *a, const struct defi
 
 	for (size_t i = 0; def->keyring && i < s->n; i++) {
 		struct apt_source *x = &s->v[i];
-		const bool given = x->base == APT_OWN || configured_mirror(def, "primary") ||
-				   (x->base == APT_SECURITY && configured_mirror(def, "security"));
+		const bool given =
+			x->base == APT_OWN ||
+			(!def->mirror && (configured_mirror(def, "primary") ||
+						 (x->base == APT_SECURITY &&
+							 configured_mirror(def, "security"))));
 
 		if (!x->key && strcmp(x->key_target, dist) == 0 && given &&
 			!is_at(x->uri, a, own->primary) && !is_at(x->uri, a, own->security))

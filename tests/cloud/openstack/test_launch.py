@@ -87,7 +87,7 @@ class World:
 
     def clean(self):
         names = {s["name"] for s in self.servers()} | {v["name"][7:] for v in self.volumes()} | \
-                {g["name"][7:] for g in self.groups()} | {k["name"][7:] for k in self.keys()}
+                {g["name"][7:] for g in self.groups()} | {k["name"][7:].rsplit("-", 1)[0] for k in self.keys()}
         for name in sorted(names):
             self.kbuild.run("destroy", name, "--cloud", "openstack", "--with-data", "--yes")
         for image in self.lab.images():
