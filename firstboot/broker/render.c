@@ -189,6 +189,17 @@ static int bind_files(const struct binder *w, struct node *doc, const char *part
 	return 0;
 }
 
+/* Nobody activates a profile here. Compose leaves such services out by itself, but for some versions of it. */
+static void leave_profiles_out(struct node *services)
+{
+	for (size_t i = services->n; i-- > 0;) {
+		const struct node *profiles = node_get(services->items[i], "profiles");
+
+		if (profiles && profiles->kind == NODE_LIST && profiles->n)
+			node_remove(services, services->keys[i]->str);
+	}
+}
+
 int render_bind(const struct broker *b, struct arena *arena, struct node *doc, int release_fd,
 	const struct content_extra *extra, struct error *e)
 {
@@ -196,11 +207,12 @@ int render_bind(const struct broker *b, struct arena *arena, struct node *doc, i
 	struct node *services = node_get(doc, "services");
 	int r = 0;
 
+	if (services)
+		leave_profiles_out(services);
 	for (size_t i = 0; services && i < services->n && r >= 0; i++) {
 		r = bind_mounts(&w, node_get(services->items[i], "volumes"), e);
-		/* Both are for a developer's machine. */
+		/* For a developer's machine. */
 		node_remove(services->items[i], "develop");
-		node_remove(services->items[i], "profiles");
 	}
 	if (r >= 0)
 		r = bind_files(&w, doc, "configs", e);

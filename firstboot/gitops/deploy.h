@@ -139,6 +139,13 @@ int deploy_needs_human(struct deploy *d, const char *text, struct error *e);
 
 /* tidy.c: images that neither a revision of the ledger nor the plan in hand (NULL: none) needs. */
 int deploy_prune(struct deploy *d, const struct node *table, struct error *e);
+/* The files of revisions that are neither in the ledger nor the branch's. */
+int deploy_prune_releases(struct deploy *d, struct error *e);
+
+/*
+ * volumes.c: a service that keeps data would have another volume where it has one. ERR_INVALID says which; 0.
+ */
+int deploy_check_volumes(const struct plan *was, const struct plan *to, struct error *e);
 
 /* Faults that are over, because the branch's revision is the good one. */
 void deploy_over(struct deploy *d);

@@ -39,6 +39,7 @@ static const struct field fields[] = {
 	{ "published", field_bool, AT(published) },
 	{ "memory", field_int, AT(memory) },
 	{ "drain", field_string, AT(drain) },
+	{ "data", field_string, AT(data) },
 	{},
 };
 

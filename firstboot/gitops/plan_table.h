@@ -30,6 +30,8 @@ struct plan_service {
 	bool named;	/* container_name: there can be only one of it */
 	bool published; /* has ports on the host: likewise */
 	int64_t memory; /* its limit in bytes; 0: none */
+	const char *
+		data; /* its named volumes, "TARGET NAME" a line; NULL: none, or it may begin with others */
 	const char
 		*drain; /* label kbuild.drain: a file that makes its health check fail; or NULL */
 };

@@ -38,6 +38,8 @@ static int make_room(struct deploy *d, const struct node *table, struct error *e
 	deploy_say(d, "room", "the disk is nearly full: removing images that are not needed");
 	r = deploy_prune(d, table, e);
 	if (r >= 0)
+		r = deploy_prune_releases(d, e);
+	if (r >= 0)
 		r = engine_disk(d->a, &left, &size, e);
 	if (r < 0 || has_room(left, size))
 		return r;
@@ -99,7 +101,7 @@ static void compare_gone(struct attempt *t, const struct plan *new, const struct
  * asked too: after a failure that was left as it is, or by hand, it may be something else than the good
  * revision.
  */
-static int compare(struct deploy *d, struct node *table, struct error *e)
+static int compare(struct deploy *d, struct node *table, bool back, struct error *e)
 {
 	struct attempt *t = &d->ledger.doing;
 	struct plan new, old = { 0 };
@@ -109,6 +111,9 @@ static int compare(struct deploy *d, struct node *table, struct error *e)
 
 	if (r >= 0 && d->ledger.good.sha)
 		r = plan_parse(d->ledger.good.table, d->arena, &old, e);
+	/* Whoever goes back wants the volume of then. */
+	if (r >= 0 && !back)
+		r = deploy_check_volumes(&old, &new, e);
 	if (r >= 0)
 		r = engine_ps(d->a, d->arena, &cs, e);
 	if (r < 0)
@@ -246,7 +251,7 @@ static int prepare(struct deploy *d, const char *sha, const struct plan *as, str
 			.table = table },
 		.env = env,
 	};
-	return compare(d, table, e);
+	return compare(d, table, as != NULL, e);
 }
 
 int deploy_prepare(struct deploy *d, const char *sha, struct error *e)

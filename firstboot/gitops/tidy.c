@@ -3,6 +3,7 @@
  * before, and the one in hand. All others go; docker itself keeps what a container uses.
  */
 #include "arena.h"
+#include "client.h"
 #include "deploy.h"
 #include "engine.h"
 #include "node.h"
@@ -56,4 +57,17 @@ int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 			plans[n_plans++] = kept[i];
 	}
 	return engine_prune(d->a, ds.v, plans, e);
+}
+
+int deploy_prune_releases(struct deploy *d, struct error *e)
+{
+	const struct ledger *l = &d->ledger;
+	const char *const known[] = { l->good.sha, l->previous.sha, l->doing.to.sha };
+	const char *keep[ARRAY_SIZE(known) + 1] = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i])
+			keep[n++] = known[i];
+	return repo_gc(d->a, keep, e);
 }

@@ -95,6 +95,15 @@ static const char *advice(struct deploy *d, const char *sha, enum result result)
 	return "The commit is not tried again; push a new one, or run: kbuild-agent gitops retry";
 }
 
+/* A branch whose commits all fail leaves the files of each: until one is good nobody else takes them away. */
+static void drop_releases(struct deploy *d)
+{
+	struct error e = { 0 };
+
+	if (deploy_prune_releases(d, &e) < 0)
+		report(REPORT_WARNING, "gitops: tidying up: %s", e.msg);
+}
+
 int deploy_refuse(struct deploy *d, const char *sha, enum result result, const struct error *cause,
 	struct error *e)
 {
@@ -118,7 +127,10 @@ int deploy_refuse(struct deploy *d, const char *sha, enum result result, const s
 	note(d, sha, result_word(result), why);
 	buf_printf(d->why, "%s was refused: %s", short_sha(sha), why);
 	r = deploy_save(d, e);
-	return r < 0 ? r : GITOPS_REFUSED;
+	if (r < 0)
+		return r;
+	drop_releases(d);
+	return GITOPS_REFUSED;
 }
 
 static void wait_longer(struct deploy *d, const struct error *cause)
@@ -168,25 +180,44 @@ void deploy_over(struct deploy *d)
 	(void)alert_resolve_kind(d->a, "gitops", subject, text, &ignored);
 }
 
+/* It runs, and nothing starts it again: not the engine after a reboot, and not we, who take it for what ends by itself. */
+static void warn_of_policies(
+	const struct deploy *d, const struct plan *plan, const struct containers *cs)
+{
+	for (size_t i = 0; i < cs->n; i++) {
+		const struct plan_service *s = plan_find(plan, cs->v[i].service);
+
+		if (s && !s->restarts && !s->oneshot && strcmp(cs->v[i].state, "running") == 0)
+			deploy_warn(d,
+				"%s has no restart policy that starts it after a reboot: if it is to run always, "
+				"say 'restart: unless-stopped'",
+				s->name);
+	}
+}
+
 int deploy_keep_hashes(struct deploy *d, struct revision *to, struct error *e)
 {
 	struct node *table = node_copy(d->arena, to->table);
 	struct containers cs;
+	struct plan plan;
 	int r = engine_ps(d->a, d->arena, &cs, e);
 
 	for (size_t i = 0; r >= 0 && i < cs.n; i++)
 		plan_set(table, d->arena, cs.v[i].service, "config", cs.v[i].config);
 	to->table = table;
+	if (r >= 0)
+		r = plan_parse(table, d->arena, &plan, e);
+	if (r >= 0)
+		warn_of_policies(d, &plan, &cs);
 	return r;
 }
 
 /* What is needed no more. Failing to tidy up is no failure of a deployment. */
 static void tidy(struct deploy *d)
 {
-	const char *releases[] = { d->ledger.good.sha, d->ledger.previous.sha, NULL };
 	struct error e = { 0 };
 
-	if (repo_mark_good(d->a, d->ledger.good.sha, &e) < 0 || repo_gc(d->a, releases, &e) < 0 ||
+	if (repo_mark_good(d->a, d->ledger.good.sha, &e) < 0 || deploy_prune_releases(d, &e) < 0 ||
 		deploy_prune(d, NULL, &e) < 0)
 		report(REPORT_WARNING, "gitops: tidying up: %s", e.msg);
 }
@@ -251,7 +282,10 @@ int deploy_was_rolled_back(struct deploy *d, struct error *e)
 	buf_printf(d->why, "%s was rolled back to %s: %s", short_sha(t.to.sha),
 		short_sha(d->ledger.good.sha), t.why);
 	r = deploy_save(d, e);
-	return r < 0 ? r : GITOPS_ROLLED_BACK;
+	if (r < 0)
+		return r;
+	drop_releases(d);
+	return GITOPS_ROLLED_BACK;
 }
 
 /* What `rollback` would do, when a human is called for what is being done. */

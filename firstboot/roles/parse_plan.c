@@ -117,6 +117,31 @@ static bool has_volume(const struct node *service, bool with_name)
 	return false;
 }
 
+/*
+ * Where it keeps data, and in which volume: "TARGET NAME" a line. Another volume at the same place begins empty, and
+ * looks well: that has to be meant, which the label kbuild.new_data=true says.
+ */
+static void write_data(const struct node *root, const struct node *service, struct buf *out)
+{
+	const struct node *volumes = node_get(service, "volumes"),
+			  *known = node_get(root, "volumes");
+	_buf_ lines = BUF_INIT;
+
+	for (size_t i = 0; volumes && volumes->kind == NODE_LIST && i < volumes->n; i++) {
+		const struct node *v = volumes->items[i];
+		const char *type = node_str(node_get(v, "type")),
+			   *target = node_str(node_get(v, "target"));
+		const char *source = node_str(node_get(v, "source")), *name;
+
+		if (!type || strcmp(type, "volume") != 0 || !source || !*source || !target)
+			continue;
+		name = node_str(node_get(node_get(known, source), "name"));
+		buf_printf(&lines, "%s %s\n", target, name ? name : source);
+	}
+	if (lines.len && !label_is(service, "kbuild.new_data", "true"))
+		ipc_add_str(out, "data", buf_str(&lines));
+}
+
 /* Compose's own name of a service's first container, now and before version 2. */
 static bool is_default_name(const struct node *root, const char *name, const char *container)
 {
@@ -236,6 +261,7 @@ static void write_service(const struct node *root, const char *name, const struc
 	ipc_add_bool(out, "named", node_get(service, "container_name") != NULL);
 	ipc_add_bool(out, "published", count(service, "ports") > 0);
 	ipc_add_int(out, "memory", memory_limit(service));
+	write_data(root, service, out);
 	if (*label(service, "kbuild.drain"))
 		ipc_add_str(out, "drain", label(service, "kbuild.drain"));
 	ipc_end(out);

@@ -330,6 +330,20 @@ def a_renamed_service_goes_when_the_new_one_is_there(t, g):
     t.check("worker" not in g.containers(), "and is gone", g.containers())
 
 
+def data_keep_their_volume(t, g):
+    before = g.containers()
+    text = g.compose("9").replace("data:/data", "other:/data").replace("volumes:\n  data: {}", "volumes:\n  other: {}")
+    g.commit("9", text=text)
+    got, why = g.now()
+    t.check(got == "refused" and "store: /data would have the volume 'demo_other' instead of 'demo_data'" in why,
+            "another volume where there are data is refused", why)
+    t.equal(g.containers(), before, "and nothing is touched")
+    g.commit("10", text=text.replace('kbuild.stateful: "true"', 'kbuild.stateful: "true", kbuild.new_data: "true"'))
+    t.equal(g.now()[0], "deployed", "unless it is meant")
+    g.commit("8")
+    t.equal(g.now()[0], "deployed", "and back")
+
+
 def a_renamed_service_with_data_goes_first(t, g):
     """Two of them on one volume at once would destroy what is in it. No container_name keeps them apart."""
     def renamed(version, broken=""):
@@ -403,6 +417,7 @@ TESTS = [
     a_registry_that_nobody_signed_in_to,
     a_renamed_service_goes_when_the_new_one_is_there,
     a_renamed_service_with_data_goes_first,
+    data_keep_their_volume,
     a_secret_that_a_check_prints,
     no_secret_is_told,
 ]

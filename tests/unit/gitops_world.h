@@ -78,6 +78,7 @@ static struct world {
 	int stranger_gone; /* how many ups there were when it was removed */
 	int kill_at;	   /* points until the process ends; 0: never */
 	int points;	   /* passed in the last run */
+	int tidied;	   /* how often releases that nothing needs were taken away */
 	bool full;
 	int ends_job;	/* a form of web that job ends badly beside, as soon as it comes up */
 	int ends_net;	/* a form of web that ends who asks it, once */
@@ -269,5 +270,6 @@ int repo_mark_good(_unused_ struct agent *a, _unused_ const char *sha, _unused_ 
 
 int repo_gc(_unused_ struct agent *a, _unused_ const char *const *keep, _unused_ struct error *e)
 {
+	w->tidied++;
 	return 0;
 }

@@ -58,10 +58,13 @@ static void an_image_that_never_comes_is_told_once(void)
 static void what_is_wrong_otherwise_is_not_waited_for(void)
 {
 	begin_waiting();
+	w->tidied = 0;
 	push(PRIVILEGED);
 	check_int(once(), GITOPS_REFUSED);
 	push(UNSIGNED);
 	check_int(once(), GITOPS_REFUSED);
+	/* And its files do not pile up until one is good. */
+	check_int(w->tidied, 2);
 }
 
 /* The branch was seen before its build was over, and so the image of before was taken. */
