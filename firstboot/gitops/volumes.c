@@ -21,7 +21,8 @@ static const char *volume_at(const char *data, const char *target, size_t target
 		size_t len = strcspn(p, "\n");
 		const char *blank = memrchr(p, ' ', len); /* names have none */
 
-		if (blank && (size_t)(blank - p) == target_len && strncmp(p, target, target_len) == 0) {
+		if (blank && (size_t)(blank - p) == target_len &&
+			strncmp(p, target, target_len) == 0) {
 			*ret = len - target_len - 1;
 			return blank + 1;
 		}

@@ -36,7 +36,8 @@ static void another_volume_has_to_be_meant(void)
 		struct plan_service is = {
 			.name = NAME, .data = rows[i].is, .stateful = rows[i].keeps
 		};
-		const struct plan old = { .services = &was, .n = 1 }, new = { .services = &is, .n = 1 };
+		const struct plan old = { .services = &was, .n = 1 },
+				  new = { .services = &is, .n = 1 };
 		struct error e = {};
 		int r = deploy_check_volumes(&old, &new, &e);
 
