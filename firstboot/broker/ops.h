@@ -39,7 +39,7 @@ struct op {
 	size_t args_size;	    /* of what they fill, zeroed before */
 	size_t n_fds;		    /* how many descriptors come with it, at most */
 	unsigned flags;
-	unsigned timeout; /* seconds, after which its process is killed */
+	unsigned timeout; /* seconds, after which its process is killed; up may be told others */
 	int (*run)(struct call *c, struct error *e);
 };
 

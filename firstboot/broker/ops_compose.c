@@ -27,13 +27,14 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define ENV_MAX	   (1 * MIB)
-#define UP_SECONDS 900
+#define ENV_MAX	      (1 * MIB)
+#define SCALE_SECONDS 900
+#define SPARE_SECONDS 100 /* for all else that an operation does */
 
 struct compose_args {
 	const char *release, *compose, *project, *env, *plan, *service;
 	const char **services;
-	int64_t replicas;
+	int64_t replicas, seconds;
 };
 
 static int open_release(const struct broker *b, const char *id, int *ret, struct error *e)
@@ -227,12 +228,15 @@ static int run_up(struct call *c, struct error *e)
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_free_ char *path = NULL;
 	const struct node *doc;
+	unsigned seconds = args->seconds ? (unsigned)args->seconds : APP_UP_MIN;
 	int r = start_args(c, args->plan, a, &path, &doc, e);
 
 	if (r >= 0)
 		r = check_pinned(doc, e);
 	if (r < 0)
 		return r;
+	/* Compose waits for what has to end before others begin, and only who asks knows how long that may take. */
+	alarm(seconds + SPARE_SECONDS);
 	args_add(a, "up");
 	args_add(a, "--detach");
 	/* Not --remove-orphans: they would go before what takes their place is there. */
@@ -244,7 +248,7 @@ static int run_up(struct call *c, struct error *e)
 	r = containers_forget_binds(c, doc, args->services, e);
 	if (r < 0)
 		return r;
-	return docker_run(c->b, a, "cannot bring up the application", UP_SECONDS, NULL, e);
+	return docker_run(c->b, a, "cannot bring up the application", seconds, NULL, e);
 }
 
 /* ERR_INVALID: what its containers have written where its image has a volume would not come along. */
@@ -281,7 +285,7 @@ static int run_scale(struct call *c, struct error *e)
 		args_add(a, *w);
 	args_add(a, scale);
 	args_add(a, args->service);
-	return docker_run(c->b, a, "cannot scale the service", UP_SECONDS, NULL, e);
+	return docker_run(c->b, a, "cannot scale the service", SCALE_SECONDS, NULL, e);
 }
 
 /* What a kept plan would bring up, with the hashes that running containers are compared by. */
@@ -302,6 +306,7 @@ static int run_plan(struct call *c, struct error *e)
 	}
 
 static const int64_t replicas_range[] = { 0, 20 };
+static const int64_t seconds_range[] = { 1, APP_TIMEOUT_MAX };
 
 static const struct field render_fields[] = {
 	{ "op" },
@@ -315,6 +320,7 @@ static const struct field up_fields[] = {
 	{ "op" },
 	ARG("plan", field_shape, plan, FIELD_REQUIRED, &shape_plan),
 	ARG("services", field_shapes, services, 0, &shape_service),
+	ARG("seconds", field_int, seconds, 0, seconds_range),
 	{},
 };
 static const struct field scale_fields[] = {
@@ -335,7 +341,7 @@ static const struct field plan_fields[] = {
 const struct op ops_compose[] = {
 	{ "render", render_fields, SIZE, 1, OP_CHANGES, 200, run_render },
 	{ "plan", plan_fields, SIZE, 0, 0, 100, run_plan },
-	{ "up", up_fields, SIZE, 0, OP_CHANGES, 1000, run_up },
-	{ "scale", scale_fields, SIZE, 0, OP_CHANGES, 1000, run_scale },
+	{ "up", up_fields, SIZE, 0, OP_CHANGES, APP_UP_MIN + SPARE_SECONDS, run_up },
+	{ "scale", scale_fields, SIZE, 0, OP_CHANGES, SCALE_SECONDS + SPARE_SECONDS, run_scale },
 	{},
 };

@@ -21,9 +21,11 @@
 /* Each is longer than the broker's own limit for it, so that the broker says what was slow. */
 #define RENDER_MS (200 * SECOND)
 #define PULL_MS	  (3700 * SECOND)
-#define UP_MS	  (1000 * SECOND)
+#define SCALE_MS  (1000 * SECOND)
 #define CHANGE_MS (1100 * SECOND)
 #define LOOK_MS	  (200 * SECOND)
+
+#define UP_SPARE_MS (100 * SECOND) /* more than the limit that the broker is told */
 
 #define LOGS_MAX (1 * MIB)
 
@@ -157,11 +159,20 @@ int engine_pull(const struct agent *a, const char *plan, const struct plan *as, 
 
 int engine_up(const struct agent *a, const char *plan, const char *const *services, struct error *e)
 {
+	int64_t seconds = (int64_t)MIN(a->config->app.timeout, APP_TIMEOUT_MAX);
 	_buf_ q = BUF_INIT;
 
+	/* An application that is well within a minute may have an engine that takes ten. */
+	seconds = MAX(seconds, APP_UP_MIN);
 	begin(&q, "up", "plan", plan);
 	ipc_add_strs(&q, "services", services);
-	return tell(a, &q, UP_MS, e);
+	ipc_add_int(&q, "seconds", seconds);
+	return tell(a, &q, seconds * SECOND + UP_SPARE_MS, e);
+}
+
+bool engine_timed_out(const struct error *e)
+{
+	return strstr(e->msg, " timed out after ") != NULL;
 }
 
 static const char *text(struct arena *arena, const struct node *n, const char *key)
@@ -303,7 +314,7 @@ int engine_scale(const struct agent *a, const char *plan, const char *service, i
 	begin(&q, "scale", "plan", plan);
 	ipc_add_str(&q, "service", service);
 	ipc_add_int(&q, "replicas", replicas);
-	return tell(a, &q, UP_MS, e);
+	return tell(a, &q, SCALE_MS, e);
 }
 
 int engine_prune(const struct agent *a, const char *const *digests, const char *const *plans,

@@ -44,9 +44,14 @@ int engine_render(const struct agent *a, const char *sha, struct arena *arena,
  */
 int engine_pull(const struct agent *a, const char *plan, const struct plan *as, struct arena *arena,
 	const char **ret_plan, const struct node **ret_services, struct error *e);
-/* Makes these services (NULL-terminated, not empty) as the plan says. */
+/*
+ * Makes these services (NULL-terminated, not empty) as the plan says. Compose waits there for what is to end before
+ * others begin: it is given kbuild.app.timeout, and 15 minutes at least.
+ */
 int engine_up(
 	const struct agent *a, const char *plan, const char *const *services, struct error *e);
+/* Whether that is how it failed: at once it would again. */
+bool engine_timed_out(const struct error *e);
 int engine_ps(const struct agent *a, struct arena *arena, struct containers *ret, struct error *e);
 int engine_logs(const struct agent *a, const char *container, int64_t lines, struct buf *ret,
 	struct error *e);

@@ -42,7 +42,7 @@ int deploy_pull_again(struct deploy *d, const struct revision *of, struct error 
 	struct plan then;
 	int r;
 
-	if (e->transient || e->code != ERR_FAILED)
+	if (e->transient || e->code != ERR_FAILED || engine_timed_out(e))
 		return -e->code;
 	/* Those that are here are only looked at, and what was baked has no registry: its name is an id. */
 	deploy_say(d, "pull", "%s: looking for its images", e->msg);

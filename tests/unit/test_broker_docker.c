@@ -6,6 +6,7 @@
 #include "json.h"
 #include "node.h"
 #include "ops.h"
+#include "plan.h"
 
 #include "check.h"
 #include "tmpdir.h"
@@ -21,6 +22,7 @@ static const char docker[] =
 	"long=$(printf '%05000d' 0)\n"
 	"case \"$*\" in\n"
 	"container\\ ls*) seq 1 $(cat \"$dir/n\") ;;\n"
+	"compose*) exec sleep $(cat \"$dir/sleeps\") ;;\n"
 	"container\\ inspect*)\n"
 	"	shift 2\n"
 	"	echo $# >>\"$dir/log\"\n"
@@ -149,10 +151,58 @@ static void none_are_none_and_too_many_are_said(void)
 	check(strstr(e.msg, "more than 500 containers") != NULL);
 }
 
+/* A plan of one service is brought up by an engine that takes so long. Returns what is left of the alarm. */
+static unsigned up(const char *more, const char *sleeps, struct error *e)
+{
+	static const char plan[] =
+		"{\"name\":\"p\",\"services\":{\"a\":{\"image\":\"x@sha256:"
+		"0123456789012345678901234567890123456789012345678901234567890123\"}}}";
+	const struct broker b = { .root = tmp_name("root"),
+		.state = tmp_name("root"),
+		.programs = tmp_name("programs") };
+	_cleanup_(ipc_message_free) struct ipc_message q = IPC_MESSAGE_INIT;
+	_buf_ json = BUF_INIT;
+	_free_ char *request = NULL;
+	struct call c = { .b = &b, .q = &q, .reply = { .json = &json, .fds = { -1, -1, -1, -1 } } };
+	struct node *doc;
+	char id[SHA256_HEX];
+
+	*e = (struct error){ 0 };
+	there_are(0);
+	check_int(mkdir_all(tmp_fd(), "root/plans", 0700), 0);
+	check_int(file_replace(tmp_fd(), "programs/sleeps", sleeps, strlen(sleeps), 0644), 0);
+	q.arena = arena_new();
+	check_int(json_parse(&doc, q.arena, "plan", plan, sizeof plan - 1, e), 0);
+	check_int(plan_keep(&b, doc, id, e), 0);
+	request = xasprintf("{\"op\":\"up\",\"plan\":\"%s\"%s}", id, more);
+	check_int(json_parse(&doc, q.arena, "q", request, strlen(request), e), 0);
+	q.doc = doc;
+	(void)op_run(&c, e);
+	return alarm(0);
+}
+
+/* Compose waits there for migrations, and only who asks knows how long those may take. */
+static void up_takes_as_long_as_it_is_told(void)
+{
+	struct error e;
+	unsigned left = up("", "0", &e);
+
+	check_int(e.code, 0);
+	check(left > 900 && left <= 1000);
+	left = up(",\"seconds\":7200", "0", &e);
+	check_int(e.code, 0);
+	check(left > 7200 && left <= 7300);
+	(void)up(",\"seconds\":1", "60", &e);
+	check_int(e.code, ERR_FAILED);
+	check(strstr(e.msg, "cannot bring up the application: ") &&
+		strstr(e.msg, " timed out after 1 s"));
+}
+
 int main(void)
 {
 	run(many_containers_are_told);
 	run(what_others_wrote_is_cut);
 	run(none_are_none_and_too_many_are_said);
+	run(up_takes_as_long_as_it_is_told);
 	return done();
 }

@@ -104,6 +104,15 @@ static void a_request_is_one_of_the_vocabulary_and_nothing_more(void)
 		{ "{\"op\":\"ps\",\"project\":\"a\",\"all\":true}", "ps: unknown key 'all'" },
 		{ "{\"op\":\"up\",\"plan\":\"x\",\"services\":[]}",
 			"up: 'plan' must be a plan's id" },
+		{ "{\"op\":\"up\",\"seconds\":604800,\"plan\":"
+		  "\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+			"" },
+		{ "{\"op\":\"up\",\"seconds\":604801,\"plan\":"
+		  "\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+			"up: 'seconds' must be" },
+		{ "{\"op\":\"up\",\"seconds\":0,\"plan\":"
+		  "\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+			"up: 'seconds' must be" },
 		{ "{\"op\":\"prune\",\"keep\":[\"sha256:1\"]}",
 			"prune: 'keep' must be sha256: and 64 hexadecimal digits" },
 		{ "{\"op\":\"scale\",\"service\":\"a\",\"replicas\":21,\"plan\":"
