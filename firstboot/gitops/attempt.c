@@ -24,44 +24,78 @@
 #define UP_WAITED_MAX	5
 #define BACK_WAITED_MAX 20
 
-static int up_with_gap(
-	struct deploy *d, const struct revision *to, const char **services, struct error *e)
+/* A port or a name that a service holds which is to go: it goes first then. */
+static int up_with_gap(struct deploy *d, const struct revision *to, const struct plan *plan,
+	const char *const *services, struct error *e)
 {
-	return services[0] ? engine_up(d->a, to->plan, services, e) : 0;
+	struct error first;
+	int r = services[0] ? engine_up(d->a, to->plan, services, e) : 0;
+
+	if (r >= 0 || e->transient || engine_timed_out(e))
+		return r;
+	first = *e;
+	r = deploy_remove_strangers(d, plan, STRANGERS_ALL, e);
+	if (r >= 0)
+		r = engine_up(d->a, to->plan, services, e);
+	if (r < 0)
+		*e = first;
+	return r < 0 ? -first.code : r;
+}
+
+/*
+ * Of these services those that have one thing to do, until they have done it: Compose, asked for one service alone, waits
+ * for none, and what comes beside its old container would begin while its migration runs.
+ */
+static int await_ends(
+	struct deploy *d, const struct plan *plan, const char *const *services, struct error *e)
+{
+	struct plan some = { .services =
+				     arena_alloc(d->arena, (plan->n + 1) * sizeof *some.services) };
+	const struct gate g = {
+		.a = d->a, .plan = &some, .first = !d->ledger.good.sha, .calm = true, .inside = true
+	};
+	_buf_ why = BUF_INIT;
+	int r;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan_names(services, plan->services[i].name) &&
+			plan_is_awaited(&plan->services[i]))
+			some.services[some.n++] = plan->services[i];
+	if (some.n == 0)
+		return 0;
+	deploy_say(d, "up", "waiting until %s has ended", some.services[0].name);
+	r = gate_wait(&g, &why, e);
+	if (r != GATE_FAILED)
+		return r;
+	error_set(e, ERR_TEST, "%s", buf_str(&why));
+	deploy_keep_evidence(d, d->ledger.doing.to.sha, e->msg, "");
+	return -e->code;
 }
 
 /* Makes services of a revision as it says. Old ones without data go after; only a conflict makes them go before. */
 static int make_so(struct deploy *d, const struct revision *to, const struct plan *plan,
 	const char *const *services, struct error *e)
 {
-	const char **gap = arena_alloc(d->arena, (plan->n + 1) * sizeof *gap);
+	const char **gap = arena_alloc(d->arena, (plan->n + 1) * sizeof *gap), **all = NULL;
 	const struct plan_service **over = arena_alloc(d->arena, (plan->n + 1) * sizeof *over);
 	size_t n_gap = 0, n_over = 0;
-	int r;
+	int r = deploy_remove_strangers(d, plan, STRANGERS_WITH_DATA, e);
 
-	for (size_t i = 0; services && services[i]; i++) {
-		const struct plan_service *s = plan_find(plan, services[i]);
-
-		if (s && n_over + n_gap < plan->n && overlap_possible(d, s))
-			over[n_over++] = s;
-		else if (s && n_over + n_gap < plan->n)
-			gap[n_gap++] = s->name;
-	}
-	r = deploy_remove_strangers(d, plan, STRANGERS_WITH_DATA, e);
+	if (r >= 0)
+		r = deploy_take_along(d, plan, services, &all, e);
 	if (r < 0)
 		return r;
-	r = up_with_gap(d, to, gap, e);
-	if (r < 0 && !e->transient) {
-		/* A port or a name that a service holds which is to go. */
-		struct error first = *e;
+	for (size_t i = 0; all[i]; i++) {
+		const struct plan_service *s = plan_find(plan, all[i]);
 
-		r = deploy_remove_strangers(d, plan, STRANGERS_ALL, e);
-		if (r >= 0)
-			r = up_with_gap(d, to, gap, e);
-		if (r < 0)
-			*e = first;
-		r = r < 0 ? -first.code : r;
+		if (overlap_possible(d, plan, s))
+			over[n_over++] = s;
+		else
+			gap[n_gap++] = s->name;
 	}
+	r = up_with_gap(d, to, plan, gap, e);
+	if (r >= 0 && n_over > 0)
+		r = await_ends(d, plan, gap, e);
 	for (size_t i = 0; i < n_over && r >= 0; i++)
 		r = overlap_replace(d, to->plan, over[i], e);
 	return r < 0 ? r : deploy_remove_strangers(d, plan, STRANGERS_ALL, e);
@@ -118,14 +152,6 @@ static bool has_container(const struct containers *cs, const char *service)
 	return false;
 }
 
-static bool is_in(const char *const *words, const char *word)
-{
-	for (; words && *words; words++)
-		if (strcmp(*words, word) == 0)
-			return true;
-	return false;
-}
-
 /* Of the good revision's services: those that were to change, and those that are not there or are down. */
 static int to_bring_back(
 	struct deploy *d, const struct plan *good, const char ***ret, struct error *e)
@@ -137,7 +163,7 @@ static int to_bring_back(
 	int r = engine_ps(d->a, d->arena, &cs, e);
 
 	for (size_t i = 0; r >= 0 && i < good->n; i++)
-		if (is_in(changed, good->services[i].name) ||
+		if (plan_names(changed, good->services[i].name) ||
 			!has_container(&cs, good->services[i].name) ||
 			deploy_is_down(&good->services[i], &cs))
 			names[n++] = good->services[i].name;
@@ -171,6 +197,9 @@ static int go_back(struct deploy *d, struct error *e)
 		r = make_good(d, &good, services, &failed);
 	if (r >= 0)
 		r = wait_well(d, &good, NULL, &failed);
+	/* What shares name spaces has another hash with each container that it shares them with. */
+	if (r >= 0)
+		r = deploy_keep_hashes(d, &d->ledger.good, &failed);
 	if (r >= 0)
 		return deploy_was_rolled_back(d, e);
 	if (failed.code == ERR_INTERRUPTED) {

@@ -112,8 +112,17 @@ int deploy_remove_strangers(
 /* Whether a service does, by the revisions that are known; one that is in none of them may. */
 bool deploy_may_keep_data(struct deploy *d, const char *service);
 
-/* overlap.c: whether a service is to be, and can be, replaced without a gap; says why not. */
-bool overlap_possible(struct deploy *d, const struct plan_service *s);
+/* sharers.c: who is in the name spaces of a service that is brought up. */
+
+/* Of the plan's services those of these names, and who lives in their name spaces, by these containers; in the arena. */
+const char **deploy_with_sharers(struct deploy *d, const struct plan *plan,
+	const char *const *services, const struct containers *cs);
+/* The same by what runs now, before they are brought up: who shares name spaces is stopped, and comes up with them. */
+int deploy_take_along(struct deploy *d, const struct plan *plan, const char *const *services,
+	const char ***ret, struct error *e);
+
+/* overlap.c: whether a service of the plan is to be, and can be, replaced without a gap; says why not. */
+bool overlap_possible(struct deploy *d, const struct plan *plan, const struct plan_service *s);
 /* Does so. ERR_TEST: the new one is not well; it is gone again, and the old one serves. */
 int overlap_replace(
 	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e);

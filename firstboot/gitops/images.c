@@ -61,9 +61,16 @@ int deploy_pull_again(struct deploy *d, const struct revision *of, struct error 
 
 int deploy_up_good(struct deploy *d, const char *const *services, struct error *e)
 {
-	int r = engine_up(d->a, d->ledger.good.plan, services, e);
+	const char **all = NULL;
+	struct plan good;
+	int r = plan_parse(d->ledger.good.table, d->arena, &good, e);
 
+	if (r >= 0)
+		r = deploy_take_along(d, &good, services, &all, e);
+	if (r < 0)
+		return r;
+	r = engine_up(d->a, d->ledger.good.plan, all, e);
 	if (r >= 0 || deploy_pull_again(d, &d->ledger.good, e) < 0)
 		return r < 0 ? -e->code : r;
-	return engine_up(d->a, d->ledger.good.plan, services, e);
+	return engine_up(d->a, d->ledger.good.plan, all, e);
 }

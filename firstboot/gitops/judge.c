@@ -95,6 +95,7 @@ static enum verdict judge_one(
 {
 	struct seen *before = seen(j, c);
 	_buf_ what = BUF_INIT;
+	enum verdict v;
 
 	if (c->restarts > before->restarts + RESTARTS_MAX && !j->first) {
 		buf_printf(&what,
@@ -113,7 +114,10 @@ static enum verdict judge_one(
 		buf_printf(&what, "is %s", c->state);
 		return say(why, GATE_WAIT, c, buf_str(&what));
 	}
-	return judge_health(j, before, c, why);
+	v = judge_health(j, before, c, why);
+	/* Whether it does what it is for, only its end tells. */
+	return v == GATE_WELL && plan_is_awaited(s) ? say(why, GATE_WAIT, c, "has not ended yet")
+						    : v;
 }
 
 static enum verdict worse(enum verdict a, enum verdict b)

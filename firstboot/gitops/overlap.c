@@ -48,7 +48,8 @@ static uint64_t available(void)
 	return line ? strtoull(line + strlen("MemAvailable:"), NULL, 10) * KIB : 0;
 }
 
-static const char *obstacle_of(const struct deploy *d, const struct plan_service *s)
+static const char *obstacle_of(
+	const struct deploy *d, const struct plan *plan, const struct plan_service *s)
 {
 	uint64_t have = available();
 	uint64_t need = s->memory > 0 ? (uint64_t)s->memory : MEMORY_GUESS;
@@ -61,6 +62,8 @@ static const char *obstacle_of(const struct deploy *d, const struct plan_service
 		return "it keeps data";
 	if (s->nameless)
 		return "it has a volume without a name";
+	if (plan_shares(plan, s))
+		return "it shares name spaces with another service";
 	if (s->replicas < 1 || !s->config)
 		return "it has no container";
 	if (have > 0 && have < need)
@@ -240,7 +243,7 @@ static bool may_be_drained(const struct deploy *d, const struct plan_service *s)
 	return d->ledger.doing.step == DOING_BACK && s->drain;
 }
 
-bool overlap_possible(struct deploy *d, const struct plan_service *s)
+bool overlap_possible(struct deploy *d, const struct plan *plan, const struct plan_service *s)
 {
 	const struct swap w = { .s = s };
 	const char *obstacle;
@@ -250,7 +253,7 @@ bool overlap_possible(struct deploy *d, const struct plan_service *s)
 
 	if (!is_wanted(d, s->name))
 		return false;
-	obstacle = obstacle_of(d, s);
+	obstacle = obstacle_of(d, plan, s);
 	if (obstacle) {
 		deploy_say(d, "up", "%s is replaced with a gap: %s", s->name, obstacle);
 		return false;

@@ -40,6 +40,7 @@ static const struct field fields[] = {
 	{ "memory", field_int, AT(memory) },
 	{ "drain", field_string, AT(drain) },
 	{ "data", field_string, AT(data) },
+	{ "shares", field_strings, AT(shares) },
 	{},
 };
 
@@ -113,4 +114,59 @@ bool plan_differs(const struct plan_service *new, const struct plan_service *old
 		return true;
 	return !new->keeps_image &&new->image &&
 	       (!old->image || strcmp(new->image, old->image) != 0);
+}
+
+bool plan_names(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+bool plan_is_awaited(const struct plan_service *s)
+{
+	return s->oneshot && !s->restarts;
+}
+
+bool plan_shares(const struct plan *p, const struct plan_service *s)
+{
+	if (s->shares)
+		return true;
+	for (size_t i = 0; i < p->n; i++)
+		if (plan_names(p->services[i].shares, s->name))
+			return true;
+	return false;
+}
+
+/* Whether a service is in the name spaces of one that is marked. */
+static bool shares_with(const struct plan *p, const struct plan_service *s, const bool *marks)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (marks[i] && plan_names(s->shares, p->services[i].name))
+			return true;
+	return false;
+}
+
+const char **plan_with_sharers(const struct plan *p, struct arena *arena, const char *const *names)
+{
+	const char **ret = arena_alloc(arena, (p->n + 1) * sizeof *ret);
+	bool *marks = arena_alloc(arena, (p->n + 1) * sizeof *marks);
+	bool more = true;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		marks[i] = plan_names(names, p->services[i].name);
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < p->n; i++) {
+			if (marks[i] || !shares_with(p, &p->services[i], marks))
+				continue;
+			marks[i] = more = true;
+		}
+	}
+	for (size_t i = 0; i < p->n; i++)
+		if (marks[i])
+			ret[n++] = p->services[i].name;
+	return ret;
 }

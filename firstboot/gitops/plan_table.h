@@ -24,7 +24,7 @@ struct plan_service {
 	bool database;	/* what is backed up */
 	bool restarts;	/* its restart policy starts it again whatever it ended with */
 	bool retries;	/* … when it ended badly */
-	bool oneshot;	/* label kbuild.oneshot=true: ended well is well, whatever its policy */
+	bool oneshot;	/* has one thing to do, and ends: ended well is well, whatever its policy */
 	bool unsafe;	/* label kbuild.rollback=unsafe */
 	bool dump;	/* label kbuild.dump=before: dump the databases before it is replaced */
 	bool named;	/* container_name: there can be only one of it */
@@ -32,6 +32,7 @@ struct plan_service {
 	int64_t memory; /* its limit in bytes; 0: none */
 	const char *
 		data; /* its named volumes, "TARGET NAME" a line; NULL: none, or it may begin with others */
+	const char **shares; /* the services whose name spaces it is in; NULL: it has its own */
 	const char
 		*drain; /* label kbuild.drain: a file that makes its health check fail; or NULL */
 };
@@ -61,3 +62,14 @@ bool plan_differs(const struct plan_service *new, const struct plan_service *old
 
 /* NULL: there is none of this name. */
 const struct plan_service *plan_find(const struct plan *p, const char *name);
+
+/* Whether a list, NULL-terminated or NULL, has this name. */
+bool plan_names(const char *const *names, const char *name);
+
+/* It has one thing to do, and nothing starts it again when that is done: until it has ended it is not well. */
+bool plan_is_awaited(const struct plan_service *s);
+
+/* Whether a service is in the name spaces of another one, or another one in its. */
+bool plan_shares(const struct plan *p, const struct plan_service *s);
+/* Of the plan's services those of these names, and who is in their name spaces, and in theirs; in the arena. */
+const char **plan_with_sharers(const struct plan *p, struct arena *arena, const char *const *names);

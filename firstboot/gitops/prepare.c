@@ -96,6 +96,18 @@ static void compare_gone(struct attempt *t, const struct plan *new, const struct
 	}
 }
 
+/* Who is in the name spaces of what is made anew is made anew with it. */
+static void compare_sharers(struct deploy *d, const struct plan *new, const struct containers *cs)
+{
+	struct attempt *t = &d->ledger.doing;
+	const char **all = deploy_with_sharers(d, new, t->services, cs);
+
+	for (size_t i = 0; all[i]; i++)
+		if (!plan_names(t->services, all[i]))
+			t->dump = t->dump || changes_data(plan_find(new, all[i]));
+	t->services = all;
+}
+
 /*
  * Fills doing.services, and keeps in the table the image of those that stay as they are. What runs is
  * asked too: after a failure that was left as it is, or by hand, it may be something else than the good
@@ -140,6 +152,7 @@ static int compare(struct deploy *d, struct node *table, bool back, struct error
 		if (before->config)
 			plan_set(table, d->arena, s->name, "config", before->config);
 	}
+	compare_sharers(d, &new, &cs);
 	return 0;
 }
 

@@ -184,6 +184,28 @@ static bool is_nameless(const struct node *service)
 	return has_volume(service, false) && !label_is(service, "kbuild.stateful", "false");
 }
 
+/* Another service begins only when it has ended well. */
+static bool is_waited_for(const struct node *root, const char *name)
+{
+	const struct node *services = node_get(root, "services");
+
+	for (size_t i = 0; i < services->n; i++) {
+		const struct node *how = node_get(node_get(services->items[i], "depends_on"), name);
+		const char *condition = node_str(node_get(how, "condition"));
+
+		if (condition && strcmp(condition, "service_completed_successfully") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_oneshot(const struct node *root, const char *name, const struct node *service)
+{
+	if (*label(service, "kbuild.oneshot"))
+		return label_is(service, "kbuild.oneshot", "true");
+	return is_waited_for(root, name);
+}
+
 /* As Compose gives it to the engine: deploy.restart_policy hides restart, and without a condition means none. */
 static const char *restart_policy(const struct node *service)
 {
@@ -235,6 +257,23 @@ static size_t count(const struct node *service, const char *key)
 	return n && n->kind != NODE_SCALAR ? n->n : 0;
 }
 
+/* The services whose name spaces it has in the place of its own. */
+static void write_shares(const struct node *service, struct buf *out)
+{
+	static const char *const keys[] = { "network_mode", "ipc", "pid" };
+	const char *names[ARRAY_SIZE(keys) + 1] = { NULL };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *mode = node_str(node_get(service, keys[i]));
+
+		if (mode && strncmp(mode, "service:", strlen("service:")) == 0)
+			names[n++] = mode + strlen("service:");
+	}
+	if (n > 0)
+		ipc_add_strs(out, "shares", names);
+}
+
 static void write_service(const struct node *root, const char *name, const struct node *service,
 	const char *container, struct buf *out)
 {
@@ -255,13 +294,14 @@ static void write_service(const struct node *root, const char *name, const struc
 	ipc_add_bool(out, "database", database);
 	ipc_add_bool(out, "restarts", restarts(service));
 	ipc_add_bool(out, "retries", retries(service));
-	ipc_add_bool(out, "oneshot", label_is(service, "kbuild.oneshot", "true"));
+	ipc_add_bool(out, "oneshot", is_oneshot(root, name, service));
 	ipc_add_bool(out, "unsafe", label_is(service, "kbuild.rollback", "unsafe"));
 	ipc_add_bool(out, "dump", label_is(service, "kbuild.dump", "before"));
 	ipc_add_bool(out, "named", node_get(service, "container_name") != NULL);
 	ipc_add_bool(out, "published", count(service, "ports") > 0);
 	ipc_add_int(out, "memory", memory_limit(service));
 	write_data(root, service, out);
+	write_shares(service, out);
 	if (*label(service, "kbuild.drain"))
 		ipc_add_str(out, "drain", label(service, "kbuild.drain"));
 	ipc_end(out);

@@ -316,6 +316,58 @@ def events_since(g, since):
                         "--format", '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}').stdout.split("\n")
 
 
+def a_migration_ends_before_what_needs_it_begins(t, g):
+    """Also where the new container comes beside the old one, which Compose does not wait for."""
+    def with_migration(version, status=0):
+        return ("    depends_on: {migrate: {condition: service_completed_successfully}}\n"
+                f"  migrate:\n    image: {g.registry}/store:1\n    environment: {{VERSION: \"{version}\"}}\n"
+                f"    command: [\"/bin/sh\", \"-c\", \"sleep 8; exit {status}\"]\n")
+
+    g.app["zero_downtime"] = ["api"]
+    for version in ("12", "13"):
+        since = int(time.time())
+        g.commit(version, more=with_migration(version))
+        t.equal((g.now()[0], g.version()), ("deployed", version), f"{version}: it is deployed")
+        t.check("beside the old one" in g.last.stderr, f"{version}: without a gap", g.last.stderr)
+        events = events_since(g, since)
+        t.check("migrate die" in events and "api start" in events and events.index("migrate die") < events.index("api start"),
+                f"{version}: its migration has ended when it begins", events)
+    before = g.containers()["api"]
+    g.commit("14", more=with_migration("14", status=3))
+    got, why = g.now()
+    t.equal(got, "rolled-back", "a migration that fails takes the commit back")
+    t.check("migrate has ended with status 3" in why, "which is said", why)
+    t.equal((g.version(), g.containers()["api"]), ("13", before), "the old one serves on")
+    g.app["zero_downtime"] = []
+    g.commit("15")
+    t.equal(g.now()[0], "deployed", "and the next one goes live")
+
+
+def who_is_in_a_name_space_comes_along(t, g):
+    """Left in that of a container that is gone it would run, and nobody would reach it."""
+    side = (f"  side:\n    image: {g.registry}/store:1\n    network_mode: \"service:api\"\n"
+            "    stop_grace_period: 1s\n    restart: unless-stopped\n")
+
+    def seen():
+        return g.lab.docker("exec", g.containers()["side"][0][0], "wget", "-q", "-T", "5", "-O-",
+                            "http://127.0.0.1:8080/version", check=False).stdout
+
+    g.app["zero_downtime"] = ["api"]
+    for version in ("16", "17"):
+        g.commit(version, more=side)
+        t.equal((g.now()[0], seen()), ("deployed", version), f"{version}: it sees the one that it shares with")
+    t.check("with a gap: it shares name spaces" in g.last.stderr, "of which there are never two", g.last.stderr)
+    g.commit("18", broken="crash", more=side)
+    t.equal((g.now()[0], seen()), ("rolled-back", "17"), "also after a way back")
+    t.equal(g.now()[0], "unchanged", "which nobody takes for a change by hand")
+    for what in (["stop", "-t", "1"], ["rm", "-f"]):
+        g.lab.docker(*what, g.containers()["api"][0][0])
+        t.equal((g.now()[0], seen()), ("repaired", "17"), f"and after {what[0]}")
+    g.app["zero_downtime"] = []
+    g.commit("19")
+    t.equal(g.now()[0], "deployed", "without it again")
+
+
 def a_renamed_service_goes_when_the_new_one_is_there(t, g):
     text = g.compose("7").replace("  job:\n", "  worker:\n")
     g.commit("7", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]'))
@@ -415,6 +467,8 @@ TESTS = [
     a_kill_at_any_moment_is_survived,
     a_dead_registry_is_waited_for,
     a_registry_that_nobody_signed_in_to,
+    a_migration_ends_before_what_needs_it_begins,
+    who_is_in_a_name_space_comes_along,
     a_renamed_service_goes_when_the_new_one_is_there,
     a_renamed_service_with_data_goes_first,
     data_keep_their_volume,

@@ -1,14 +1,9 @@
-/*
- * What a run of the deployment engine talks to, in gitops_world.h: a broker behind a real socket that keeps
- * containers there, and the processes for the network and for parsing.
- */
+/* The broker that a run of the deployment engine talks to, in gitops_world.h: behind a real socket, it keeps containers there. */
 #pragma once
 
-#include "gitops_world.h"
+#include "gitops_boxes.h"
 
 #include "node.h"
-#include "parse.h"
-#include "role.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -21,12 +16,17 @@ static const struct commit *commit_of(const struct node *doc, const char *key)
 		node_str(node_get(doc, key)) + strlen(node_str(node_get(doc, key))) - 40)];
 }
 
-static inline bool form_is(int form, enum kind kind)
+static inline void write_more(const struct commit *c, int web, struct buf *doc)
 {
-	for (int i = 0; i < w->n; i++)
-		if (w->commits[i].web == form && w->commits[i].kind == kind)
-			return true;
-	return false;
+	if (c->migrate)
+		buf_printf(doc, ",\"migrate\":{\"image\":\"job\",\"environment\":{\"F\":\"%d\"}}",
+			web);
+	if (c->inside)
+		buf_adds(doc, ",\"job\":{\"image\":\"job\",\"network_mode\":\"service:web\"}");
+	if (c->side)
+		buf_adds(doc,
+			",\"side\":{\"image\":\"side\",\"restart\":\"always\","
+			"\"network_mode\":\"service:web\"}");
 }
 
 /* What has the data in this commit, and what has it in others. */
@@ -56,12 +56,18 @@ static inline int op_render(const struct node *q, struct buf *out, int *fd, stru
 		return error_set(e, ERR_INVALID, "services.web: privileged is not allowed");
 	buf_printf(&doc,
 		"{\"name\":\"x\",\"services\":{\"web\":{\"image\":\"web\",\"environment\":{\"F\":\"%d\"},"
-		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}},"
+		"\"restart\":\"always\",\"labels\":{\"kbuild.rollback\":\"%s\"}%s},"
 		"\"%s\":{\"image\":\"db\",\"environment\":{\"F\":\"%d\"},\"restart\":\"always\","
-		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s%s},\"volumes\":{\"data\":{}}}",
-		web, c->kind == UNSAFE ? "unsafe" : "safe", data_name(c), db,
+		"\"volumes\":[{\"type\":\"volume\",\"source\":\"data\"}]}%s%s",
+		web, c->kind == UNSAFE ? "unsafe" : "safe",
+		c->migrate ? ",\"depends_on\":{\"migrate\":{\"condition\":"
+			     "\"service_completed_successfully\"}}"
+			   : "",
+		data_name(c), db,
 		c->old ? ",\"old\":{\"image\":\"old\",\"restart\":\"always\"}" : "",
 		c->job ? ",\"job\":{\"image\":\"job\"}" : "");
+	write_more(c, web, &doc);
+	buf_adds(&doc, "},\"volumes\":{\"data\":{}}}");
 	*fd = ipc_memfd(doc.data, doc.len);
 	buf_printf(out, "\"plan\":\"%012x%012x%040x\"", web, db, (int)(c - w->commits) + 1);
 	return 0;
@@ -120,30 +126,11 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 	if (w->gone && c == &w->commits[w->gone - 1])
 		w->gone = 0;
 	buf_printf(out,
-		"\"plan\":\"%.24s%012x%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\"},"
+		"\"plan\":\"%.24s%012x%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\","
+		"\"hash\":\"web%d.%d.0\"},"
 		"\"%s\":{\"image\":\"db@sha256:%d\"}}",
-		plan, web, plan + 36, web, data_name(c), image);
+		plan, web, plan + 36, web, web_of(q), w->compose, data_name(c), image);
 	return 0;
-}
-
-static inline void make(struct box *b, int form, int image)
-{
-	if (b->there && b->image != image)
-		b->there = false;
-	if (b->there && b->form == form && b->running && b->compose == w->compose)
-		return;
-	*b = (struct box){ .there = true,
-		.running = true,
-		.form = form,
-		.id = ++w->ids,
-		.image = image,
-		.compose = w->compose };
-}
-
-static inline void end_badly(struct box *b, int status)
-{
-	b->running = false;
-	b->status = status;
 }
 
 static inline void up_one(const struct node *q, const struct commit *c, const char *service)
@@ -158,6 +145,10 @@ static inline void up_one(const struct node *q, const struct commit *c, const ch
 			end_badly(&w->job, 137);
 	} else if (strcmp(service, "job") == 0) {
 		make(&w->job, 1, 0);
+	} else if (strcmp(service, "migrate") == 0) {
+		make_migrate(web_of(q));
+	} else if (strcmp(service, "side") == 0) {
+		make_side();
 	} else if (strcmp(service, "old") == 0) {
 		w->stranger = true;
 	} else {
@@ -174,6 +165,9 @@ static inline int op_up(
 	const struct node *services = node_get(q, "services");
 
 	w->ups++;
+	(void)node_is_int(node_get(q, "seconds"), &w->up_seconds);
+	if (w->slow_up && c == &w->commits[w->slow_up - 1])
+		return error_set(e, ERR_FAILED, "cannot bring up: docker timed out after 900 s");
 	if (w->broken_up)
 		return error_set(e, ERR_FAILED, "up is broken");
 	if (w->soft_up < 0 || (w->soft_up > 0 && c == &w->commits[w->soft_up]))
@@ -187,31 +181,16 @@ static inline int op_up(
 	return 0;
 }
 
-static inline void write_box(struct buf *out, const char *name, struct box *b)
-{
-	bool web = strcmp(name, "web") == 0;
-	bool crash = web && (form_is(b->form, CRASH) || form_is(b->form, UNSAFE) ||
-				    (w->bad_form && b->form == w->bad_form) ||
-				    (w->bad_built && b->image / 1000 == w->bad_built));
-
-	if (!b->there)
-		return;
-	b->restarts += crash;
-	buf_printf(out,
-		"%s{\"id\":\"%d\",\"name\":\"x-%s-1\",\"service\":\"%s\",\"state\":\"%s\","
-		"\"health\":\"%s\",\"hash\":\"%s%d.%d\",\"exit_code\":%d,\"restarts\":%d,"
-		"\"restart_policy\":\"always\"}",
-		out->len > strlen("{\"containers\":[") ? "," : "", b->id, name, name,
-		b->running ? "running" : "exited",
-		web && form_is(b->form, UNHEALTHY) ? "unhealthy" : "none", name, b->form,
-		b->compose, crash ? 1 : b->status, (int)b->restarts);
-}
-
 static inline int op_ps(
 	_unused_ const struct node *q, struct buf *out, _unused_ int *fd, _unused_ struct error *e)
 {
+	if (w->migrate.running && w->ms >= w->ends_at)
+		end_badly(&w->migrate, w->migrate.form == w->fails_in);
 	buf_adds(out, "\"containers\":[");
 	write_box(out, "web", &w->web);
+	write_box(out, "web", &w->beside);
+	write_box(out, "migrate", &w->migrate);
+	write_box(out, "side", &w->side);
 	write_box(out, "db", &w->db);
 	write_box(out, "database", &w->database);
 	write_box(out, "job", &w->job);
@@ -253,7 +232,8 @@ static inline int op_nothing(_unused_ const struct node *q, _unused_ struct buf 
 
 static inline struct box *box_of(const struct node *q)
 {
-	struct box *const all[] = { &w->web, &w->db, &w->database, &w->job };
+	struct box *const all[] = { &w->web, &w->beside, &w->db, &w->database, &w->job, &w->migrate,
+		&w->side };
 	int id = atoi(node_str(node_get(q, "container")));
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -279,10 +259,24 @@ static inline int op_remove(
 
 	if (b)
 		*b = (struct box){ 0 };
+	if (b == &w->web) {
+		w->web = w->beside;
+		w->beside = (struct box){ 0 };
+	}
 	if (strcmp(node_str(node_get(q, "container")), "99") == 0) {
 		w->stranger = false;
 		w->stranger_gone = w->ups;
 	}
+	return 0;
+}
+
+/* One more of web. */
+static inline int op_scale(
+	const struct node *q, _unused_ struct buf *out, _unused_ int *fd, _unused_ struct error *e)
+{
+	w->scales++;
+	w->too_early = w->too_early || w->migrate.running;
+	make(&w->beside, web_of(q), web_image_of(q));
 	return 0;
 }
 
@@ -293,6 +287,7 @@ static const struct {
 	{ "render", op_render },
 	{ "pull", op_pull },
 	{ "up", op_up },
+	{ "scale", op_scale },
 	{ "ps", op_ps },
 	{ "disk", op_disk },
 	{ "volume-probe", op_volume },
@@ -351,32 +346,3 @@ static inline pid_t start_broker(const char *path)
 		close(sock);
 	}
 }
-
-/* --- the other processes of a run ------------------------------------------------------------------------ */
-
-static inline int net_handle(_unused_ void *state, _unused_ struct ipc_message *q,
-	struct role_reply *reply, struct error *e)
-{
-	bool well = w->web.there && w->web.running && !form_is(w->web.form, ERROR_500);
-
-	(void)e;
-	if (w->ends_net && w->web.form == w->ends_net) {
-		w->ends_net = 0;
-		_exit(1);
-	}
-	reply->fds[reply->n_fds++] = ipc_memfd("", 0);
-	ipc_begin(reply->json);
-	ipc_add_int(reply->json, "status", well ? 200 : 500);
-	ipc_add(reply->json, "headers", "[]");
-	ipc_end(reply->json);
-	return 0;
-}
-
-static inline int parse_handle(
-	_unused_ void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
-{
-	return (parse_plan.run)(q, reply, e);
-}
-
-static const struct role_type fake_net = { "net", NULL, net_handle };
-static const struct role_type fake_parse = { "parse", NULL, parse_handle };

@@ -1,4 +1,7 @@
-/* Runs of the deployment engine in gitops_world.h, each a process of its own, and what is asked of it afterwards. */
+/*
+ * Runs of the deployment engine in gitops_world.h, each a process of its own with those for the network and for parsing,
+ * and what is asked of it afterwards.
+ */
 #pragma once
 
 #include "gitops_broker.h"
@@ -8,6 +11,8 @@
 #include "config.h"
 #include "gitops.h"
 #include "ledger.h"
+#include "parse.h"
+#include "role.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,6 +21,37 @@ static struct agent_config *config;
 static pid_t broker;
 
 #define KILLED 137
+
+/* --- the other processes of a run ------------------------------------------------------------------------ */
+
+static inline int net_handle(_unused_ void *state, _unused_ struct ipc_message *q,
+	struct role_reply *reply, struct error *e)
+{
+	bool well = w->web.there && w->web.running && !form_is(w->web.form, ERROR_500);
+
+	(void)e;
+	if (w->ends_net && w->web.form == w->ends_net) {
+		w->ends_net = 0;
+		_exit(1);
+	}
+	reply->fds[reply->n_fds++] = ipc_memfd("", 0);
+	ipc_begin(reply->json);
+	ipc_add_int(reply->json, "status", well ? 200 : 500);
+	ipc_add(reply->json, "headers", "[]");
+	ipc_end(reply->json);
+	return 0;
+}
+
+static inline int parse_handle(
+	_unused_ void *state, struct ipc_message *q, struct role_reply *reply, struct error *e)
+{
+	return (parse_plan.run)(q, reply, e);
+}
+
+static const struct role_type fake_net = { "net", NULL, net_handle };
+static const struct role_type fake_parse = { "parse", NULL, parse_handle };
+
+/* --- runs ------------------------------------------------------------------------------------------------ */
 
 typedef int (*act)(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 
@@ -101,6 +137,8 @@ static inline void begin(void)
 		check_int(agent_config_parse(&config, "agent.yaml", text, sizeof text - 1, &e), 0);
 	config->backup.postgres.container = "db";
 	config->app.image_wait = 0;
+	config->app.timeout = 300;
+	config->app.zero_downtime = NULL;
 	if (!w)
 		w = mmap(
 			NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -124,6 +162,9 @@ static inline int push_on(int parent, enum kind kind)
 	c.db = p && kind != SCHEMA ? p->db : ++w->next_form;
 	c.renamed = p && p->renamed;
 	c.job = p && p->job;
+	c.migrate = p && p->migrate;
+	c.inside = p && p->inside;
+	c.side = p && p->side;
 	if (kind == RENAMED)
 		c.renamed = !c.renamed;
 	c.web = p && kind == README ? p->web : ++w->next_form;

@@ -45,6 +45,9 @@ struct commit {
 	bool renamed;		/* what has the data is called "database" */
 	bool old;		/* it has a service "old", without data */
 	bool job;		/* it has a service "job" that nothing starts again */
+	bool migrate; /* it has a service "migrate" in web's form, for whose end web waits */
+	bool inside;  /* it has the service "job" in the name space of web */
+	bool side;    /* it has a service "side" in the name space of web */
 };
 
 struct box {
@@ -53,6 +56,8 @@ struct box {
 	int compose; /* the version that made it */
 	int64_t restarts;
 	int status; /* that it has ended with */
+	int space;  /* the name space it is in: each start makes one */
+	int with;   /* the container whose name space it was made for; 0: its own */
 };
 
 /* In memory that all processes share. */
@@ -61,8 +66,17 @@ static struct world {
 	int db_image
 		[COMMITS]; /* that its plan was pulled with; each commit finds another one under the tag */
 	int n, tip, next_form;
-	struct box web, db, database, job;
-	bool two_on_data; /* two containers had it at once */
+	struct box web, db, database, job, migrate, side;
+	struct box beside; /* a new container of web beside the one */
+	int spaces;	   /* made so far */
+	int migrate_ms;	   /* how long that takes */
+	int fails_in;	   /* a form in which it ends with 1 */
+	int64_t ends_at;   /* when it does, on the clock */
+	int scales;	   /* how often something was started beside the old one */
+	bool too_early;	   /* … before a migration had ended */
+	int slow_up;	   /* up of this commit takes too long, counted from 1; 0: of none */
+	int64_t up_seconds, up_ms; /* that the last up was given; that its answer was waited for */
+	bool two_on_data;	   /* two containers had it at once */
 	int ids, db_made;
 	int compose;  /* its version: each hashes a definition in its own way */
 	bool ups_bad; /* a commit that was settled as bad was brought up */
@@ -174,6 +188,8 @@ int __wrap_broker_call(const struct agent *a, const struct buf *request, const i
 	int r;
 
 	point();
+	if (strstr(buf_str(request), "\"op\":\"up\""))
+		w->up_ms = timeout_ms;
 	r = __real_broker_call(a, request, fds, n_fds, timeout_ms, ret, e);
 	point();
 	return r;

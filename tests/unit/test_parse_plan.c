@@ -141,6 +141,78 @@ static void numbers_and_files_are_read(void)
 	check_str(one("{\"image\":\"a/b:1\"}", NULL).image, "a/b:1");
 }
 
+/* A migration is known by who waits for its end; its label says otherwise, if it likes. */
+static void what_another_one_waits_for_ends(void)
+{
+	static const char document[] =
+		"{\"services\":{\"app\":{\"depends_on\":{"
+		"\"migrate\":{\"condition\":\"service_completed_successfully\",\"required\":true},"
+		"\"loop\":{\"condition\":\"service_completed_successfully\"},"
+		"\"serves\":{\"condition\":\"service_completed_successfully\"},"
+		"\"db\":{\"condition\":\"service_healthy\"}}},"
+		"\"migrate\":{},\"loop\":{\"restart\":\"always\"},\"db\":{},"
+		"\"serves\":{\"labels\":{\"kbuild.oneshot\":\"false\"}}}}";
+	static const struct {
+		const char *name;
+		bool oneshot, awaited;
+	} rows[] = {
+		{ "app", false, false },
+		{ "migrate", true, true },
+		{ "loop", true, false },
+		{ "db", false, false },
+		{ "serves", false, false },
+	};
+	struct error e = {};
+	struct plan p = {};
+
+	check_int(ask(document, NULL, &p, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct plan_service *s = plan_find(&p, rows[i].name);
+
+		if (s->oneshot != rows[i].oneshot || plan_is_awaited(s) != rows[i].awaited)
+			check_fail("%s: %d %d", s->name, s->oneshot, plan_is_awaited(s));
+	}
+}
+
+static const char *joined(const char *const *names)
+{
+	_buf_ text = BUF_INIT;
+
+	for (; names && *names; names++)
+		buf_printf(&text, "%s%s", text.len ? " " : "", *names);
+	return arena_strdup(arena, buf_str(&text));
+}
+
+static void who_shares_name_spaces_comes_along(void)
+{
+	static const char document[] =
+		"{\"services\":{\"d\":{\"ipc\":\"service:c\"},\"a\":{\"ipc\":\"shareable\"},"
+		"\"b\":{\"network_mode\":\"service:a\",\"pid\":\"service:a\"},"
+		"\"c\":{\"pid\":\"service:b\",\"network_mode\":\"service:x\"},"
+		"\"x\":{\"network_mode\":\"none\"},\"y\":{}}}";
+	static const struct {
+		const char *names[3], *all;
+	} rows[] = {
+		{ { "a" }, "d a b c" },
+		{ { "b" }, "d b c" },
+		{ { "x" }, "d c x" },
+		{ { "d" }, "d" },
+		{ { "y", "nothing" }, "y" },
+		{ { NULL }, "" },
+	};
+	struct error e = {};
+	struct plan p = {};
+
+	check_int(ask(document, NULL, &p, &e), 0);
+	check_str(joined(plan_find(&p, "b")->shares), "a a");
+	check_str(joined(plan_find(&p, "c")->shares), "x b");
+	check(!plan_find(&p, "a")->shares && !plan_find(&p, "x")->shares);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_str(joined(plan_with_sharers(&p, arena, rows[i].names)), rows[i].all);
+	for (size_t i = 0; i < p.n; i++)
+		check(plan_shares(&p, &p.services[i]) == (strcmp(p.services[i].name, "y") != 0));
+}
+
 /* What a service names counts as its own; where its keys stand, and what another one has, does not. */
 static void a_hash_is_of_what_the_service_is(void)
 {
@@ -208,6 +280,8 @@ int main(void)
 	arena = arena_new();
 	run(each_key_and_label_means_what_is_documented);
 	run(numbers_and_files_are_read);
+	run(what_another_one_waits_for_ends);
+	run(who_shares_name_spaces_comes_along);
 	run(a_hash_is_of_what_the_service_is);
 	run(the_address_of_the_health_urls_port_is_found);
 	run(what_is_no_application_is_refused);
