@@ -239,8 +239,9 @@ int pg_disk(const struct agent *a, struct arena *arena, struct pg_disk *ret, str
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	_buf_ request = BUF_INIT;
+	const struct node *volumes;
+	int64_t left, device;
 	const char *path;
-	int64_t left;
 	int r;
 
 	ipc_begin_op(&request, "disk");
@@ -248,10 +249,13 @@ int pg_disk(const struct agent *a, struct arena *arena, struct pg_disk *ret, str
 	r = broker_call(a, &request, NULL, 0, BEGIN_MS, &m, e);
 	if (r < 0)
 		return r;
-	path = node_str(node_get(m.doc, "path"));
-	if (!path || !node_is_int(node_get(m.doc, "free"), &left) || left < 0)
+	/* Docker's own directory beside it may be on another disk. */
+	volumes = node_get(m.doc, "volumes");
+	path = node_str(node_get(volumes, "path"));
+	if (!path || !node_is_int(node_get(volumes, "free"), &left) || left < 0 ||
+		!node_is_int(node_get(volumes, "device"), &device))
 		return error_set(e, ERR_FAILED, "the broker did not tell how full the disk is");
-	*ret = (struct pg_disk){ arena_strdup(arena, path), (uint64_t)left };
+	*ret = (struct pg_disk){ arena_strdup(arena, path), (uint64_t)left, (uint64_t)device };
 	return 0;
 }
 

@@ -11,7 +11,7 @@
  *               "all-databases" (closed ones too); "create-db", "create-like" (as "to" is), "drop-db",
  *               "rename-db", "open-db"; drop-db and rename-db first end the connections to it; drop-db is content
  *               when there is none; "sizes": {"rows": [{"database", "bytes"}, …]}
- *   disk        {}: {"path", "free", …} of the directory that has the volumes
+ *   disk        {}: {"volumes": {"path", "free", "device", …}, …}, of the directory that has the volumes
  *   pg-throwaway {image}: {container, user}, a server without network that ends by itself after an hour
  *   remove      {container}: and its volumes
  *   volume-tar  {volume} or {path}: as pg-dump; {"absent": true}, and no pipe, when it is not there
@@ -102,6 +102,7 @@ int pg_open(const struct pg *p, const char *name, struct error *e);
 struct pg_disk {
 	const char *path; /* a directory there, in the arena */
 	uint64_t left;	  /* bytes */
+	uint64_t device;  /* its st_dev: the directory is not to be seen from here */
 };
 int pg_disk(const struct agent *a, struct arena *arena, struct pg_disk *ret, struct error *e);
 

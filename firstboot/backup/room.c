@@ -112,23 +112,40 @@ static int open_above(const char *path)
 	return fd;
 }
 
-/*
- * A path that is not on the disk of the volumes must have room on its own; else, and where nobody can tell, *ret grows
- * by it.
- */
-static int for_path(
-	const struct backup_file *f, const struct pg_disk *disk, uint64_t *ret, struct error *e)
+/* A disk, and what is to come onto it. */
+struct filling {
+	uint64_t device;
+	const char *where; /* on it, for people */
+	uint64_t left, bytes;
+};
+
+/* The one that a path is put back on; where nobody can tell, the volumes' own, which is the first. */
+static struct filling *filled_by(const struct backup_file *f, struct filling *v, size_t *n)
 {
 	_close_ int fd = open_above(f->of);
-	struct stat here, there;
-	struct statvfs v;
+	struct statvfs room;
+	struct stat st;
 
-	if (fd < 0 || fstat(fd, &here) < 0 || stat(disk->path, &there) < 0 ||
-		here.st_dev == there.st_dev || fstatvfs(fd, &v) < 0) {
-		*ret += f->bytes;
-		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return v;
+	for (size_t i = 0; i < *n; i++) {
+		if (v[i].device == st.st_dev)
+			return &v[i];
 	}
-	return demand(f->of, (uint64_t)v.f_bavail * v.f_frsize, f->bytes + SPARE, e);
+	if (fstatvfs(fd, &room) < 0)
+		return v;
+	v[*n] = (struct filling){ st.st_dev, f->of, (uint64_t)room.f_bavail * room.f_frsize, 0 };
+	return &v[(*n)++];
+}
+
+static int demand_of_all(
+	const struct pg_disk *disk, const struct filling *v, size_t n, struct error *e)
+{
+	int r = demand_of_volumes(disk, v[0].bytes, e);
+
+	for (size_t i = 1; r >= 0 && i < n; i++)
+		r = demand(v[i].where, v[i].left, v[i].bytes + SPARE, e);
+	return r;
 }
 
 int room_for_restore(const struct restore *q, struct error *e)
@@ -138,23 +155,26 @@ int room_for_restore(const struct restore *q, struct error *e)
 	const struct pg pg = { q->agent, c->postgres.container, c->postgres.user };
 	static const struct pg_size none;
 	const struct pg_size *sizes = &none;
+	struct filling *v = arena_alloc(arena, (q->m->n_files + 1) * sizeof *v);
 	struct pg_disk disk;
-	uint64_t bytes = 0;
+	size_t n = 1;
 	int r = pg_disk(q->agent, arena, &disk, e);
 
 	if (r >= 0 && pg.container)
 		r = pg_sizes(&pg, arena, &sizes, e);
-	for (size_t i = 0; r >= 0 && i < q->m->n_files; i++) {
+	if (r < 0)
+		return error_prefix(e, "backup %s cannot be restored", q->m->id);
+	v[0] = (struct filling){ disk.device, disk.path, disk.left, 0 };
+	for (size_t i = 0; i < q->m->n_files; i++) {
 		const struct backup_file *f = &q->m->files[i];
 
 		if (is(f, "database") || is(f, "cluster"))
-			bytes += for_databases(q, f, sizes);
+			v[0].bytes += for_databases(q, f, sizes);
 		else if (q->files && is(f, "volume"))
-			bytes += f->bytes;
+			v[0].bytes += f->bytes;
 		else if (q->files && is(f, "path"))
-			r = for_path(f, &disk, &bytes, e);
+			filled_by(f, v, &n)->bytes += f->bytes;
 	}
-	if (r >= 0)
-		r = demand_of_volumes(&disk, bytes, e);
+	r = demand_of_all(&disk, v, n, e);
 	return r < 0 ? error_prefix(e, "backup %s cannot be restored", q->m->id) : 0;
 }

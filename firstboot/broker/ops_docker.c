@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 /* What others wrote may be long. */
 #define HEALTH_TEXT 500
@@ -246,31 +247,46 @@ static int run_drain(struct call *c, struct error *e)
 	return docker_run(c->b, a, "cannot drain the container", 60, NULL, e);
 }
 
-static int run_disk(struct call *c, struct error *e)
+/* How full the file system is that path is on. */
+static int add_room(struct buf *json, const char *path, struct error *e)
 {
-	_free_ struct args *a = xcalloc(1, sizeof *a);
-	_buf_ out = BUF_INIT;
 	struct statvfs s;
 	struct stat st;
-	int r;
 
-	args_set(a, "docker", "info", "--format", "{{.DockerRootDir}}", NULL);
-	r = docker_run(c->b, a, "cannot ask docker", 60, &out, e);
+	if (statvfs(path, &s) < 0 || stat(path, &st) < 0)
+		return error_errno(e, errno, "cannot look at %s", path);
+	ipc_add_int(json, "free", (int64_t)(s.f_bavail * s.f_frsize));
+	ipc_add_int(json, "size", (int64_t)(s.f_blocks * s.f_frsize));
+	/* Not size - free: that is less by what is kept for root. */
+	ipc_add_int(json, "used", (int64_t)((s.f_blocks - s.f_bfree) * s.f_frsize));
+	ipc_add_int(json, "inodes", (int64_t)s.f_files);
+	ipc_add_int(json, "inodes_free", (int64_t)s.f_favail);
+	/* The same number means the same file system, in every process. */
+	ipc_add_int(json, "device", (int64_t)st.st_dev);
+	ipc_add_str(json, "path", path);
+	return 0;
+}
+
+/* Of images, and of volumes, which may have a disk of their own (volume_units.h). */
+static int run_disk(struct call *c, struct error *e)
+{
+	_free_ char *volumes = NULL;
+	_free_ char *root = NULL;
+	_buf_ json = BUF_INIT;
+	int r = docker_root(c->b, &root, e);
+
+	if (r >= 0)
+		r = add_room(c->reply.json, root, e);
 	if (r < 0)
 		return r;
-	out.data[strcspn(out.data, "\n")] = '\0';
-	if (statvfs(out.data, &s) < 0 || stat(out.data, &st) < 0)
-		return error_errno(e, errno, "cannot look at %s", out.data);
-	ipc_add_int(c->reply.json, "free", (int64_t)(s.f_bavail * s.f_frsize));
-	ipc_add_int(c->reply.json, "size", (int64_t)(s.f_blocks * s.f_frsize));
-	/* Not size - free: that is less by what is kept for root. */
-	ipc_add_int(c->reply.json, "used", (int64_t)((s.f_blocks - s.f_bfree) * s.f_frsize));
-	ipc_add_int(c->reply.json, "inodes", (int64_t)s.f_files);
-	ipc_add_int(c->reply.json, "inodes_free", (int64_t)s.f_favail);
-	/* The same number means the same file system, in every process. */
-	ipc_add_int(c->reply.json, "device", (int64_t)st.st_dev);
-	ipc_add_str(c->reply.json, "path", out.data);
-	return 0;
+	volumes = xasprintf("%s/volumes", root);
+	ipc_begin(&json);
+	/* What is not there yet will come to lie on the other's. */
+	r = add_room(&json, access(volumes, F_OK) < 0 && errno == ENOENT ? root : volumes, e);
+	ipc_end(&json);
+	if (r >= 0)
+		ipc_add(c->reply.json, "volumes", buf_str(&json));
+	return r;
 }
 
 static const struct field project_fields[] = {

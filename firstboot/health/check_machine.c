@@ -73,29 +73,41 @@ static bool read_room(const struct node *n, struct room *ret, uint64_t *device)
 }
 
 struct seen {
-	uint64_t devices[ARRAY_SIZE(places)];
+	uint64_t devices[ARRAY_SIZE(places) + 2]; /* and Docker's */
 	size_t n;
 };
 
-static bool is_seen(const struct seen *seen, uint64_t device)
+/* Whether it was looked at before; from now on it was. */
+static bool see(struct seen *seen, uint64_t device)
 {
 	for (size_t i = 0; i < seen->n; i++)
 		if (seen->devices[i] == device)
 			return true;
+	seen->devices[seen->n++] = device;
 	return false;
 }
 
+static bool judge_docker(struct examination *x, const struct node *n, struct seen *seen)
+{
+	const char *path = node_str(node_get(n, "path"));
+	struct room room;
+	uint64_t device;
+
+	if (!path || !read_room(n, &room, &device))
+		return false;
+	if (!see(seen, device))
+		judge_disk(x, path, &room);
+	return true;
+}
+
 /*
- * Where Docker keeps all it has is Docker's own word (data-root), and the unit hides that place from this
- * process, so the broker measures it.
+ * Where Docker keeps all it has is Docker's own word (data-root), its volumes may have a disk of their own, and the
+ * unit hides both from this process, so the broker measures them.
  */
-static void check_docker_disk(struct examination *x, const struct seen *seen)
+static void check_docker_disks(struct examination *x, struct seen *seen)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
 	struct error e = { 0 };
-	struct room room;
-	const char *path;
-	uint64_t device;
 
 	if (broker_simple(x->agent, "disk", BROKER_MS, &m, &e) < 0) {
 		/* A server without an application need not have Docker. */
@@ -103,12 +115,9 @@ static void check_docker_disk(struct examination *x, const struct seen *seen)
 			finding_add(x, VERDICT_UNKNOWN, "disk:docker", "Docker's disk: %s", e.msg);
 		return;
 	}
-	path = node_str(node_get(m.doc, "path"));
-	if (!path || !read_room(m.doc, &room, &device))
+	if (!judge_docker(x, m.doc, seen) || !judge_docker(x, node_get(m.doc, "volumes"), seen))
 		finding_add(x, VERDICT_UNKNOWN, "disk:docker",
 			"Docker's disk: the broker's answer makes no sense");
-	else if (!is_seen(seen, device))
-		judge_disk(x, path, &room);
 }
 
 void check_disks(struct examination *x)
@@ -119,15 +128,13 @@ void check_disks(struct examination *x)
 		struct statvfs s;
 		struct stat st;
 
-		if (statvfs(places[i], &s) < 0 || stat(places[i], &st) < 0 ||
-			is_seen(&seen, st.st_dev))
+		if (statvfs(places[i], &s) < 0 || stat(places[i], &st) < 0 || see(&seen, st.st_dev))
 			continue;
-		seen.devices[seen.n++] = st.st_dev;
 		judge_disk(x, places[i],
 			&(struct room){ (s.f_blocks - s.f_bfree) * s.f_frsize,
 				s.f_bavail * s.f_frsize, s.f_files, s.f_ffree });
 	}
-	check_docker_disk(x, &seen);
+	check_docker_disks(x, &seen);
 }
 
 /* The number behind "NAME:" in /proc/meminfo, in KiB; 0 when it is not there. */

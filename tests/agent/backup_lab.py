@@ -253,8 +253,9 @@ class Broker:
     def op_disk(self, sock, _q, _):
         disk = os.statvfs(self.parent)
         free = disk.f_bavail * disk.f_frsize if self.free is None else self.free
-        self.send(sock, {"free": free, "size": disk.f_blocks * disk.f_frsize, "inodes_free": disk.f_favail,
-                         "path": str(self.parent)})
+        room = {"free": free, "size": disk.f_blocks * disk.f_frsize, "inodes_free": disk.f_favail,
+                "device": os.stat(self.parent).st_dev, "path": str(self.parent)}
+        self.send(sock, {**room, "free": 0, "device": 1 << 40, "volumes": room})
 
     def op_volume_tar(self, sock, q, _):
         where = q.get("path") or self.volumes[q["volume"]]

@@ -272,6 +272,9 @@ def the_door(w):
     disk = b.get("disk")
     TAP.check(disk.get("free", 0) > 0 and disk["size"] >= disk["used"] + disk["free"]
               and disk["device"] == os.stat(disk["path"]).st_dev, "the disk is measured, and which one it is", disk)
+    volumes = disk.get("volumes", {})
+    TAP.check(volumes.get("free", 0) > 0 and volumes.get("device") == os.stat(volumes["path"]).st_dev,
+              "and that of the volumes", volumes)
     TAP.check(isinstance(b.get("clock").get("synchronized"), bool), "the clock is asked")
 
 

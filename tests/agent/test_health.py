@@ -387,6 +387,7 @@ def one_page_for_several_checks(tap, lab):
 def dockers_disk_is_the_brokers_word(tap, lab):
     disk = {"path": "/srv/docker", "size": 1000, "used": 950, "free": 50, "inodes": 100, "inodes_free": 40,
             "device": os.stat("/").st_dev}
+    disk["volumes"] = dict(disk, path="/srv/docker/volumes")
     lab.write(limits=(94, 100, 1000))
     lab.broker.answers["disk"] = disk
     lab.run()
@@ -395,6 +396,10 @@ def dockers_disk_is_the_brokers_word(tap, lab):
     lab.run()
     tap.equal([(lab.check(n).get("now"), lab.check(n).get("value")) for n in ("disk:/srv/docker", "inodes:/srv/docker")],
               [("bad", 95), ("good", 60)], "a disk of Docker's own is seen full")
+    disk["volumes"].update(device=(1 << 40) + 1, used=100)
+    lab.run()
+    tap.equal([lab.check(f"disk:/srv/docker{n}").get("now") for n in ("", "/volumes")], ["bad", "good"],
+              "and one of its volumes' own is looked at, too")
     lab.broker.answers["disk"] = dict(disk, used=None)
     lab.run()
     tap.equal([lab.check(n).get("now") for n in ("disk:docker", "disk:/srv/docker")], ["unknown"] * 2,

@@ -206,7 +206,10 @@ static inline int op_ps(
 static inline int op_disk(
 	_unused_ const struct node *q, struct buf *out, _unused_ int *fd, _unused_ struct error *e)
 {
-	buf_printf(out, "\"free\":%d,\"size\":1000000000", w->full ? 1000 : 900000000);
+	/* Images are not on the disk of the volumes. */
+	buf_printf(out,
+		"\"free\":%d,\"size\":1000000000,\"volumes\":{\"free\":%d,\"size\":1000000000}",
+		w->full ? 1000 : 900000000, w->full ? 900000000 : 1000);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "tmpdir.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #define CONTAINERS 200
 
@@ -38,12 +39,12 @@ static const char docker[] =
 	"		sep=,\n"
 	"	done\n"
 	"	echo ] ;;\n"
+	"info*) echo \"$dir/engine\" ;;\n"
 	"esac\n";
 
 /* The answer as who asks gets it: through a socket. */
-static const struct node *ps(struct ipc_message *ret, struct error *e)
+static int ask(const char *request, struct ipc_message *ret, struct error *e)
 {
-	static const char request[] = "{\"op\":\"ps\",\"project\":\"p\"}";
 	const struct broker b = { .root = tmp_name("root"),
 		.state = tmp_name("root"),
 		.programs = tmp_name("programs") };
@@ -57,7 +58,7 @@ static const struct node *ps(struct ipc_message *ret, struct error *e)
 	check_int(ipc_pair(pair), 0);
 	c.sock = pair[0];
 	q.arena = arena_new();
-	check_int(json_parse(&doc, q.arena, "q", request, sizeof request - 1, e), 0);
+	check_int(json_parse(&doc, q.arena, "q", request, strlen(request), e), 0);
 	q.doc = doc;
 	ipc_begin(&json);
 	r = op_run(&c, e);
@@ -70,6 +71,13 @@ static const struct node *ps(struct ipc_message *ret, struct error *e)
 		r = ipc_whole(ret, e);
 	close(pair[0]);
 	close(pair[1]);
+	return r;
+}
+
+static const struct node *ps(struct ipc_message *ret, struct error *e)
+{
+	int r = ask("{\"op\":\"ps\",\"project\":\"p\"}", ret, e);
+
 	return r < 0 ? NULL : node_get(ret->doc, "containers");
 }
 
@@ -198,11 +206,54 @@ static void up_takes_as_long_as_it_is_told(void)
 		strstr(e.msg, " timed out after 1 s"));
 }
 
+/* What is told of where path is. */
+static void check_room(const struct node *room, const char *path)
+{
+	int64_t device = -1, size = -1;
+	struct statvfs v;
+	struct stat st;
+
+	check_str(node_str(node_get(room, "path")), path);
+	check_int(stat(path, &st), 0);
+	check_int(statvfs(path, &v), 0);
+	check(node_is_int(node_get(room, "device"), &device));
+	check(node_is_int(node_get(room, "size"), &size));
+	check_int(device, (int64_t)st.st_dev);
+	check_int(size, (int64_t)(v.f_blocks * v.f_frsize));
+}
+
+/* The volumes' directory is a disk of its own (/proc stands for that), one of the engine's, or not there yet. */
+static void the_disk_of_the_volumes_is_told_besides(void)
+{
+	static const char volumes[] = "programs/engine/volumes";
+	_free_ char *engine = xstrdup(tmp_name("programs/engine"));
+	_free_ char *path = xstrdup(tmp_name(volumes));
+
+	there_are(0);
+	check_int(mkdir_all(tmp_fd(), "programs/engine", 0755), 0);
+	for (int i = 0; i < 3; i++) {
+		_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+		struct error e;
+
+		if (i > 0)
+			check_int(remove_all(tmp_fd(), volumes), 0);
+		if (i < 2)
+			check_int(i == 0 ? symlinkat("/proc", tmp_fd(), volumes)
+					 : mkdirat(tmp_fd(), volumes, 0755),
+				0);
+		if (ask("{\"op\":\"disk\"}", &m, &e) < 0)
+			check_fail("%s", e.msg);
+		check_room(m.doc, engine);
+		check_room(node_get(m.doc, "volumes"), i < 2 ? path : engine);
+	}
+}
+
 int main(void)
 {
 	run(many_containers_are_told);
 	run(what_others_wrote_is_cut);
 	run(none_are_none_and_too_many_are_said);
 	run(up_takes_as_long_as_it_is_told);
+	run(the_disk_of_the_volumes_is_told_besides);
 	return done();
 }
