@@ -3,6 +3,7 @@
 
 #include "load.h"
 #include "pg.h"
+#include "restore_name.h"
 
 struct agent;
 struct arena;
@@ -36,13 +37,6 @@ int restore_plan_make(
 	const struct restore *q, struct arena *arena, struct restore_plan *ret, struct error *e);
 void restore_plan_describe(const struct restore_plan *p, struct restored **ret);
 bool restore_is_files(const char *kind);
-
-/* "NAME_WORD_ID". Where that is too long for PostgreSQL, NAME is cut, and made another again by its digest. */
-const char *restore_name(struct arena *a, const char *name, const char *word, const char *id);
-/* A name for the database of before that none of these has: the same backup may be restored twice. */
-const char *restore_old_name(
-	struct arena *a, const char *const *there, const char *name, const char *id);
-bool restore_has(const char *const *names, const char *name);
 
 enum restore_settled {
 	/* Of a swap nothing had begun, of what was filled nothing is of use: what there is is as it was. */

@@ -4,47 +4,11 @@
 #include "agent.h"
 #include "arena.h"
 #include "config.h"
-#include "digest.h"
 #include "error.h"
 #include "manifest.h"
 #include "restore.h"
 
 #include <string.h>
-
-/* NAMEDATALEN - 1: what PostgreSQL would cut off silently. */
-#define NAME_LEN   63
-#define DIGEST_LEN 8
-
-bool restore_has(const char *const *names, const char *name)
-{
-	for (; names && *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-const char *restore_name(struct arena *a, const char *name, const char *word, const char *id)
-{
-	size_t room = NAME_LEN - strlen(word) - strlen(id) - 2;
-	char hex[SHA256_HEX];
-
-	if (strlen(name) <= room)
-		return arena_printf(a, "%s_%s_%s", name, word, id);
-	sha256_bytes(name, strlen(name), hex);
-	return arena_printf(
-		a, "%.*s_%.*s_%s_%s", (int)room - DIGEST_LEN - 1, name, DIGEST_LEN, hex, word, id);
-}
-
-const char *restore_old_name(
-	struct arena *a, const char *const *there, const char *name, const char *id)
-{
-	const char *old = restore_name(a, name, "before", id);
-
-	for (int i = 2; restore_has(there, old); i++)
-		old = restore_name(a, name, "before", arena_printf(a, "%s_%d", id, i));
-	return old;
-}
 
 static void add_item(struct restore_plan *p, const struct backup_file *f, const char *name)
 {
@@ -53,7 +17,7 @@ static void add_item(struct restore_plan *p, const struct backup_file *f, const 
 	i->load = (struct load_item){ f, name };
 	if (p->q->only ? strcmp(p->q->only, name) != 0 : load_item_tables(&i->load) == 0)
 		return;
-	i->fresh = p->q->to ? p->q->to : restore_name(p->arena, name, "restore", p->q->m->id);
+	i->fresh = p->q->to ? p->q->to : restore_name(p->arena, name, RESTORE_FRESH, p->q->m->id);
 	i->old = restore_old_name(p->arena, p->there, name, p->q->m->id);
 	p->n++;
 }

@@ -8,7 +8,8 @@ struct manifest;
 
 /*
  * NULL, or what is odd about m, in words, in the arena: no table at all; a database that is gone, or
- * that shrank to less than half in bytes or in tables since last (NULL: there is none).
+ * that shrank to less than half in bytes or in tables since last (NULL: there is none). What a restore has put aside
+ * is no loss.
  */
 const char *sanity_check(
 	const struct manifest *m, const struct manifest *last, struct arena *arena);

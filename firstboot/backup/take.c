@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "arena.h"
 #include "buf.h"
+#include "choose.h"
 #include "config.h"
 #include "digest.h"
 #include "error.h"
@@ -208,15 +209,6 @@ static int run_job(struct taking *k, const struct job *j, struct error *e)
 	return 0;
 }
 
-static bool is_there(const char *const *names, const char *name)
-{
-	for (; *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static size_t count(const char *const *names)
 {
 	size_t n = 0;
@@ -224,28 +216,6 @@ static size_t count(const char *const *names)
 	while (names && names[n])
 		n++;
 	return n;
-}
-
-/* Those of the configuration, or all. */
-static int choose_databases(struct taking *k, const char ***ret, struct error *e)
-{
-	const char **there, **v = k->config->postgres.databases;
-	size_t n = 0;
-	int r = pg_databases(&k->pg, k->arena, &there, e);
-
-	if (r < 0 || !v) {
-		*ret = r < 0 ? NULL : there;
-		return r;
-	}
-	*ret = arena_alloc(k->arena, (count(v) + 1) * sizeof **ret);
-	for (; *v; v++) {
-		if (is_there(there, *v))
-			(*ret)[n++] = *v;
-		else if (!k->t->lenient)
-			return error_set(e, ERR_FAILED, "there is no database '%s' in %s", *v,
-				k->config->postgres.container);
-	}
-	return 0;
 }
 
 /* Before hours are spent on what no manifest can name. */
@@ -264,7 +234,8 @@ static int check_count(struct taking *k, const char *const *databases, struct er
 static int take_custom(struct taking *k, struct error *e)
 {
 	const char **names = NULL;
-	int r = choose_databases(k, &names, e);
+	int r = choose_databases(
+		&k->pg, k->config->postgres.databases, k->t->lenient, k->arena, &names, e);
 
 	if (r >= 0)
 		r = check_count(k, names, e);

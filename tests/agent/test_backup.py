@@ -259,6 +259,12 @@ def test_restore_swaps_and_keeps_the_old(world):
     tap.equal(done.returncode, 2, "and never replaces")
     done = agent.run("restore", backup["id"], "--identity", key)
     tap.check(done.returncode == 0 and f"{old}_2" in pg.databases(), "the same one again keeps both", done.stderr)
+    after = one(agent.run("backup", "now", "--json"))
+    tap.equal(sorted(f["of"] for f in after["files"] if f["kind"] == "database"), ["app", "look", "postgres"],
+              "neither of which is in a later backup")
+    agent.backup["postgres"]["databases"] = ["app", old]
+    after = one(agent.run("backup", "now", "--json"))
+    tap.equal([f["of"] for f in after["files"] if f["kind"] == "database"], ["app", old], "unless it is named")
 
 
 DRESS = """

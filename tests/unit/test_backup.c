@@ -1,10 +1,9 @@
-/* Backups without a database: ids, manifests, what is kept, what is odd. */
+/* Backups without a database: ids, manifests, what is kept. */
 #include "arena.h"
 #include "buf.h"
 #include "error.h"
 #include "manifest.h"
 #include "retain.h"
-#include "sanity.h"
 #include "store.h"
 
 #include "check.h"
@@ -157,67 +156,6 @@ static void what_a_restore_put_aside_holds_no_place(void)
 	check_kept(&(struct backup_keep){ 2, 0, 0 }, "UTC", times, "kkkkk-k-");
 }
 
-static struct backup_file file_of(const char *kind, const char *of, uint64_t bytes, size_t tables)
-{
-	static const struct backup_table some[8] = { { "a", 1 }, { "b", 2 }, { "c", 3 } };
-
-	return (struct backup_file){ "n", kind, of, "", bytes / 2, bytes, some, tables };
-}
-
-static void what_shrank_is_odd(void)
-{
-	static const struct {
-		struct backup_file before, now;
-		const char *says; /* NULL: nothing */
-	} rows[] = {
-		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
-			{ .kind = "database", .of = "a", .bytes = 500000, .n_tables = 2 }, NULL },
-		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
-			{ .kind = "database", .of = "a", .bytes = 499999, .n_tables = 4 },
-			"less than half" },
-		{ { .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 4 },
-			{ .kind = "database", .of = "a", .bytes = 1000000, .n_tables = 1 },
-			"1 tables" },
-		{ { .kind = "database", .of = "a", .bytes = 2000, .n_tables = 1 },
-			{ .kind = "database", .of = "a", .bytes = 900, .n_tables = 1 }, NULL },
-		{ { .kind = "database", .of = "b", .bytes = 1000, .n_tables = 1 },
-			{ .kind = "database", .of = "a", .bytes = 1000, .n_tables = 1 },
-			"is gone" },
-		{ { .kind = "volume", .of = "v", .bytes = 1000000 },
-			{ .kind = "database", .of = "a", .bytes = 1000, .n_tables = 1 },
-			"is gone" },
-		{ { .kind = "cluster", .bytes = 1000000, .n_tables = 4 },
-			{ .kind = "globals", .bytes = 10, .n_tables = 1 }, NULL },
-		{ { .kind = "globals", .bytes = 10 },
-			{ .kind = "cluster", .bytes = 1000, .n_tables = 1 }, NULL },
-	};
-	_cleanup_(arena_freep) struct arena *arena = arena_new();
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct backup_file now = rows[i].now;
-		struct manifest last = { .files = &rows[i].before, .n_files = 1 };
-		struct manifest m = { .files = &now, .n_files = 1 };
-		const char *odd = sanity_check(&m, &last, arena);
-
-		if (!rows[i].says)
-			check_str(odd, NULL);
-		else if (!odd || !strstr(odd, rows[i].says))
-			check_fail("row %zu says '%s'", i, odd ? odd : "nothing");
-	}
-}
-
-static void no_tables_at_all_is_odd(void)
-{
-	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	struct backup_file empty = file_of("database", "a", 2042, 0);
-	struct backup_file volume = file_of("volume", "v", 2042, 0);
-	struct manifest m = { .files = &empty, .n_files = 1 };
-
-	check_str(sanity_check(&m, NULL, arena), "the database has no tables");
-	m.files = &volume;
-	check_str(sanity_check(&m, NULL, arena), NULL);
-}
-
 #define SHA  "ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12"
 #define HEAD "\"v\":1,\"id\":\"20260104T020000Z\",\"reason\":\"timer\",\"started\":1,\"ended\":2"
 #define ONE_FILE(name)                                                                             \
@@ -367,8 +305,6 @@ int main(void)
 	run(a_clock_that_went_back_loses_nothing);
 	run(suspect_ones_hold_no_place);
 	run(what_a_restore_put_aside_holds_no_place);
-	run(what_shrank_is_odd);
-	run(no_tables_at_all_is_odd);
 	run(a_manifest_is_written_as_it_was_read);
 	run(what_no_manifest_can_say_is_refused);
 	run(what_cannot_be_read_again_is_not_published);

@@ -1,7 +1,8 @@
-/* Whether there is room for what is put back, and on which disk. The broker is in here. */
+/* What a backup and a restore ask of the broker first: room, and which databases there are. The broker is in here. */
 #include "agent.h"
 #include "arena.h"
 #include "buf.h"
+#include "choose.h"
 #include "config.h"
 #include "error.h"
 #include "ipc.h"
@@ -22,10 +23,11 @@
 
 /* What the broker says; the device of tmp_path is told apart by whoever asks. */
 static uint64_t root_left, volumes_left, volumes_device;
+static const char *databases;
 
 static void answer(const struct node *q, struct buf *json)
 {
-	const char *op = node_str(node_get(q, "op"));
+	const char *op = node_str(node_get(q, "op")), *query = node_str(node_get(q, "query"));
 
 	if (strcmp(op, "disk") == 0)
 		buf_printf(json,
@@ -33,8 +35,10 @@ static void answer(const struct node *q, struct buf *json)
 			",\"device\":%d,\"path\":\"/docker\",\"volumes\":{\"free\":%" PRIu64
 			",\"device\":%" PRIu64 ",\"path\":\"/docker/volumes\"}}",
 			root_left, ROOT_DEVICE, volumes_left, volumes_device);
-	else
+	else if (query && strcmp(query, "sizes") == 0)
 		buf_printf(json, "{\"rows\":[{\"database\":\"app\",\"bytes\":%d}]}", 1000 << 20);
+	else
+		buf_printf(json, "{\"rows\":%s}", databases);
 }
 
 int __wrap_broker_call(const struct agent *a, const struct buf *request, const int *fds,
@@ -129,10 +133,42 @@ static void paths_fill_the_disk_they_are_on(void)
 	check(strstr(said_of(files, 3), "/docker/volumes has no room") != NULL);
 }
 
+static void check_chosen(const char *const *named, bool lenient, const char *want)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct pg pg = { &agent, "db", "postgres" };
+	const char **v = NULL;
+	struct error e = { 0 };
+	_buf_ got = BUF_INIT;
+
+	if (choose_databases(&pg, named, lenient, arena, &v, &e) < 0)
+		buf_adds(&got, e.msg);
+	for (; v && *v; v++)
+		buf_printf(&got, "%s ", *v);
+	check_str(buf_str(&got), want);
+}
+
+static void what_a_restore_has_put_aside_is_dumped_only_when_it_is_named(void)
+{
+	static const char *const aside[] = { "app_before_20260104T020000Z", "app", NULL };
+	static const char *const gone[] = { "gone", "app", NULL };
+
+	databases =
+		"[\"app\",\"app_before_20260104T020000Z\",\"app_before_20260104T020000Z_2\","
+		"\"app_before_lunch\",\"app_restore_20260104T020000Z\",\"shop\"]";
+	check_chosen(NULL, false, "app app_before_lunch shop ");
+	check_chosen(aside, false, "app_before_20260104T020000Z app ");
+	check_chosen(gone, true, "app ");
+	check_chosen(gone, false, "there is no database 'gone' in db");
+	databases = "[]";
+	check_chosen(NULL, false, "");
+}
+
 int main(void)
 {
 	run(what_is_put_back_fills_the_disk_of_the_volumes);
 	run(a_test_restore_does_too);
 	run(paths_fill_the_disk_they_are_on);
+	run(what_a_restore_has_put_aside_is_dumped_only_when_it_is_named);
 	return done();
 }
