@@ -127,6 +127,14 @@ static int follow_up(struct running *k, struct manifest *m, struct error *e)
 	return r < 0 ? r : copied;
 }
 
+static void tell_suspect(const struct running *k, struct arena *arena, const struct manifest *m)
+{
+	tell(k->a, "backup", "the backup looks wrong",
+		arena_printf(arena,
+			"%s. Where that is as it should be: kbuild-agent backup verify %s --accept",
+			m->suspect, m->id));
+}
+
 static int run_all(struct running *k, struct arena *arena, struct manifest *ret, struct error *e)
 {
 	int r = prepare(k, e);
@@ -141,7 +149,7 @@ static int run_all(struct running *k, struct arena *arena, struct manifest *ret,
 	if (manifest_before_restore(ret))
 		return 0;
 	if (ret->suspect)
-		tell(k->a, "backup", "the backup looks wrong", ret->suspect);
+		tell_suspect(k, arena, ret);
 	else
 		tell_over(k->a, "backup", "backups work again", ret->id);
 	return k->run->scheduled ? follow_up(k, ret, e) : 0;
