@@ -62,7 +62,8 @@ static int take_one(struct agent *a, bool scheduled, struct error *e)
 			"or path");
 		return 0;
 	}
-	r = run_lock(a, e);
+	/* Else it, its copy elsewhere and its test restore would wait for the next night. */
+	r = run_lock_wait(a, e);
 	if (r >= 0)
 		r = run_backup(a, &run, arena, &m, e);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include "alert.h"
 #include "arena.h"
 #include "backup.h"
+#include "clock.h"
 #include "config.h"
 #include "error.h"
 #include "manifest.h"
@@ -25,14 +26,39 @@
 
 #define LOCK "backup"
 
+/* A deployment has it from its dump to its end, of which a pull may take an hour. */
+#define PATIENCE_MS (INT64_C(2) * 3600 * 1000)
+#define LOOK_MS	    500
+
+static int busy(struct error *e)
+{
+	error_set(e, ERR_FAILED, "another backup or restore is at work");
+	return error_transient(e);
+}
+
 int run_lock(struct agent *a, struct error *e)
 {
 	int r = agent_lock(a, LOCK, e);
 
-	if (r != AGENT_BUSY)
-		return r;
-	error_set(e, ERR_FAILED, "another backup or restore is at work");
-	return error_transient(e);
+	return r == AGENT_BUSY ? busy(e) : r;
+}
+
+int run_lock_wait(struct agent *a, struct error *e)
+{
+	int64_t end_ms = clock_now_ms(a->clock) + PATIENCE_MS;
+	int r = agent_lock(a, LOCK, e);
+
+	if (r == AGENT_BUSY)
+		report(REPORT_INFO,
+			"another backup, a restore or a deployment is at work: waiting for its end");
+	while (r == AGENT_BUSY) {
+		if (clock_now_ms(a->clock) >= end_ms)
+			return busy(e);
+		if (clock_sleep_ms(a->clock, LOOK_MS) < 0)
+			return error_set(e, ERR_INTERRUPTED, "interrupted");
+		r = agent_lock(a, LOCK, e);
+	}
+	return r;
 }
 
 static void tell(const struct agent *a, const char *key, const char *subject, const char *text)

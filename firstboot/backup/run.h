@@ -17,6 +17,8 @@ struct run {
 
 /* The lock of backup and restore, for the life of the process. Busy is transient. */
 int run_lock(struct agent *a, struct error *e);
+/* The same, but waits for whoever has it: two hours at most, or until the program is interrupted. */
+int run_lock_wait(struct agent *a, struct error *e);
 
 /* Takes one; *ret in the arena. The caller holds the lock. Failures have been made an alert. */
 int run_backup(struct agent *a, const struct run *run, struct arena *arena, struct manifest *ret,

@@ -800,11 +800,16 @@ def test_two_at_once(world):
     world.broker.slow = 0.02
     first = agent.start("backup", "now")
     busy = wait_for(lambda: [c for c in world.broker.calls if c["op"] == "pg-dump"], 20)
-    done = agent.run("backup", "now")
+    done = agent.run("restore", "--dry-run")
+    tap.check(busy and done.returncode == 1 and "another backup" in done.stderr, "a restore says that one is at work",
+              done.stderr)
+    second = agent.start("backup", "now", "--json")
+    tap.check("waiting for its end" in second.stderr.readline(), "a second backup waits for it")
     world.broker.slow = None
-    tap.check(busy and done.returncode == 1 and "another backup" in done.stderr, "the second one says so", done.stderr)
     first.communicate()
     tap.equal(first.returncode, 0, "the first one ends well")
+    taken, said = second.communicate()
+    tap.equal((second.returncode, agent.list()), (0, [json.loads(taken or "0")]), "and then the second one") or tap.note(said)
 
 
 def with_storage(world):

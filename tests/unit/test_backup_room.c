@@ -21,7 +21,7 @@
 #define ROOT_DEVICE   7
 #define VOLUME_DEVICE 8
 
-/* What the broker says; the device of tmp_path is told apart by whoever asks. */
+/* What the broker says. volumes_device may be that of tmp_path, too. */
 static uint64_t root_left, volumes_left, volumes_device;
 static const char *databases;
 

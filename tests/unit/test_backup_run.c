@@ -1,4 +1,4 @@
-/* A run of the backup around its dump: what it tells. The broker is in here. */
+/* A run of the backup around its dump: whom it waits for, and what it tells. The broker is in here. */
 #include "run.h"
 
 #include "agent.h"
@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "broker.h"
 #include "buf.h"
+#include "clock.h"
 #include "config.h"
 #include "error.h"
 #include "ipc.h"
@@ -13,6 +14,32 @@
 
 #include "check.h"
 #include "tmpdir.h"
+
+#include <errno.h>
+
+/* --- a clock that moves when told ------------------------------------------------------------------------- */
+
+static int64_t now_ms;
+static int holder;	    /* of the lock: another run */
+static int64_t released_ms; /* it lets go then */
+static bool stopped;	    /* as by a signal */
+
+static int64_t fake_now(_unused_ void *arg)
+{
+	return now_ms;
+}
+
+static int fake_sleep(_unused_ void *arg, int64_t ms)
+{
+	now_ms += ms;
+	if (now_ms >= released_ms && holder >= 0) {
+		close(holder);
+		holder = -1;
+	}
+	return stopped ? -ECANCELED : 0;
+}
+
+static const struct clock fake_clock = { fake_now, fake_sleep, NULL };
 
 /* --- a broker that has two paths, of which one is not there ------------------------------------------------ */
 
@@ -51,15 +78,79 @@ static struct agent_config config = {
 	.name = "web", .has_backup = true, .backup = { .paths = paths, .timezone = "UTC" }
 };
 
-/* Its state is empty. */
+/* Its state is empty: the locks of a test that was before are still the process's. */
 static struct agent server(const char *name)
 {
 	check_int(mkdirat(tmp_fd(), name, 0700), 0);
+	now_ms = released_ms = 0;
+	holder = -1;
+	stopped = false;
 	return (struct agent){
 		.config = &config,
 		.state_dir = tmp_path,
 		.state_fd = openat(tmp_fd(), name, O_DIRECTORY | O_CLOEXEC),
+		.clock = &fake_clock,
 	};
+}
+
+static void hold(struct agent *a, int64_t until_ms)
+{
+	struct error e = { 0 };
+
+	check_int(agent_lock_part(a, "backup", &holder, &e), 0);
+	released_ms = until_ms;
+}
+
+static void a_run_begins_when_the_one_before_has_ended(void)
+{
+	struct agent a = server("waits");
+	const int64_t hour_ms = INT64_C(3600) * 1000;
+	struct error e = { 0 };
+
+	hold(&a, hour_ms);
+	check_int(run_lock(&a, &e), -ERR_FAILED);
+	check(e.transient && now_ms == 0);
+	check_int(run_lock_wait(&a, &e), 0);
+	check_int(now_ms, hour_ms);
+	/* It is ours now. */
+	check_int(run_lock(&a, &e), -ERR_FAILED);
+	close(a.state_fd);
+}
+
+static void one_that_finds_nobody_does_not_wait(void)
+{
+	struct agent a = server("alone");
+	struct error e = { 0 };
+
+	check_int(run_lock_wait(&a, &e), 0);
+	check_int(now_ms, 0);
+	close(a.state_fd);
+}
+
+static void patience_has_an_end(void)
+{
+	struct agent a = server("busy");
+	struct error e = { 0 };
+
+	hold(&a, INT64_MAX);
+	check_int(run_lock_wait(&a, &e), -ERR_FAILED);
+	check(e.transient && strstr(e.msg, "at work"));
+	check_int(now_ms, 2 * 3600 * 1000);
+	close(holder);
+	close(a.state_fd);
+}
+
+static void who_is_stopped_waits_no_more(void)
+{
+	struct agent a = server("stopped");
+	struct error e = { 0 };
+
+	hold(&a, INT64_MAX);
+	stopped = true;
+	check_int(run_lock_wait(&a, &e), -ERR_INTERRUPTED);
+	check(now_ms < 1000);
+	close(holder);
+	close(a.state_fd);
 }
 
 static void a_suspect_backup_says_how_it_is_accepted(void)
@@ -92,6 +183,10 @@ static void a_suspect_backup_says_how_it_is_accepted(void)
 
 int main(void)
 {
+	run(a_run_begins_when_the_one_before_has_ended);
+	run(one_that_finds_nobody_does_not_wait);
+	run(patience_has_an_end);
+	run(who_is_stopped_waits_no_more);
 	run(a_suspect_backup_says_how_it_is_accepted);
 	return done();
 }
