@@ -142,6 +142,13 @@ static bool is_running(const struct container *c)
 	return strcmp(c->state, "running") == 0;
 }
 
+/* Else it was made, and power was cut before it was started; or it has ended. Nobody starts it by looking at it. */
+static bool has_begun(const struct container *c)
+{
+	return is_running(c) || strcmp(c->state, "restarting") == 0 ||
+	       strcmp(c->state, "paused") == 0;
+}
+
 /* Stops and removes them. */
 static int end(struct deploy *d, const struct containers *cs, struct error *e)
 {
@@ -269,6 +276,22 @@ bool overlap_possible(struct deploy *d, const struct plan *plan, const struct pl
 	return serves;
 }
 
+/* Of an attempt that was cut off: what never began goes, and is made again. */
+static int end_unbegun(struct deploy *d, struct containers *new, struct error *e)
+{
+	struct containers some = { .v = arena_alloc(d->arena, (new->n + 1) * sizeof *some.v) };
+	size_t n = 0;
+
+	for (size_t i = 0; i < new->n; i++) {
+		if (has_begun(&new->v[i]))
+			new->v[n++] = new->v[i];
+		else
+			some.v[some.n++] = new->v[i];
+	}
+	new->n = n;
+	return end(d, &some, e);
+}
+
 /* It turned out that it cannot be; nothing was begun. */
 static int replace_with_gap(
 	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e)
@@ -294,7 +317,8 @@ int overlap_replace(
 	old = pick(d, &w, false, &before);
 	new = pick(d, &w, true, &before);
 	deploy_say(d, "up", "starting the new %s beside the old one", s->name);
-	if ((int64_t) new.n < s->replicas)
+	r = end_unbegun(d, &new, e);
+	if (r >= 0 && (int64_t) new.n < s->replicas)
 		r = engine_scale(d->a, plan, s->name, (int64_t)old.n + s->replicas, e);
 	if (r == -ERR_INVALID)
 		return replace_with_gap(d, plan, s, e);

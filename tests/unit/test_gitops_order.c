@@ -44,6 +44,26 @@ static void a_migration_that_fails_leaves_the_old_one_serving(void)
 	check_int(once(), GITOPS_UNCHANGED);
 }
 
+/* What was made and never started stays so after a reboot: no policy is about it. */
+static void power_goes_between_making_and_starting(void)
+{
+	begin();
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	config->app.zero_downtime = no_gap;
+	push(GOOD);
+	for (int n = 1; w->scales == 0 && n < 500; n++) {
+		w->kill_at = n;
+		(void)once();
+	}
+	check_int(w->scales, 1);
+	check(w->beside.there && w->web.form == w->commits[0].web);
+	w->beside.running = false;
+	check_int(once(), GITOPS_DEPLOYED);
+	check_int(w->scales, 2);
+	check(is_well(1));
+}
+
 static void a_migration_is_not_waited_for_for_ever(void)
 {
 	begin_with_a_migration(0);
@@ -255,6 +275,7 @@ int main(void)
 {
 	gitops_begin();
 	run(what_comes_beside_the_old_one_waits_for_its_migration);
+	run(power_goes_between_making_and_starting);
 	run(a_migration_that_fails_leaves_the_old_one_serving);
 	run(a_migration_is_not_waited_for_for_ever);
 	run(a_migration_that_runs_is_not_well);
