@@ -12,7 +12,8 @@ struct node;
 bool compose_pinned(const char *image);
 
 /*
- * Adds to the reply: "plan" and "services": {NAME: {"image", "pinned", "hash"}}. The hash is that of
- * the label com.docker.compose.config-hash once the service was brought up.
+ * Adds to the reply: "plan" and "services": {NAME: {"image", "pinned", "hash", "alone"}}. The hash is that of
+ * the label com.docker.compose.config-hash once the service was brought up; alone, where it is given: of a container
+ * that was made without what the service depends on.
  */
 int compose_describe(struct call *c, const char *id, const struct node *doc, struct error *e);

@@ -39,7 +39,7 @@ int engine_render(const struct agent *a, const char *sha, struct arena *arena,
 	const char **ret_plan, int *ret_doc, struct error *e);
 /*
  * Fetches a plan's images. ret_plan: the same plan with images by digest, which can be brought up;
- * ret_services: map SERVICE → {"image", "hash"}. Both in the arena. as: services whose images are taken for
+ * ret_services: map SERVICE → {"image", "hash", "alone"}. Both in the arena. as: services whose images are taken for
  * those of the same name, whatever the document says; NULL: none.
  */
 int engine_pull(const struct agent *a, const char *plan, const struct plan *as, struct arena *arena,

@@ -91,7 +91,8 @@ struct swap {
 static bool is_new(const struct swap *w, const struct container *c)
 {
 	if (!w->before)
-		return strcmp(c->config, w->s->config) == 0;
+		return strcmp(c->config, w->s->config) == 0 ||
+		       (w->s->alone && strcmp(c->config, w->s->alone) == 0);
 	for (size_t i = 0; i < w->before->n; i++)
 		if (strcmp(w->before->v[i].id, c->id) == 0)
 			return false;

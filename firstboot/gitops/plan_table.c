@@ -25,6 +25,7 @@ static const struct field fields[] = {
 	{ "hash", field_string, AT(hash), FIELD_REQUIRED },
 	{ "image", field_string, AT(image) },
 	{ "config", field_string, AT(config) },
+	{ "alone", field_string, AT(alone) },
 	{ "replicas", field_int, AT(replicas) },
 	{ "stateful", field_bool, AT(stateful) },
 	{ "keeps_image", field_bool, AT(keeps_image) },

@@ -17,6 +17,8 @@ struct plan_service {
 	const char *hash;  /* SHA-256 of its definition and of the networks, volumes … it names */
 	const char *image; /* as the document has it; once pulled: by digest */
 	const char *config; /* Compose's own hash of it while it was good, or NULL */
+	const char *
+		alone; /* the hash of a container that Compose makes without what it depends on, or NULL: that one */
 	int64_t replicas;
 	bool stateful; /* has a named volume, is the database, or label kbuild.stateful=true */
 	bool keeps_image; /* is the database, or label kbuild.stateful=true: whatever its tag means by now */

@@ -177,7 +177,8 @@ static int pull(struct deploy *d, const char **plan, struct node *table, const s
 	int r = deploy_pull(d, plan, as, &services, e);
 
 	for (size_t i = 0; r >= 0 && i < services->n; i++) {
-		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" } };
+		static const char *const keys[][2] = { { "image", "image" }, { "hash", "config" },
+			{ "alone", "alone" } };
 
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 			const char *value = node_str(node_get(services->items[i], keys[k][0]));

@@ -109,6 +109,8 @@ static inline int image_for(const struct node *q, const char *service, int numbe
 	return number;
 }
 
+#define ALONE 999 /* of a hash: what it depends on was not brought up with it */
+
 static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *fd, struct error *e)
 {
 	const struct commit *c = commit_of(q, "plan");
@@ -127,9 +129,10 @@ static inline int op_pull(const struct node *q, struct buf *out, _unused_ int *f
 		w->gone = 0;
 	buf_printf(out,
 		"\"plan\":\"%.24s%012x%s\",\"services\":{\"web\":{\"image\":\"web@sha256:%d\","
-		"\"hash\":\"web%d.%d.0\"},"
+		"\"hash\":\"web%d.%d.0\",\"alone\":\"web%d.%d.%d\"},"
 		"\"%s\":{\"image\":\"db@sha256:%d\"}}",
-		plan, web, plan + 36, web, web_of(q), w->compose, data_name(c), image);
+		plan, web, plan + 36, web, web_of(q), w->compose, web_of(q), w->compose,
+		w->depends ? ALONE : 0, data_name(c), image);
 	return 0;
 }
 
@@ -280,6 +283,7 @@ static inline int op_scale(
 	w->scales++;
 	w->too_early = w->too_early || w->migrate.running;
 	make(&w->beside, web_of(q), web_image_of(q));
+	w->beside.with = w->depends ? ALONE : 0;
 	return 0;
 }
 

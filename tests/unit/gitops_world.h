@@ -72,6 +72,7 @@ static struct world {
 	int migrate_ms;	   /* how long that takes */
 	int fails_in;	   /* a form in which it ends with 1 */
 	int64_t ends_at;   /* when it does, on the clock */
+	bool depends;	   /* web depends on db: made alone it has another hash */
 	int scales;	   /* how often something was started beside the old one */
 	bool too_early;	   /* … before a migration had ended */
 	int slow_up;	   /* up of this commit takes too long, counted from 1; 0: of none */

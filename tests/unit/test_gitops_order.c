@@ -44,6 +44,27 @@ static void a_migration_that_fails_leaves_the_old_one_serving(void)
 	check_int(once(), GITOPS_UNCHANGED);
 }
 
+/* Then Compose gives it another hash than the plan has, by which the new one is known all the same. */
+static void what_comes_beside_the_old_one_may_depend_on_others(void)
+{
+	int web;
+
+	begin();
+	w->depends = true;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	config->app.zero_downtime = no_gap;
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
+	check(is_well(1));
+	check_int(once(), GITOPS_UNCHANGED);
+	web = w->web.id;
+	push(UNHEALTHY);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check_int(w->web.id, web);
+	check(is_well(1));
+}
+
 /* What was made and never started stays so after a reboot: no policy is about it. */
 static void power_goes_between_making_and_starting(void)
 {
@@ -275,6 +296,7 @@ int main(void)
 {
 	gitops_begin();
 	run(what_comes_beside_the_old_one_waits_for_its_migration);
+	run(what_comes_beside_the_old_one_may_depend_on_others);
 	run(power_goes_between_making_and_starting);
 	run(a_migration_that_fails_leaves_the_old_one_serving);
 	run(a_migration_is_not_waited_for_for_ever);
