@@ -90,7 +90,7 @@ static int make_so(struct deploy *d, const struct revision *to, const struct pla
 
 		if (overlap_possible(d, plan, s))
 			over[n_over++] = s;
-		else
+		else if (!overlap_is_done(d, s))
 			gap[n_gap++] = s->name;
 	}
 	r = up_with_gap(d, to, plan, gap, e);

@@ -123,6 +123,11 @@ int deploy_take_along(struct deploy *d, const struct plan *plan, const char *con
 
 /* overlap.c: whether a service of the plan is to be, and can be, replaced without a gap; says why not. */
 bool overlap_possible(struct deploy *d, const struct plan *plan, const struct plan_service *s);
+/*
+ * Whether it stands there as it should, made alone: Compose, asked for it together with what it depends on, would make
+ * it anew.
+ */
+bool overlap_is_done(struct deploy *d, const struct plan_service *s);
 /* Does so. ERR_TEST: the new one is not well; it is gone again, and the old one serves. */
 int overlap_replace(
 	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e);

@@ -293,6 +293,22 @@ static int end_unbegun(struct deploy *d, struct containers *new, struct error *e
 	return end(d, &some, e);
 }
 
+bool overlap_is_done(struct deploy *d, const struct plan_service *s)
+{
+	const struct swap w = { .s = s };
+	struct error ignored = { 0 };
+	struct containers all;
+	int64_t n = 0;
+
+	/* One hash means one thing to Compose, too. */
+	if (!is_wanted(d, s->name) || !s->alone || !s->config || look_all(d, s, &all, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < all.n; i++)
+		n += is_new(&w, &all.v[i]) && is_running(&all.v[i]) &&
+		     strcmp(all.v[i].health, "unhealthy") != 0;
+	return n == s->replicas && (size_t)n == all.n;
+}
+
 /* It turned out that it cannot be; nothing was begun. */
 static int replace_with_gap(
 	struct deploy *d, const char *plan, const struct plan_service *s, struct error *e)

@@ -349,8 +349,9 @@ def who_is_in_a_name_space_comes_along(t, g):
             "    stop_grace_period: 1s\n    restart: unless-stopped\n")
 
     def seen():
-        return g.lab.docker("exec", g.containers()["side"][0][0], "wget", "-q", "-T", "5", "-O-",
-                            "http://127.0.0.1:8080/version", check=False).stdout
+        done = g.lab.docker("exec", g.containers()["side"][0][0], "/bin/sh", "-c",
+                            r"printf 'GET /version HTTP/1.0\r\n\r\n' | nc 127.0.0.1 8080", check=False)
+        return done.stdout.rpartition("\n")[2] or f"exit {done.returncode}: {done.stderr}"
 
     g.app["zero_downtime"] = ["api"]
     for version in ("16", "17"):
