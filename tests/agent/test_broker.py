@@ -675,7 +675,7 @@ def databases(w):
 
     listing = b.get("pg-restore", [memfd(dump)], kind="list", **at)["data"]
     TAP.check(b"TABLE DATA public t" in listing, "a dump's contents are listed", listing[:300])
-    TAP.check("error" in b.get("pg-restore", [memfd(dump[:3000])], kind="list", **at), "half a list of contents is none")
+    TAP.check("error" in b.get("pg-restore", [memfd(dump[:300])], kind="list", **at), "half a list of contents is none")
     query("create-db", database="half")
     TAP.check("error" in b.get("pg-restore", [memfd(dump[:-5000])], kind="custom", database="half", **at),
               "a dump that was cut off is no dump")
