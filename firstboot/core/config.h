@@ -12,7 +12,7 @@ struct field;
 struct node;
 
 /* Seconds: kbuild.app.timeout at most, and what Compose has at least for bringing up the application. */
-#define APP_TIMEOUT_MAX (7 * 86400)
+#define APP_TIMEOUT_MAX 604800
 #define APP_UP_MIN	900
 
 struct agent_config {
