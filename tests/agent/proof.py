@@ -643,7 +643,8 @@ class Proof:
             self.settle()
             running = self.server.out("docker ps --format '{{.Label \"com.docker.compose.service\"}}'").split()
             t.equal(sorted(running), ["api", "db", "proxy"], f"{name}: one container a service")
-            t.equal(self.agent("backup", "verify")[0], 0, f"{name}: no backup is truncated")
+            # Without the section "backup" there may be none yet, of which verify says so.
+            t.equal((self.agent("backup", "verify")[0] if self.backups() else 0), 0, f"{name}: no backup is truncated")
             # PostgreSQL has its own log to go through first.
             wait_for(lambda: self.query("select 1") == "1", 120, every=1)
             t.equal((self.kept_secrets(), self.rows()), (env, rows), f"{name}: no secret and no row changed")
