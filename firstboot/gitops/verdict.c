@@ -182,10 +182,15 @@ void deploy_over(struct deploy *d)
 
 /* It runs, and nothing starts it again: not the engine after a reboot, and not we, who take it for what ends by itself. */
 static void warn_of_policies(
-	const struct deploy *d, const struct plan *plan, const struct containers *cs)
+	const struct deploy *d, const struct revision *to, const struct containers *cs)
 {
+	struct error ignored = { 0 };
+	struct plan plan;
+
+	if (plan_parse(to->table, d->arena, &plan, &ignored) < 0)
+		return;
 	for (size_t i = 0; i < cs->n; i++) {
-		const struct plan_service *s = plan_find(plan, cs->v[i].service);
+		const struct plan_service *s = plan_find(&plan, cs->v[i].service);
 
 		if (s && !s->restarts && !s->oneshot && strcmp(cs->v[i].state, "running") == 0)
 			deploy_warn(d,
@@ -195,21 +200,24 @@ static void warn_of_policies(
 	}
 }
 
-int deploy_keep_hashes(struct deploy *d, struct revision *to, struct error *e)
+/* cs: the containers that it looked at. */
+static int keep_hashes(
+	struct deploy *d, struct revision *to, struct containers *cs, struct error *e)
 {
 	struct node *table = node_copy(d->arena, to->table);
-	struct containers cs;
-	struct plan plan;
-	int r = engine_ps(d->a, d->arena, &cs, e);
+	int r = engine_ps(d->a, d->arena, cs, e);
 
-	for (size_t i = 0; r >= 0 && i < cs.n; i++)
-		plan_set(table, d->arena, cs.v[i].service, "config", cs.v[i].config);
+	for (size_t i = 0; r >= 0 && i < cs->n; i++)
+		plan_set(table, d->arena, cs->v[i].service, "config", cs->v[i].config);
 	to->table = table;
-	if (r >= 0)
-		r = plan_parse(table, d->arena, &plan, e);
-	if (r >= 0)
-		warn_of_policies(d, &plan, &cs);
 	return r;
+}
+
+int deploy_keep_hashes(struct deploy *d, struct revision *to, struct error *e)
+{
+	struct containers cs;
+
+	return keep_hashes(d, to, &cs, e);
 }
 
 /* What is needed no more. Failing to tidy up is no failure of a deployment. */
@@ -228,10 +236,12 @@ int deploy_good(struct deploy *d, struct error *e)
 	struct revision to = l->doing.to;
 	bool same = l->good.sha && strcmp(l->good.sha, to.sha) == 0;
 	struct error failed = { 0 };
-	int r = deploy_keep_hashes(d, &to, &failed);
+	struct containers cs;
+	int r = keep_hashes(d, &to, &cs, &failed);
 
 	if (r < 0)
 		return deploy_later(d, to.sha, &failed, e);
+	warn_of_policies(d, &to, &cs);
 	to.at = deploy_now();
 	to.env = l->doing.env;
 	if (l->doing.asked)

@@ -9,7 +9,6 @@ Prints TAP.
 """
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 from lab import Double
-from kbtest import Kbuild, Tap
+from kbtest import Kbuild, Tap, answered_late
 
 READY = 'kbuild-status: {"v":1,"state":"ready","cloud_init":"done","failed_units":[]}\n'
 # Over between two looks at the console: three steps and the answer come in one portion.
@@ -273,20 +272,12 @@ def power_awry(p, say):
 
 def asked_too_long(p, say):
     """While the question stands, somebody else destroys the server and launches another one."""
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen([p.kbuild.program, *p.words("destroy", "web", "--with-data")], env=p.kbuild.env, stdin=theirs,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    asked = ""
-    while "[y/N]" not in asked and child.poll() is None:
-        asked += child.stderr.read(1)
-    p.run("destroy", "web", "--yes")
-    p.launch()
-    os.write(ours, b"y\n")
-    said = child.communicate(timeout=180)[1]
-    tap.check(child.returncode == 1 and "another server by now" in said and p.made() == ONE,
-              say("what was asked about is gone: nothing is removed"), asked + said)
-    os.close(ours)
-    os.close(theirs)
+    def replace():
+        p.run("destroy", "web", "--yes")
+        p.launch()
+    status, said = answered_late([p.kbuild.program, *p.words("destroy", "web", "--with-data")], replace, env=p.kbuild.env)
+    tap.check(status == 1 and "another server by now" in said and p.made() == ONE,
+              say("what was asked about is gone: nothing is removed"), said)
 
 
 def destroyed(p, say):

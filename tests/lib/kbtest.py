@@ -2,6 +2,7 @@
 import ctypes
 import json
 import os
+import pty
 import select
 import shlex
 import shutil
@@ -26,6 +27,21 @@ def bcrypt(password):
     crypt = ctypes.CDLL("libcrypt.so.1").crypt
     crypt.restype = ctypes.c_char_p
     return crypt(password.encode(), b"$2b$05$abcdefghijklmnopqrstuu").decode()
+
+
+def answered_late(argv, meanwhile, **more):
+    """Runs it to its question; does something else; then says yes. Its exit status, and all that it said."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(argv, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more)
+    said = ""
+    while "[y/N]" not in said and child.poll() is None:
+        said += child.stderr.read(1)
+    meanwhile()
+    os.write(ours, b"y\n")
+    said += child.communicate(timeout=180)[1]
+    os.close(ours)
+    os.close(theirs)
+    return child.returncode, said
 
 
 class Tap:

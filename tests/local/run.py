@@ -9,7 +9,6 @@ Needs qemu-system-x86, qemu-utils, binutils. As root it also tries a full file s
 import gzip
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -23,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-from kbtest import kill, take_interrupts  # noqa: E402
+from kbtest import answered_late, kill, take_interrupts  # noqa: E402
 
 READY = 'kbuild-status: {"version":1,"state":"ready"}\r\n'
 OBEY, SWITCH_OFF = 1, 2
@@ -245,21 +244,13 @@ def destroy_leaves_nothing(p):
 @case
 def what_was_asked_about_is_what_goes(p):
     """While the question stands, somebody else destroys the server and launches another one."""
+    def replace():
+        p.run("destroy", "web", "--yes")
+        p.launch()
     p.launch()
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen([p.kbuild, "destroy", "web"], env=p.env, cwd=p.base, text=True, stdin=theirs,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    asked = ""
-    while "[y/N]" not in asked and child.poll() is None:
-        asked += child.stderr.read(1)
-    p.run("destroy", "web", "--yes")
-    p.launch()
-    os.write(ours, b"y\n")
-    result = p.finish(child)
-    os.close(ours)
-    os.close(theirs)
-    assert result.status == 1, result.status
-    has(result.err, "another server by now")
+    status, said = answered_late([p.kbuild, "destroy", "web"], replace, env=p.env, cwd=p.base)
+    assert status == 1, status
+    has(said, "another server by now")
     assert p.show()["state"] == "running"
     p.run("destroy", "--yes")
     p.nothing_left()

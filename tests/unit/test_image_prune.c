@@ -11,6 +11,7 @@ struct row {
 	int64_t age_s;
 	size_t in_use;
 	enum prune_verdict wanted;
+	bool is_protected;
 };
 
 static void judge(const struct row *rows, size_t n, size_t keep)
@@ -24,6 +25,7 @@ static void judge(const struct row *rows, size_t n, size_t keep)
 		v[i].status = rows[i].status;
 		v[i].created = NOW - rows[i].age_s;
 		v[i].in_use = rows[i].in_use;
+		v[i].is_protected = rows[i].is_protected;
 	}
 	image_prune(v, n, keep, NOW, verdicts);
 	for (size_t i = 0; i < n; i++) {
@@ -47,6 +49,17 @@ static void the_newest_of_each_definition_and_region_stay(void)
 	};
 
 	judge(rows, ARRAY_SIZE(rows), 2);
+}
+
+/* The service would refuse, each night. */
+static void what_is_protected_stays(void)
+{
+	static const struct row rows[] = {
+		{ "web", "ONE", "active", 1, 0, PRUNE_DELETE },
+		{ "web", "ONE", "active", 2, 0, PRUNE_KEEP, true },
+	};
+
+	judge(rows, ARRAY_SIZE(rows), 0);
 }
 
 static void servers_keep_their_images_however_old(void)
@@ -110,6 +123,7 @@ static void clocks_that_disagree_remove_nothing(void)
 int main(void)
 {
 	run(the_newest_of_each_definition_and_region_stay);
+	run(what_is_protected_stays);
 	run(servers_keep_their_images_however_old);
 	run(a_deactivated_one_counts_as_any_other);
 	run(what_is_being_uploaded_stays_for_a_day_and_counts_for_nothing);

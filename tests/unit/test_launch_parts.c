@@ -295,6 +295,42 @@ static void keep_volume(const char *zone)
 	snprintf(v->zone, sizeof v->zone, "%s", zone);
 }
 
+/* A database on a disk that is a tenth of what its definition says would be full one day. */
+static void a_kept_volume_is_as_large_as_is_asked_for(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	play_fresh();
+	keep_volume("nova");
+	q.volume_size = 100 * GIB;
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(plan_item(&r.plan, "data volume")->state, PLAN_WRONG);
+	check(strstr(plan_item(&r.plan, "data volume")->detail,
+		"'openstack volume set --size 100 v-1'"));
+	q.volume_size = 20 * GIB;
+	play_well(&r, &q);
+}
+
+/* What somebody has taken from a server that is finished comes by no launch: so no plan promises it. */
+static void what_is_gone_from_a_finished_server_is_said(void)
+{
+	struct launch_request q = play_request();
+	RUN r = run_begin();
+
+	play_fresh();
+	play_well(&r, &q);
+	check_int(row_settle(&r.cloud, "web", &r.e), 0);
+	fake.volumes[0] = (struct fake_thing){};
+	fake.groups[0] = (struct fake_thing){};
+	check_int(row_plan(&r.cloud, &q, r.arena, &r.plan, &r.e), 0);
+	check_int(plan_item(&r.plan, "data volume")->state, PLAN_NOTE);
+	check_int(plan_item(&r.plan, "security group")->state, PLAN_NOTE);
+	check_int(plan_count(&r.plan, PLAN_MAKE), 0);
+	check_int(row_launch(&r.cloud, &q, r.arena, &r.server, &r.e), CLOUD_SETTLED);
+	check_int(fake_count(fake.volumes) + fake_count(fake.groups), 0);
+}
+
 /* Of the two requests that make something, the server's comes last. */
 static void server_and_volume_are_in_one_zone(void)
 {
@@ -417,6 +453,8 @@ int main(void)
 	run(rules_that_are_said_twice_are_made_once);
 	run(groups_of_another_project_are_left_alone);
 	run(networks_are_ours_or_for_all);
+	run(a_kept_volume_is_as_large_as_is_asked_for);
+	run(what_is_gone_from_a_finished_server_is_said);
 	run(server_and_volume_are_in_one_zone);
 	run(a_zone_that_is_chosen);
 	run(a_zone_is_part_of_what_is_asked);

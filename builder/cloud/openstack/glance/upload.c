@@ -256,15 +256,17 @@ static void fill(const struct upload *u, struct cloud_image **ret, size_t *ret_n
 }
 
 /* Its bytes are those of two moments: nobody wants it, and it would count as the newest of its definition. */
-static void remove_sent(const struct upload *u)
+static int remove_sent(const struct upload *u, struct error *e)
 {
-	struct error ignored = {};
-
 	for (size_t i = 0; i < u->n; i++) {
-		if (u->parts[i].sent)
-			(void)glance_delete(
-				u->o, u->parts[i].region, u->parts[i].image.id, &ignored);
+		const struct part *p = &u->parts[i];
+		struct error why = {};
+
+		if (p->sent && glance_delete(u->o, p->region, p->image.id, &why) < 0)
+			error_append(e, "\nthe image %s in %s could not be removed again: %s",
+				p->image.id, p->region, why.msg);
 	}
+	return -e->code;
 }
 
 static int check_unchanged(const struct upload *u, const struct stat *before, struct error *e)
@@ -273,13 +275,10 @@ static int check_unchanged(const struct upload *u, const struct stat *before, st
 
 	if (fstat(u->fd, &st) < 0)
 		return error_errno(e, errno, "reading %s", u->q->disk);
-	if (!stat_same(&st, before)) {
-		remove_sent(u);
-		return error_set(e, ERR_FAILED,
-			"%s was written to while it was being sent: what was sent is removed again, try once more",
-			u->q->disk);
-	}
-	return 0;
+	if (stat_same(&st, before))
+		return 0;
+	error_set(e, ERR_FAILED, "%s was written to while it was being sent; again", u->q->disk);
+	return remove_sent(u, e);
 }
 
 static void upload_close(struct upload *u)
