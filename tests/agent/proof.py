@@ -30,6 +30,7 @@ from world import GIT_TOKEN, GIT_USER, REGISTRY_PASSWORD, REGISTRY_USER, ZONE, W
 
 NAME = "proof-agent"
 BOOT = 1800
+PATIENCE = ("--timeout", "25m")
 ADDRESS = "203.0.113.10"
 FIVE_HUNDREDS = 8
 
@@ -168,7 +169,7 @@ class Proof:
     def launch(self):
         self.ovh_is_ill()
         started = time.monotonic()
-        done = self.kbuild.run(*self.launch_arguments(), "--timeout", "25m", timeout=BOOT)
+        done = self.kbuild.boots(NAME, *self.launch_arguments(), *PATIENCE, again=PATIENCE, timeout=BOOT)
         self.tap.note(f"launch to ready: {time.monotonic() - started:.0f} s")
         good = self.tap.check(done.returncode == 0, "the server is launched and its agent is ready",
                               done.stdout + done.stderr)
@@ -573,7 +574,7 @@ class Proof:
         return self.kbuild.run("console", NAME).stdout
 
     def start_again(self, what):
-        done = self.kbuild.run("start", NAME, "--timeout", "25m", timeout=BOOT)
+        done = self.kbuild.boots(NAME, "start", NAME, *PATIENCE, again=PATIENCE, timeout=BOOT)
         return self.tap.check(done.returncode == 0, f"{what}: the server comes back ready", done.stdout + done.stderr)
 
     STEPS = ["volume", "secrets", "checkout", "start", "gate", "dns"]

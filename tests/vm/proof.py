@@ -199,7 +199,7 @@ def check_killed(tap, kbuild, servers):
     states = {x.get("name"): x.get("state") for x in listed(kbuild)}
     tap.equal(sorted(states.values()), ["stopped"] * len(servers), "killed servers are stopped")
     for s in servers:
-        done = kbuild.run("start", s.name, timeout=BOOT)
+        done = kbuild.boots(s.name, "start", s.name, timeout=BOOT)
         tap.check(done.returncode == 0, f"{s.name} starts again", done.stderr)
     for s in servers:
         tap.check(wait_for(lambda: s.sh("true")[0] == 0, BOOT, every=3), f"{s.name} answers again")
@@ -256,8 +256,8 @@ def check_uefi(tap, kbuild, disk):
 
 def launch(tap, kbuild, path, name, *more):
     started = time.monotonic()
-    done = kbuild.run("launch", path, "--cloud", "local", "--name", name, "--disk", "8G",
-                      "--timeout", "15m", *more, timeout=BOOT + 60)
+    done = kbuild.boots(name, "launch", path, "--cloud", "local", "--name", name, "--disk", "8G",
+                        "--timeout", "15m", *more, timeout=BOOT + 60)
     tap.note(f"launch of {name}: {time.monotonic() - started:.0f} s")
     good = tap.check(done.returncode == 0, f"{name} is launched", done.stdout + done.stderr)
     if not good:
