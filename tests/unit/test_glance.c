@@ -7,7 +7,7 @@
 #include "provider.h"
 
 /* Of a real Glance 25, with what kbuild had asked for. */
-#define RECORD                                                                                     \
+#define RECORD_OF(status_)                                                                         \
 	"{\"hw_disk_bus\":\"scsi\",\"hw_scsi_model\":\"virtio-scsi\",\"os_type\":\"linux\","       \
 	"\"os_distro\":\"debian\",\"os_version\":\"trixie\",\"architecture\":\"x86_64\","          \
 	"\"img_config_drive\":\"mandatory\",\"image_original_user\":\"debian\","                   \
@@ -15,7 +15,8 @@
 	"\",\"kbuild_definition\":\"demo\",\"kbuild_sha512\":\"abc\","                             \
 	"\"name\":\"demo-aaaaaaaaaaaa\",\"disk_format\":\"qcow2\",\"container_format\":\"bare\","  \
 	"\"visibility\":\"private\",\"size\":340131840,\"virtual_size\":4294967296,"               \
-	"\"status\":\"active\",\"checksum\":\"d41d8cd98f00b204e9800998ecf8427e\","                 \
+	"\"status\":\"" status_                                                                    \
+	"\",\"checksum\":\"d41d8cd98f00b204e9800998ecf8427e\","                                    \
 	"\"protected\":false,\"min_ram\":0,\"min_disk\":4,\"owner\":\"p\",\"os_hidden\":false,"    \
 	"\"os_hash_algo\":\"sha512\",\"os_hash_value\":\"abc\","                                   \
 	"\"id\":\"" ID                                                                             \
@@ -24,10 +25,11 @@
 	"\"tags\":[\"kbuild\"],\"self\":\"/v2/images/" ID "\",\"file\":\"/v2/images/" ID           \
 	"/file\","                                                                                 \
 	"\"schema\":\"/v2/schemas/image\",\"stores\":\"file\"}"
-#define ID    "96f8e3a1-7a39-4d0c-8b3f-6a8a0a3b7d11"
-#define D     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define LIST  "GET " GLANCE "/images?limit=200&tag=kbuild&owner=p&kbuild_image=" D
-#define IMAGE GLANCE "/images/" ID
+#define ID     "96f8e3a1-7a39-4d0c-8b3f-6a8a0a3b7d11"
+#define D      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LIST   "GET " GLANCE "/images?limit=200&tag=kbuild&owner=p&kbuild_image=" D
+#define IMAGE  GLANCE "/images/" ID
+#define RECORD RECORD_OF("active")
 
 static struct node *parse_json(struct arena *a, const char *text)
 {
@@ -222,7 +224,7 @@ static void a_record_is_made_with_all_that_servers_need(void)
 		.sha512 = "abc",
 		.user = "debian",
 		.distribution = "debian",
-		.release = "trixie",
+		.version = "13",
 		.architecture = "amd64" };
 	_cleanup_(play_end) struct play p = {};
 	struct glance_image i;
@@ -292,7 +294,15 @@ static void one_is_shown_confirmed_and_deleted(void)
 		{ "DELETE " IMAGE, .status = 204 },
 		{ "DELETE " IMAGE, .status = 404 },
 		{ "DELETE " IMAGE, .status = 403, .body = "Image is protected" },
+		{ "GET " IMAGE, .status = 200, .body = RECORD },
 		{ "DELETE " IMAGE, .status = 409, .body = "Image is in use" },
+		{ "GET " IMAGE, .status = 200, .body = RECORD },
+		/* Of two who delete at the same time. */
+		{ "DELETE " IMAGE, .status = 400,
+			.body = "status transition from deleted to deleted" },
+		{ "GET " IMAGE, .status = 404 },
+		{ "DELETE " IMAGE, .status = 409 },
+		{ "GET " IMAGE, .status = 200, .body = RECORD_OF("pending_delete") },
 		{},
 	};
 	_cleanup_(play_end) struct play p = {};
@@ -307,6 +317,8 @@ static void one_is_shown_confirmed_and_deleted(void)
 	check_int(glance_delete(p.os, NULL, ID, &p.e), OS_ABSENT);
 	check(glance_delete(p.os, NULL, ID, &p.e) < 0 && strstr(p.e.msg, "protected"));
 	check(glance_delete(p.os, NULL, ID, &p.e) < 0 && strstr(p.e.msg, "in use"));
+	check_int(glance_delete(p.os, NULL, ID, &p.e), OS_ABSENT);
+	check_int(glance_delete(p.os, NULL, ID, &p.e), OS_ABSENT);
 	fake_http_done(&p.fake);
 }
 

@@ -157,21 +157,6 @@ static const char *architecture(const char *debian)
 	return debian && strcmp(debian, "arm64") == 0 ? "aarch64" : debian;
 }
 
-/* What is said of an image everywhere; a release that is newer than this keeps its codename. */
-static const char *version(const char *release)
-{
-	static const struct {
-		const char *release, *version;
-	} rows[] = { { "bookworm", "12" }, { "trixie", "13" }, { "jammy", "22.04" },
-		{ "noble", "24.04" } };
-
-	for (size_t i = 0; release && i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].release, release) == 0)
-			return rows[i].version;
-	}
-	return release;
-}
-
 /*
  * What the hypervisor is told: virtio-scsi, so that freed blocks are given back and volumes beyond the
  * 26th have a name; the config drive, which is how cloud-init gets what launch says without any network.
@@ -198,7 +183,7 @@ const char *glance_new_json(const struct glance_new *n, struct arena *a)
 	add(&out, "kbuild_sha512", n->sha512);
 	add(&out, "os_type", "linux");
 	add(&out, "os_distro", n->distribution);
-	add(&out, "os_version", version(n->release));
+	add(&out, "os_version", n->version);
 	add(&out, "architecture", architecture(n->architecture));
 	add(&out, "image_original_user", n->user);
 	add(&out, "hw_disk_bus", "scsi");
@@ -246,6 +231,22 @@ int glance_confirm(
 	return r == OS_ABSENT ? r : api_plain(r, e);
 }
 
+/* Whether somebody else has deleted it, or is about to. */
+static bool is_gone(struct os *o, const char *region, const char *id)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	struct error ignored = {};
+	struct glance_image i;
+	int r = glance_show(o, region, id, a, &i, &ignored);
+
+	return r == OS_ABSENT || (r == 0 && (strcmp(i.status, "deleted") == 0 ||
+						    strcmp(i.status, "pending_delete") == 0));
+}
+
+/*
+ * Of two who delete at the same time the service may refuse one, which has read the record before and writes after
+ * the other: 400, "Image status transition from deleted to deleted is not allowed".
+ */
 int glance_delete(struct os *o, const char *region, const char *id, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -258,6 +259,8 @@ int glance_delete(struct os *o, const char *region, const char *id, struct error
 	struct node *answer;
 	int r = os_call(o, &q, a, &answer, e);
 
+	if ((r == OS_REFUSED || r == OS_CONFLICT) && is_gone(o, region, id))
+		r = OS_ABSENT;
 	return r == OS_ABSENT ? r : api_plain(r, e);
 }
 
