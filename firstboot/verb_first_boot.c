@@ -6,6 +6,7 @@
 #include "config.h"
 #include "error.h"
 #include "journal.h"
+#include "report.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define ASK_MS 30000
+#define ASK_MS	 30000
+#define WATCH_MS 110000 /* as for all timers */
 
 static void boot_close(struct boot *b)
 {
@@ -47,6 +49,15 @@ static int hand_over(struct agent *a, const struct stat *st, bool retry, struct 
 	if (r >= 0)
 		printf("first boot goes on: journalctl -fu kbuild-firstboot, or kbuild-agent status\n");
 	return r;
+}
+
+/* Where first boot ended before its timers: who is to hear of that is told by one of them, which also has it go on. */
+static void keep_watch(struct agent *a)
+{
+	struct error e = { 0 };
+
+	if (broker_simple(a, "watch-start", WATCH_MS, NULL, &e) < 0)
+		report(REPORT_WARNING, "nobody looks after this server: %s", e.msg);
 }
 
 static int run_first_boot(struct ctx *c, const struct verb_args *args, struct error *e)
@@ -83,6 +94,8 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		r = agent_start_roles(a, AGENT_NET | AGENT_GIT | AGENT_PARSE, e);
 	if (r >= 0)
 		r = boot_walk(&b, e);
+	if (r < 0 && e->code != ERR_INTERRUPTED)
+		keep_watch(a);
 	if (b.retry && (r >= 0 || e->code != ERR_INTERRUPTED))
 		(void)unlinkat(a->state_fd, RETRY_FILE, 0);
 	a->config = NULL;

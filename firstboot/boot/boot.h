@@ -4,8 +4,8 @@
  * continued and nothing is done twice. Every boot walks all steps: when all hold, in well under a second.
  *
  * The journal is one instance's (STATE/first-boot.journal): another instance id means that the disk was
- * cloned, and all is done again, beginning with an identity of its own. STATE/first-boot.json says how
- * the last walk went, for `kbuild-agent status`.
+ * cloned, and all is done again, beginning with an identity of its own. BOOT_STATE (core/state.h) says how the last
+ * walk went.
  */
 #pragma once
 
@@ -19,7 +19,6 @@ struct error;
 struct journal;
 
 #define BOOT_JOURNAL "first-boot.journal"
-#define BOOT_STATE   "first-boot.json"
 
 /* Failed for good at so many boots in a row: from then on only --retry tries again. */
 #define BOOT_TRIES 5
@@ -65,6 +64,7 @@ struct step_result {
 	unsigned attempts; /* in this walk */
 	char *note;	   /* why skipped or failed; NULL: nothing to say */
 	int code;	   /* STEP_FAILED: enum error_code */
+	bool transient;	   /* STEP_FAILED: it may hold at another time */
 };
 
 enum boot_state { BOOT_WORKING, BOOT_READY, BOOT_DEGRADED, BOOT_FAILED };

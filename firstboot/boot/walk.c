@@ -198,6 +198,7 @@ static void settle(
 	result->state = STEP_FAILED;
 	result->note = xstrdup(e->msg);
 	result->code = e->code;
+	result->transient = e->transient;
 	if (s->flags & (STEP_STOPS | STEP_APP))
 		boot_fail(b, "%s: %s", s->name, e->msg);
 	else

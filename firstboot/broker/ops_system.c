@@ -86,7 +86,8 @@ static const char *const timers[] = {
 	NULL,
 };
 
-static int systemctl(struct call *c, const char *verb, struct error *e)
+/* of: ends with a NULL. */
+static int systemctl(struct call *c, const char *verb, const char *const *of, struct error *e)
 {
 	_free_ struct args *a = xcalloc(1, sizeof *a);
 	_buf_ err = BUF_INIT;
@@ -95,7 +96,7 @@ static int systemctl(struct call *c, const char *verb, struct error *e)
 
 	/* Enabled too: so they are there after the next boot without anybody's doing. */
 	args_set(a, "systemctl", verb, "--now", "--no-block", NULL);
-	args_adds(a, timers);
+	args_adds(a, of);
 	r = program_run(c->b, a, &p, e);
 	if (r > 0)
 		r = error_set(e, ERR_FAILED, "systemctl %s failed: %s", verb, buf_str(&err));
@@ -104,12 +105,20 @@ static int systemctl(struct call *c, const char *verb, struct error *e)
 
 static int run_timers_start(struct call *c, struct error *e)
 {
-	return systemctl(c, "enable", e);
+	return systemctl(c, "enable", timers, e);
+}
+
+/* What looks after the server whatever else it lacks, and tells of that. */
+static int run_watch_start(struct call *c, struct error *e)
+{
+	static const char *const watch[] = { "kbuild-health.timer", NULL };
+
+	return systemctl(c, "enable", watch, e);
 }
 
 static int run_timers_stop(struct call *c, struct error *e)
 {
-	return systemctl(c, "disable", e);
+	return systemctl(c, "disable", timers, e);
 }
 
 /* What cloud-init writes first when it meets an instance: keys older than that are another one's. */
@@ -206,6 +215,7 @@ const struct op ops_system[] = {
 	{ "console", console_fields, sizeof(struct console_args), 0, 0, 30, run_console },
 	{ "clock", no_fields, 0, 0, 0, 30, run_clock },
 	{ "timers-start", no_fields, 0, 0, OP_CHANGES, 100, run_timers_start },
+	{ "watch-start", no_fields, 0, 0, OP_CHANGES, 100, run_watch_start },
 	{ "timers-stop", no_fields, 0, 0, OP_CHANGES, 100, run_timers_stop },
 	{ "identity-renew", no_fields, 0, 0, OP_CHANGES, 200, run_identity_renew },
 	{},

@@ -14,6 +14,9 @@ struct node;
 
 #define STATE_MAX (4 * MIB) /* of one document */
 
+/* How first boot's last walk went: written by firstboot/boot, judged by firstboot/health, shown by status. */
+#define BOOT_STATE "first-boot.json"
+
 #define STATE_ABSENT 1
 
 /*

@@ -26,6 +26,7 @@
 void check_units(struct examination *x)
 {
 	_cleanup_(ipc_message_free) struct ipc_message m = IPC_MESSAGE_INIT;
+	const struct finding *told;
 	const struct node *failed;
 	struct error e = { 0 };
 	_buf_ names = BUF_INIT;
@@ -35,12 +36,17 @@ void check_units(struct examination *x)
 		finding_add(x, VERDICT_UNKNOWN, "units", "%s", e.msg);
 		return;
 	}
+	told = finding_find(&x->found, FIRST_BOOT_CHECK);
 	failed = node_get(m.doc, "failed_units");
 	for (size_t i = 0; failed && failed->kind == NODE_LIST && i < failed->n; i++) {
 		const char *name = node_str(failed->items[i]);
 
 		/* Our own last run is judged by this one. */
-		if (name && strcmp(name, "kbuild-health.service") != 0)
+		if (!name || strcmp(name, "kbuild-health.service") == 0)
+			continue;
+		/* Of a step that failed is told with its reason. */
+		if (strcmp(name, "kbuild-firstboot.service") != 0 || !told ||
+			told->verdict != VERDICT_BAD)
 			buf_printf(&names, "%s%s", n++ ? ", " : "", name);
 	}
 	finding_value(finding_add(x, n ? VERDICT_BAD : VERDICT_GOOD, "units", "%s%s",

@@ -49,6 +49,7 @@ static void (*const checks[])(struct examination *x) = {
 	check_memory,
 	check_load,
 	check_clock,
+	check_first_boot,
 	check_units,
 	check_containers,
 	check_backup,

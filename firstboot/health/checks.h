@@ -43,7 +43,8 @@ void finding_value(struct finding *f, double value);
 /* The one of this name, or NULL. */
 const struct finding *finding_find(const struct findings *found, const char *name);
 
-#define CONTAINER_CHECK "container:" /* and its name */
+#define CONTAINER_CHECK	 "container:" /* and its name */
+#define FIRST_BOOT_CHECK "first-boot"
 
 /* Runs all rows. Never fails: what could not be looked at is a finding. */
 void checks_run(struct examination *x);
@@ -54,7 +55,16 @@ void check_disks(struct examination *x); /* bytes and inodes */
 void check_memory(struct examination *x);
 void check_load(struct examination *x);
 void check_clock(struct examination *x);      /* is it in sync */
+void check_first_boot(struct examination *x); /* steps that failed; before check_units() */
 void check_units(struct examination *x);      /* failed ones */
 void check_containers(struct examination *x); /* restarting, unhealthy */
 void check_backup(struct examination *x);     /* its age */
 void check_gitops(struct examination *x);     /* stuck */
+
+/*
+ * Whether first boot, whose last walk left this document, should walk again: a failure was a passing one, or is of the
+ * application and a deployment after it succeeded; and that walk ended a while ago.
+ */
+bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now);
+/* Asks for that walk where it is so. */
+void first_boot_go_on(const struct examination *x);

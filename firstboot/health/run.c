@@ -286,6 +286,8 @@ int health_run(struct agent *a, bool send, struct buf *out, struct error *e)
 	faults = judge(&x, events, &json);
 	show(&x, &json, faults, out);
 	r = send ? tell_and_write(&x, events, faults, &json, e) : 0;
+	if (send)
+		first_boot_go_on(&x);
 	free(x.found.v);
 	return r < 0 ? r : (int)MIN(faults, INT32_MAX);
 }

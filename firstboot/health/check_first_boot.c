@@ -1,0 +1,104 @@
+/*
+ * First boot, as its last walk left it. Its own attempts end after a while, for a boot has an end; the health of the server
+ * goes on: who is to know of a step that failed is told, and what time or a later commit can have mended is asked for again.
+ */
+#include "checks.h"
+
+#include "agent.h"
+#include "arena.h"
+#include "broker.h"
+#include "error.h"
+#include "gitops.h"
+#include "node.h"
+#include "report.h"
+#include "state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Between the end of a walk and the next one that nobody asked for: about as long as a step tries by itself. */
+#define GO_ON_S INT64_C(900)
+#define ASK_MS	30000
+
+static const struct node *last_walk(const struct agent *a, struct arena *arena)
+{
+	const struct node *doc = NULL;
+	struct error ignored = { 0 };
+
+	return state_read(a, BOOT_STATE, arena, &doc, &ignored) == 0 ? doc : NULL;
+}
+
+static const struct node *next_failed(const struct node *doc, size_t *i)
+{
+	const struct node *steps = node_get(doc, "steps");
+
+	while (steps && steps->kind == NODE_LIST && *i < steps->n) {
+		const struct node *step = steps->items[(*i)++];
+		const char *state = node_str(node_get(step, "state"));
+
+		if (state && strcmp(state, "failed") == 0)
+			return step;
+	}
+	return NULL;
+}
+
+static const char *text(const struct node *step, const char *key)
+{
+	const char *s = node_str(node_get(step, key));
+
+	return s ? s : "?";
+}
+
+void check_first_boot(struct examination *x)
+{
+	const struct node *doc = last_walk(x->agent, x->arena), *first;
+	size_t i = 0, more = 0;
+
+	if (!doc)
+		return;
+	first = next_failed(doc, &i);
+	while (next_failed(doc, &i))
+		more++;
+	if (!first)
+		finding_add(x, VERDICT_GOOD, FIRST_BOOT_CHECK, "first boot is done");
+	else
+		finding_add(x, VERDICT_BAD, FIRST_BOOT_CHECK, "first boot is not done: %s: %s%s",
+			text(first, "step"), text(first, "note"),
+			more ? arena_printf(x->arena, " (and %zu more)", more) : "");
+}
+
+static bool is_set(const struct node *step, const char *key)
+{
+	bool set = false;
+
+	return node_is_bool(node_get(step, key), &set) && set;
+}
+
+bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now)
+{
+	const struct node *step;
+	bool can_help = false;
+	int64_t at = 0;
+	size_t i = 0;
+
+	while ((step = next_failed(doc, &i)))
+		can_help =
+			can_help || is_set(step, "transient") || (deployed && is_set(step, "app"));
+	(void)node_is_int(node_get(doc, "at"), &at);
+	/* A clock that was ahead is right by now. */
+	return can_help && (at > now || now - at >= GO_ON_S);
+}
+
+void first_boot_go_on(const struct examination *x)
+{
+	const struct node *doc = last_walk(x->agent, x->arena);
+	struct error e = { 0 };
+
+	if (!doc || !first_boot_goes_on(doc, gitops_has_good(x->agent), x->now))
+		return;
+	/* It begins once the run that is at work has ended, if one is. */
+	if (broker_simple(x->agent, "first-boot", ASK_MS, NULL, &e) < 0)
+		report(REPORT_WARNING, "first boot cannot go on: %s", e.msg);
+	else
+		report(REPORT_NOTICE, "first boot goes on");
+}
