@@ -19,7 +19,7 @@
 static bool is_own(const char *name)
 {
 	static const char *const own[] = { "disk.raw", "disk.qcow2", "disk.qcow2.part", "user-data",
-		"manifest.json" };
+		"sbom.cdx.json", "manifest.json" };
 	const char *tmp = strstr(name, TMP);
 	size_t len = tmp ? (size_t)(tmp - name) : strlen(name);
 

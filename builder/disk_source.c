@@ -59,7 +59,7 @@ int disk_source_launch(struct arena *a, struct launch_request *q, struct error *
 	q->image_digest = f.image;
 	q->disk_stat = f.stat;
 	q->distribution = f.distribution;
-	q->release = f.release;
+	q->version = f.version;
 	q->architecture = f.architecture;
 	if (!q->user)
 		q->user = f.user;
@@ -79,7 +79,7 @@ static int take_record(const char *path, struct arena *a, struct upload_request 
 	q->sha512 = f.sha512;
 	q->definition = f.name;
 	q->distribution = f.distribution;
-	q->release = f.release;
+	q->version = f.version;
 	q->architecture = f.architecture;
 	q->user = f.user;
 	return 0;

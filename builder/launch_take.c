@@ -25,7 +25,7 @@ void launch_take_server(const struct definition *def, struct arena *a, struct la
 
 	q->definition = arena_strdup(a, def->name);
 	q->distribution = def->distribution;
-	q->release = def->release;
+	q->version = release_version(def->release);
 	q->architecture = def->architecture;
 	q->min_disk = def->disk_size;
 	if (!q->name)

@@ -56,7 +56,7 @@ struct launch_request {
 	const char *config_drive; /* a file; NULL: one is made of user_data and ssh_keys */
 
 	/* Of clouds; local has no use for them. */
-	const char *distribution, *release, *architecture; /* of the image; or NULL */
+	const char *distribution, *version, *architecture; /* of the image; or NULL */
 	const char *region;				   /* NULL: the cloud's */
 	const char *
 		zone; /* availability zone; NULL: beside its data volume, else the cloud's choice */
@@ -144,7 +144,7 @@ struct upload_request {
 	const char *sha512;	/* of its bytes, where known; NULL: taken while they are sent */
 	const char *digest;	/* of the image; the same is never uploaded twice */
 	const char *definition; /* name, or NULL */
-	const char *distribution, *release; /* "debian", "trixie"; or NULL */
+	const char *distribution, *version; /* "debian", "13"; or NULL */
 	const char *architecture;	    /* "amd64", or NULL */
 	const char *user;		    /* login name the image makes, or NULL */
 	uint64_t min_disk;		    /* bytes; 0: the size of the disk */

@@ -1,6 +1,6 @@
 /*
  * manifest.json: what the image is, from what it was made, and the files that belong to it with
- * size and time, so that "nothing changed" is seen without reading gigabytes.
+ * size and time, so that "nothing changed" is seen without reading gigabytes. Beside it sbom.cdx.json.
  */
 #include "record.h"
 
@@ -15,6 +15,7 @@
 #include "json.h"
 #include "lock.h"
 #include "node.h"
+#include "sbom.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,9 @@
 #define MANIFEST_MAX (16 * MIB)
 
 #define QCOW2 "disk.qcow2"
+#define SBOM  "sbom.cdx.json"
 
-static const char *const outputs[] = { "disk.raw", QCOW2, "user-data" };
+static const char *const outputs[] = { "disk.raw", QCOW2, SBOM, "user-data" };
 
 int record_inputs(
 	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e)
@@ -138,24 +140,43 @@ static struct node *read_manifest(int dirfd, struct arena *a)
 	return manifest;
 }
 
-/* Which agent it is: its toolchain's packages are in no lock that goes along with the definition. */
-static int add_agent(struct buf *out, const struct record *r, int dirfd, struct error *e)
+/*
+ * Which agent it is, as SHA-256, or "" without one: its toolchain's packages are in no lock that goes along with the
+ * definition.
+ */
+static int agent_digest(
+	const struct record *r, int dirfd, char ret_hex[SHA256_HEX], struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_close_ int fd = r->agent ? open(r->agent, O_RDONLY | O_CLOEXEC) : -1;
-	char hex[SHA256_HEX];
-	const char *digest = hex;
-	int n = 0;
+	const char *recorded;
+	int n;
 
-	if (r->agent)
-		n = fd < 0 ? -errno : sha256_fd(fd, hex, NULL);
-	else /* a disk was added to an image that is there */
-		digest = node_str(node_get(read_manifest(dirfd, a), "agent"));
-	if (n < 0)
-		return error_errno(e, n, "reading %s", r->agent);
-	if (digest)
-		add(out, "agent", digest);
+	if (r->agent) {
+		n = fd < 0 ? -errno : sha256_fd(fd, ret_hex, NULL);
+		return n < 0 ? error_errno(e, n, "reading %s", r->agent) : 0;
+	}
+	/* A disk was added to an image that is there. */
+	recorded = node_str(node_get(read_manifest(dirfd, a), "agent"));
+	snprintf(ret_hex, SHA256_HEX, "%s", recorded && sha256_valid(recorded) ? recorded : "");
 	return 0;
+}
+
+static int write_sbom(const struct record *r, int dirfd, const char *agent, struct error *e)
+{
+	const struct sbom s = {
+		.lock = r->lock,
+		.name = r->def->name,
+		.id = r->id,
+		.version = release_version(r->lock->release),
+		.agent = *agent ? agent : NULL,
+	};
+	_buf_ text = BUF_INIT;
+	int n;
+
+	sbom_format(&s, &text);
+	n = file_replace(dirfd, SBOM, buf_str(&text), text.len, 0644);
+	return n < 0 ? error_errno(e, n, "writing %s/" SBOM, r->directory) : 0;
 }
 
 static int write_user_data(const struct record *r, int dirfd, struct error *e)
@@ -172,12 +193,17 @@ static int write_user_data(const struct record *r, int dirfd, struct error *e)
 int record_write(const struct record *r, struct error *e)
 {
 	_close_ int dirfd = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char agent[SHA256_HEX];
 	_buf_ out = BUF_INIT;
 	int n;
 
 	if (dirfd < 0)
 		return error_errno(e, errno, "opening %s", r->directory);
-	n = write_user_data(r, dirfd, e);
+	n = agent_digest(r, dirfd, agent, e);
+	if (n == 0)
+		n = write_user_data(r, dirfd, e);
+	if (n == 0)
+		n = write_sbom(r, dirfd, agent, e);
 	if (n < 0)
 		return n;
 	buf_adds(&out, "{\n  \"manifest\": 1,\n");
@@ -188,13 +214,13 @@ int record_write(const struct record *r, struct error *e)
 		add(&out, "recipient", r->recipient);
 	add(&out, "distribution", r->lock->distribution);
 	add(&out, "release", r->lock->release);
+	add(&out, "version", release_version(r->lock->release));
 	add(&out, "architecture", r->lock->architecture);
 	if (r->user)
 		add(&out, "user", r->user);
 	add(&out, "lock", r->lock->digest);
-	n = add_agent(&out, r, dirfd, e);
-	if (n < 0)
-		return n;
+	if (*agent)
+		add(&out, "agent", agent);
 	add_packages(&out, r->lock);
 	add_containers(&out, r->lock);
 	n = add_files(&out, dirfd, e);
@@ -269,7 +295,7 @@ int record_read(const char *directory, const char *file, struct arena *a, struct
 		return RECORD_NONE;
 	f.stat = st;
 	f.distribution = node_str(node_get(manifest, "distribution"));
-	f.release = node_str(node_get(manifest, "release"));
+	f.version = node_str(node_get(manifest, "version"));
 	f.architecture = node_str(node_get(manifest, "architecture"));
 	f.user = node_str(node_get(manifest, "user"));
 	f.sha512 = node_str(node_get(found, "sha512"));

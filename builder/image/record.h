@@ -1,4 +1,4 @@
-/* The record of an image: manifest.json beside the disk, user-data, and whether a build is needed. */
+/* The record of an image beside its disk: manifest.json, bill of materials, user-data; and whether a build is needed. */
 #pragma once
 
 #include "base.h"
@@ -29,8 +29,8 @@ int record_inputs(
 	const struct definition *def, const struct lock *lock, char ret_hex[65], struct error *e);
 
 /*
- * Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded) and user-data, which only its
- * maker may read, into the directory and syncs it.
+ * Writes manifest.json (with the SHA-512 of disk.qcow2, which is what is uploaded), sbom.cdx.json, and user-data, which
+ * only its maker may read, into the directory and syncs it.
  */
 int record_write(const struct record *r, struct error *e);
 
@@ -46,7 +46,7 @@ bool record_matches(const char *directory, const char *id, bool want_qcow2);
 /* What the manifest beside a disk says of it; in the arena, NULL: it does not say. */
 struct record_facts {
 	const char *name, *image;	    /* never NULL */
-	const char *distribution, *release; /* "debian", "trixie" */
+	const char *distribution, *version; /* "debian", "13" */
 	const char *architecture, *user;
 	const char *sha512;	 /* of the file */
 	const struct stat *stat; /* of the file that all this is said of */

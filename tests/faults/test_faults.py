@@ -305,7 +305,7 @@ def two_at_once(w, k, disk):
     judged = subprocess.run(["qemu-img", "check", qcow2], capture_output=True, text=True)
     w.tap.check(judged.returncode == 0, "two at once: the disk is sound", judged.stdout + judged.stderr)
     w.tap.equal(sorted(p.name for p in disk.parent.iterdir()),
-                ["disk.qcow2", "disk.raw", "manifest.json", "user-data"], "two at once: nothing else is there")
+                ["disk.qcow2", "disk.raw", "manifest.json", "sbom.cdx.json", "user-data"], "two at once: nothing else is there")
 
 
 def case_interrupt(w):

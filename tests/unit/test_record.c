@@ -30,7 +30,7 @@ static void write_image(const char *image, const char *rest)
 	write_text("disk.qcow2", "a disk");
 	check_int(fstatat(tmp_fd(), "disk.qcow2", &st, 0), 0);
 	buf_printf(&text,
-		"{\"manifest\":1,\"name\":\"web\",\"image\":\"%s\",\"release\":\"trixie\"%s,"
+		"{\"manifest\":1,\"name\":\"web\",\"image\":\"%s\",\"version\":\"13\"%s,"
 		"\"files\":{\"disk.qcow2\":{\"size\":6,\"modified\":\"%lld.%09ld\",\"sha512\":\"abc\"}}}",
 		image, rest, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	write_text("manifest.json", buf_str(&text));
@@ -53,7 +53,7 @@ static void a_manifest_says_what_its_disk_is(void)
 	check_int(read_it("disk.qcow2", a, &f), 0);
 	check_str(f.name, "web");
 	check_str(f.image, IMAGE);
-	check_str(f.release, "trixie");
+	check_str(f.version, "13");
 	check_str(f.architecture, "amd64");
 	check_str(f.user, "debian");
 	check_str(f.sha512, "abc");

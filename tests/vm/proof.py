@@ -16,9 +16,11 @@ import tarfile
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from kbtest import SOURCE, Kbuild, Server, Tap, free_port, kill, processes, program_argument, wait_for  # noqa: E402
+from npm import npm_package  # noqa: E402
 
 BOOT = 900  # seconds; two servers under emulation on a busy machine
 OPEN, SHUT = 80, 8081  # a port that the definition's firewall allows, and one that it does not
@@ -180,6 +182,34 @@ def check_fail2ban(tap, s):
     s.sh("ip netns del proof; ip link del proof0")
 
 
+# CycloneDX's own library, which has the schema, and what it needs for that.
+JUDGE = (("ajv", "8.20.0"), ("ajv-formats", "3.0.1"), ("ajv-formats-draft2019", "1.6.1"),
+         ("@cyclonedx/cyclonedx-library", "10.3.0"))
+JUDGE_SCRIPT = """
+const { Validation, Spec } = require(process.argv[1]);
+new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(require("fs").readFileSync(0, "utf8"))
+    .then(wrong => console.log(JSON.stringify(wrong)));
+"""
+INSTALLED = r"dpkg-query -W -f '${Package} ${Version} ${Architecture} ${source:Package}\n'"
+
+
+def check_materials(tap, disk, s):
+    """The bill of materials names what is installed, no more and no less, in the form that scanners read."""
+    path = disk.parent / "sbom.cdx.json"
+    *_, library = [npm_package(name, version) for name, version in JUDGE]
+    judged = subprocess.run(["node", "-e", JUDGE_SCRIPT, library], stdin=path.open("rb"), capture_output=True, text=True)
+    tap.equal((judged.stdout.strip(), judged.stderr), ("null", ""), "sbom.cdx.json is CycloneDX 1.6")
+    named = set()
+    for component in json.loads(path.read_text())["components"]:
+        m = re.fullmatch(r"pkg:deb/debian/([^@]+)@([^?]+)\?arch=(\w+)&distro=debian-13&upstream=(.*)",
+                         component.get("purl", ""))
+        if m:
+            named.add(tuple(map(unquote, m.groups())))
+    installed = {tuple(line.split()) for line in s.out(INSTALLED).splitlines() if not line.startswith("kbuild-agent ")}
+    tap.check(len(installed) > 100 and named == installed, "it names each installed package, and its source",
+              sorted(named ^ installed))
+
+
 def check_status(tap, kbuild, s):
     answer = kbuild.json("status", s.name) or {}
     tap.check(answer, "kbuild status knows the server", answer)
@@ -278,6 +308,7 @@ def prove(tap, kbuild, path):
         check_as_defined(tap, a, definition(kbuild, path))
         check_access(tap, a)
         check_status(tap, kbuild, a)
+        check_materials(tap, disk, a)
         check_docker(tap, a, ports)
         check_fail2ban(tap, a)
         b = launch(tap, kbuild, path, "proof-b")

@@ -40,7 +40,7 @@ int make_image(struct launching *l, struct error *e)
 		.sha512 = l->disk_sha512,
 		.definition = l->q->definition,
 		.distribution = l->q->distribution,
-		.release = l->q->release,
+		.version = l->q->version,
 		.architecture = l->q->architecture,
 		.user = l->q->user,
 		.min_disk = l->q->min_disk,

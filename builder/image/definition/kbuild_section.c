@@ -24,6 +24,15 @@ static const struct {
 	{ "ubuntu", "noble", "24.04" },
 };
 
+const char *release_version(const char *release)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		if (strcmp(releases[i].release, release) == 0)
+			return releases[i].version;
+	}
+	return release;
+}
+
 static const struct field base_fields[] = {
 	{ "distribution", field_word, offsetof(struct definition, distribution), FIELD_REQUIRED,
 		distributions },

@@ -58,7 +58,7 @@ struct glance_new {
 	const char *name, *disk_format;
 	int64_t min_disk; /* GiB */
 	const char *digest, *definition, *sha512;
-	const char *user, *distribution, *release, *architecture;
+	const char *user, *distribution, *version, *architecture;
 };
 
 /* Its JSON, in the arena. */

@@ -174,7 +174,7 @@ static int make_record(struct part *p, struct error *e)
 		.sha512 = u->sha512,
 		.user = q->user,
 		.distribution = q->distribution,
-		.release = q->release,
+		.version = q->version,
 		.architecture = q->architecture,
 	};
 	int r = make_with_id(p, &n, e);
