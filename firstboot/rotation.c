@@ -25,9 +25,16 @@ static const struct {
 	[GITOPS_BUSY] = { false, true, "another run of gitops is at work" },
 };
 
+static int change(struct agent *a, struct error *e)
+{
+	int r = rotation_advance(a, e);
+
+	return MIN(r, 0);
+}
+
 static int refresh(struct agent *a, bool by_hand, struct buf *why, struct error *e)
 {
-	const struct gitops_run run = { .now = by_hand };
+	const struct gitops_run run = { .now = by_hand, .change = change };
 	_buf_ text = BUF_INIT;
 	int r = gitops_refresh(a, &run, &text, e);
 
@@ -62,10 +69,9 @@ int rotation_finish(struct agent *a, bool by_hand, struct buf *why, struct error
 			buf_str(&left));
 		return error_prefix(e, "rotating the secret '%s'", name);
 	}
+	/* Where there is an application, while nothing else is at work on it. */
 	if (r == 0)
-		r = rotation_advance(a, e);
-	if (r == 0 && a->config->has_app)
-		r = refresh(a, by_hand, why, e);
+		r = a->config->has_app ? refresh(a, by_hand, why, e) : rotation_advance(a, e);
 	if (r < 0)
 		return name ? error_prefix(e, "rotating the secret '%s'", name) : r;
 	return rotation_end(a, e);

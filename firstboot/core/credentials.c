@@ -3,16 +3,19 @@
 
 #include "agent.h"
 #include "alloc.h"
+#include "broker.h"
 #include "buf.h"
 #include "crypt.h"
 #include "error.h"
 #include "fd.h"
+#include "ipc.h"
 #include "json.h"
 #include "node.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CREDENTIAL_MAX (64 * KIB)
 
@@ -38,6 +41,8 @@ static int read_file(const char *name, struct arena *arena, struct node **ret, s
 	return 0;
 }
 
+#define STORE_MS 30000
+
 int credential_read(const struct agent *a, const char *name, struct arena *arena,
 	const struct node **ret, struct error *e)
 {
@@ -50,4 +55,24 @@ int credential_read(const struct agent *a, const char *name, struct arena *arena
 		return CREDENTIAL_ABSENT;
 	*ret = found;
 	return 0;
+}
+
+int credential_store(
+	const struct agent *a, const char *name, const struct node *map, struct error *e)
+{
+	_cleanup_(ipc_message_free) struct ipc_message answer = IPC_MESSAGE_INIT;
+	_buf_ request = BUF_INIT, text = BUF_INIT;
+	_close_ int fd = -1;
+	int r;
+
+	node_write_json(map, 0, &text);
+	fd = ipc_memfd(text.data, text.len);
+	crypt_wipe(text.data, text.len);
+	if (fd < 0)
+		return error_errno(e, fd, "cannot make a memory file");
+	ipc_begin_op(&request, "credentials-store");
+	ipc_add_str(&request, "name", name);
+	ipc_end(&request);
+	r = broker_call(a, &request, &fd, 1, STORE_MS, &answer, e);
+	return r < 0 ? error_prefix(e, "storing the credential '%s'", name) : 0;
 }

@@ -21,3 +21,7 @@ struct node;
  */
 int credential_read(const struct agent *a, const char *name, struct arena *arena,
 	const struct node **ret, struct error *e);
+
+/* Keeps a map as the credential of this name, for all later starts of units; through the broker. */
+int credential_store(
+	const struct agent *a, const char *name, const struct node *map, struct error *e);

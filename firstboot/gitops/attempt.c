@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "error.h"
 #include "gate.h"
+#include "rotate.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -181,6 +182,25 @@ static int make_good(
 	return make_so(d, &d->ledger.good, good, services, e);
 }
 
+/*
+ * The good revision with the secrets of now, where its database takes no other ones any more: with its plan of then it
+ * could not start. Where that cannot be rendered, it is tried as it was.
+ */
+static void take_new_secret(struct deploy *d)
+{
+	struct revision *good = &d->ledger.good;
+	const struct attempt doing = d->ledger.doing;
+	struct error ignored = { 0 };
+
+	if (rotation_effect(d->a) == ROTATION_BINDS &&
+		deploy_prepare_back(d, good, &ignored) >= 0) {
+		good->plan = d->ledger.doing.to.plan;
+		good->table = d->ledger.doing.to.table;
+		good->env = d->ledger.doing.env;
+	}
+	d->ledger.doing = doing;
+}
+
 /* The last good revision again. */
 static int go_back(struct deploy *d, struct error *e)
 {
@@ -188,9 +208,11 @@ static int go_back(struct deploy *d, struct error *e)
 	struct error failed = { 0 };
 	const char **services = NULL;
 	struct plan good;
-	int r = plan_parse(d->ledger.good.table, d->arena, &good, &failed);
+	int r;
 
 	deploy_say(d, "back", "back to %s", short_sha(d->ledger.good.sha));
+	take_new_secret(d);
+	r = plan_parse(d->ledger.good.table, d->arena, &good, &failed);
 	if (r >= 0)
 		r = to_bring_back(d, &good, &services, &failed);
 	if (r >= 0)
@@ -226,6 +248,13 @@ static int give_up(struct deploy *d, const struct error *cause, struct error *e)
 		deploy_keep_evidence(d, t->to.sha, cause->msg, "");
 	if (!d->ledger.good.sha) {
 		buf_printf(&text, "%s failed: %s; there is no good revision to go back to",
+			short_sha(t->to.sha), cause->msg);
+		return deploy_needs_human(d, buf_str(&text), e);
+	}
+	if (strcmp(t->to.sha, d->ledger.good.sha) == 0 && rotation_effect(d->a) == ROTATION_BINDS) {
+		buf_printf(&text,
+			"%s is not well with the new value of a secret: %s; its database takes no other "
+			"one, so nothing was put back",
 			short_sha(t->to.sha), cause->msg);
 		return deploy_needs_human(d, buf_str(&text), e);
 	}

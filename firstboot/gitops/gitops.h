@@ -34,6 +34,8 @@ struct gitops_run {
 	/* Called as the run goes on; NULL: nobody wants to know. step is a word, note for people. */
 	void (*progress)(void *arg, const char *step, const char *note);
 	void *arg;
+	/* gitops_refresh(): what changes the environment, called when nothing else is at work; NULL: it is changed. */
+	int (*change)(struct agent *a, struct error *e);
 };
 
 /*
@@ -69,10 +71,12 @@ bool gitops_is_running(const struct agent *a);
 bool gitops_has_good(struct agent *a);
 
 /*
- * The good revision again, with the environment as it is now: a secret was rotated. What uses it is made
- * anew, through the gate. GITOPS_UNCHANGED when there is no good revision yet, or nothing differs. Where
- * nobody asked for it (run->now) it is PAUSED while deployments are, and REFUSED when the application has
- * failed with this environment before. NEEDS_HUMAN: another revision was left running on purpose.
+ * The good revision again, with the environment as it is after run->change: a secret was rotated. What was begun ends
+ * before it, for it was rendered with the values of before. What uses the new one is made anew, through the
+ * gate. GITOPS_UNCHANGED when there is no good revision yet, or nothing differs. Where nobody asked for it (run->now) it
+ * is PAUSED while deployments are, and REFUSED when the application has failed with this environment before.
+ * NEEDS_HUMAN: another revision was left running on purpose; or a database takes only the new value, and the
+ * application is not well with that. Where it is not begun, nothing was changed.
  */
 int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e);
 

@@ -127,17 +127,18 @@ int gitops_refresh(struct agent *a, const struct gitops_run *run, struct buf *wh
 	r = deploy_open(&d, a, run, e);
 	if (r != 0)
 		return r;
-	/* What was cut off may be older than the new value: first that, then this. */
 	if (d.ledger.doing.step != DOING_NOTHING)
 		r = deploy_resume(&d, e);
 	if (r < 0 || d.ledger.doing.step != DOING_NOTHING)
 		return r;
-	if (!d.ledger.good.sha)
-		return GITOPS_UNCHANGED;
 	buf_reset(why);
-	r = refresh_obstacle(&d, e);
+	r = d.ledger.good.sha ? refresh_obstacle(&d, e) : 0;
+	if (r == 0 && run->change)
+		r = run->change(a, e);
 	if (r != 0)
 		return r;
+	if (!d.ledger.good.sha)
+		return GITOPS_UNCHANGED;
 	/* Its images of then: a registry that is down must not keep the new value from who needs it. */
 	r = deploy_prepare_back(&d, &d.ledger.good, e);
 	return r < 0 ? r : deploy_renew(&d, e);

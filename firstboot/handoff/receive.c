@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "broker.h"
 #include "buf.h"
+#include "credentials.h"
 #include "crypt.h"
 #include "error.h"
 #include "handoff.h"
@@ -68,25 +69,6 @@ static int open_sealed(const struct agent *a, const struct handoff *h, struct ar
 	return r < 0 ? error_prefix(e, "opening the handoff") : 0;
 }
 
-static int store(const struct agent *a, const char *name, const struct node *part, struct error *e)
-{
-	_cleanup_(ipc_message_free) struct ipc_message answer = IPC_MESSAGE_INIT;
-	_buf_ request = BUF_INIT, text = BUF_INIT;
-	_close_ int fd = -1;
-	int r;
-
-	node_write_json(part, 0, &text);
-	fd = ipc_memfd(text.data, text.len);
-	crypt_wipe(text.data, text.len);
-	if (fd < 0)
-		return error_errno(e, fd, "cannot make a memory file");
-	ipc_begin_op(&request, "credentials-store");
-	ipc_add_str(&request, "name", name);
-	ipc_end(&request);
-	r = broker_call(a, &request, &fd, 1, BROKER_MS, &answer, e);
-	return r < 0 ? error_prefix(e, "storing the credential '%s'", name) : 0;
-}
-
 /*
  * Every part becomes a credential, those that did not come along included: a second launch with fewer
  * secrets must not leave old ones behind.
@@ -106,7 +88,7 @@ static int store_parts(struct agent *a, const struct node *doc, struct arena *ar
 			parts[n++] = p->credential;
 		else
 			part = node_map(arena, &here);
-		r = store(a, p->credential, part, e);
+		r = credential_store(a, p->credential, part, e);
 		if (r < 0)
 			return r;
 		node_set(arena, handed, &here, p->credential, part);

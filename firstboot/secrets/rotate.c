@@ -7,6 +7,7 @@
 #include "broker.h"
 #include "buf.h"
 #include "config.h"
+#include "credentials.h"
 #include "crypt.h"
 #include "error.h"
 #include "fd.h"
@@ -173,6 +174,17 @@ int rotation_begin(const struct agent *a, const char *name, const char *value, s
 	return r;
 }
 
+enum rotation_effect rotation_effect(const struct agent *a)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct error ignored = {};
+	struct rotation x;
+
+	if (load(a, arena, &x, &ignored) != 0 || !node_get(definition_of(a, x.name), "postgres"))
+		return ROTATION_NOTHING_CHANGED;
+	return x.stage == KEPT ? ROTATION_BINDS : ROTATION_HALF;
+}
+
 /* The database takes the value; asked for twice it takes it twice. The role may change its own. */
 static int alter(const struct agent *a, const struct rotation *x, const struct node *postgres,
 	struct error *e)
@@ -202,6 +214,26 @@ static int alter(const struct agent *a, const struct rotation *x, const struct n
 	return r < 0 ? error_prefix(e, "changing the password of '%s' in %s", role, container) : 0;
 }
 
+/*
+ * What an operator gave lies beside values.json as a credential, from which a copy of this server would take it anew:
+ * all of them as they are now.
+ */
+static int keep_given(
+	const struct agent *a, const struct node *values, struct arena *arena, struct error *e)
+{
+	const struct node *all = a->config->secrets.values;
+	struct node *given = node_map(arena, &here);
+
+	for (size_t i = 0; i < all->n; i++) {
+		const char *name = all->keys[i]->str;
+		const struct node *value = node_get(values, name);
+
+		if (node_get(all->items[i], "operator") && value)
+			node_set(arena, given, &here, name, node_copy(arena, value));
+	}
+	return credential_store(a, "app", given, e);
+}
+
 static int keep(
 	const struct agent *a, const struct rotation *x, struct arena *arena, struct error *e)
 {
@@ -214,7 +246,10 @@ static int keep(
 		return error_set(e, ERR_INVALID, "this server has no secrets yet");
 	node_set(arena, values, &here, x->name,
 		node_scalar(arena, &here, x->value, strlen(x->value)));
-	return values_write(a, values, e);
+	r = values_write(a, values, e);
+	if (r >= 0 && node_get(definition_of(a, x->name), "operator"))
+		r = keep_given(a, values, arena, e);
+	return r;
 }
 
 int rotation_advance(const struct agent *a, struct error *e)

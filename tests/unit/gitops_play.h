@@ -129,7 +129,8 @@ static inline void begin(void)
 		"name: demo\napp: {repository: 'https://x/y.git', health: "
 		"'http://demo/', forced_updates: follow, image_wait: 0,\n"
 		"  signers: ['me ssh-ed25519 AAAA']}\n"
-		"backup: {postgres: {container: db}}\n";
+		"backup: {postgres: {container: db}}\n"
+		"secrets: {values: {PG: {generate: 256, postgres: {role: app}}, JWT: {generate: 256}}}\n";
 	struct error e = { 0 };
 
 	tmp_fd();
@@ -148,6 +149,7 @@ static inline void begin(void)
 	w->tip = -1;
 	check_int(remove_all(tmp_fd(), "gitops.json"), 0);
 	check_int(remove_all(tmp_fd(), "alerts"), 0);
+	check_int(remove_all(tmp_fd(), "secrets"), 0);
 	check_int(remove_all(tmp_fd(), "failures"), 0);
 	check_int(remove_all(tmp_fd(), "gitops-paused"), 0);
 	check_int(remove_all(tmp_fd(), "gitops-looked"), 0);

@@ -113,6 +113,8 @@ static struct world {
 	bool no_dumps;	 /* can be taken */
 	int64_t free_at; /* when who holds the lock lets it go, on the clock; 0: never */
 	int ups;
+	int changes;	/* of a secret, by a rotation */
+	bool no_change; /* can be made */
 } * w;
 
 static unsigned rnd(unsigned n)

@@ -1,6 +1,9 @@
 /* The deployment engine and people: what they ask of it, and what becomes of their secrets. */
 #include "gitops_play.h"
 
+#include "fd.h"
+#include "rotate.h"
+
 static void a_branch_that_is_held_is_accepted_by_hand(void)
 {
 	begin_with_a_good_one();
@@ -152,6 +155,101 @@ static void a_secret_that_is_rejected_is_tried_once(void)
 	check_int(once(), GITOPS_UNCHANGED);
 	send_alerts();
 	check_int(w->commits[0].recoveries, 1);
+}
+
+static void rotation_is(const char *name, const char *stage)
+{
+	_buf_ text = BUF_INIT;
+
+	buf_printf(&text, "{\"name\":\"%s\",\"stage\":\"%s\",\"value\":\"new\"}", name, stage);
+	check_int(mkdir_all(tmp_fd(), "secrets", 0700), 0);
+	check_int(file_replace(tmp_fd(), ROTATION_FILE, text.data, text.len, 0600), 0);
+}
+
+/* A database takes no other password any more: with the one of before nothing of it could start. */
+static void nobody_goes_back_to_a_password_of_before(void)
+{
+	begin_with_a_good_one();
+	rotation_is("PG", "kept");
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_NEEDS_HUMAN);
+	check_int(w->web.form, w->rotated);
+	check_told_of("its database takes no other one");
+	/* Well again, and asked for by hand: nothing is left. */
+	w->bad_form = 0;
+	check_int(run_agent(refresh_by_hand), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
+	check_int(once(), GITOPS_UNCHANGED);
+	/* A commit that fails meanwhile is taken back to the good one with the password of now. */
+	begin_with_a_good_one();
+	rotation_is("PG", "kept");
+	w->rotated = ++w->next_form;
+	push(GOOD);
+	w->soft_up = w->tip;
+	for (int i = 1; i < 5; i++)
+		check_int(once(), GITOPS_LATER);
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check_int(good_index(), 0);
+	check_int(w->web.form, w->rotated);
+	/* Another secret's value can be taken back. */
+	begin_with_a_good_one();
+	rotation_is("JWT", "kept");
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_ROLLED_BACK);
+	check(is_well(0));
+}
+
+/* Between the database and values.json nothing is rendered. */
+static void half_a_rotation_comes_first(void)
+{
+	static const char *const stages[] = { "begun", "altered" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+		begin_with_a_good_one();
+		push(GOOD);
+		rotation_is("PG", stages[i]);
+		check_int(once(), GITOPS_LATER);
+		check(is_well(0));
+		rotation_is("JWT", stages[i]);
+		check_int(once(), GITOPS_DEPLOYED);
+		check(is_well(1));
+	}
+}
+
+static int count_change(_unused_ struct agent *a, struct error *e)
+{
+	if (w->no_change)
+		return error_set(e, ERR_FAILED, "the database is down");
+	w->changes++;
+	w->rotated = ++w->next_form;
+	return 0;
+}
+
+static int rotate(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
+{
+	const struct gitops_run r = { .now = run->now, .change = count_change };
+
+	return gitops_refresh(a, &r, why, e);
+}
+
+/* What was begun has the password of before, and ends before the database changes it. */
+static void a_password_changes_when_nothing_else_is_at_work(void)
+{
+	begin_with_a_good_one();
+	push(GOOD);
+	w->soft_up = w->tip;
+	check_int(once(), GITOPS_LATER);
+	check_int(run_agent(rotate), GITOPS_LATER);
+	check_int(w->changes, 0);
+	w->soft_up = 0;
+	check_int(run_agent(rotate), GITOPS_DEPLOYED);
+	check_int(w->changes, 1);
+	check_int(w->web.form, w->rotated);
+	check_int(good_index(), 1);
+	/* One that cannot be made changes nothing. */
+	w->no_change = true;
+	check(run_agent(rotate) > GITOPS_BUSY);
+	check_int(once(), GITOPS_UNCHANGED);
 }
 
 /* The database has the new password: the application must get it, dump or no dump. */
@@ -326,6 +424,9 @@ int main(void)
 	run(what_was_left_running_is_taken_back_to_the_good_one);
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
+	run(nobody_goes_back_to_a_password_of_before);
+	run(half_a_rotation_comes_first);
+	run(a_password_changes_when_nothing_else_is_at_work);
 	run(a_secret_does_not_wait_for_a_dump);
 	run(a_secret_is_given_to_the_images_that_are_here);
 	run(a_secret_that_became_another_one_is_given);
