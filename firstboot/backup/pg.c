@@ -12,10 +12,11 @@
 
 #include <string.h>
 
-#define BEGIN_MS (INT64_C(2) * 60 * 1000)    /* docker exec on a busy server */
-#define QUERY_MS (INT64_C(5) * 60 * 1000)    /* create-db waits for who uses the template */
-#define WORK_MS	 (INT64_C(12) * 3600 * 1000) /* restoring what took a night to grow */
-#define END_MS	 (INT64_C(60) * 1000)	     /* the pipe is closed: the program ends */
+#define BEGIN_MS  (INT64_C(2) * 60 * 1000) /* docker exec on a busy server */
+#define QUERY_MS  (INT64_C(5) * 60 * 1000) /* create-db waits for who uses the template */
+#define CHANGE_MS (INT64_C(2) * 3600 * 1000)
+#define WORK_MS	  (INT64_C(12) * 3600 * 1000) /* restoring what took a night to grow */
+#define END_MS	  (INT64_C(60) * 1000)	      /* the pipe is closed: the program ends */
 
 void pg_stream_close(struct pg_stream *s)
 {
@@ -151,7 +152,8 @@ int files_change(const struct agent *a, const char *op, const char *kind, const 
 	_buf_ request = BUF_INIT;
 
 	begin_files(op, kind, of, id, &request);
-	return broker_call(a, &request, NULL, 0, QUERY_MS, &m, e);
+	/* It waits for who changes something now: a pull may take most of an hour. */
+	return broker_call(a, &request, NULL, 0, CHANGE_MS, &m, e);
 }
 
 int pg_restore(const struct pg *p, const char *kind, const char *database, int fd, struct error *e)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 
 static const struct op *const groups[] = {
 	ops_system,
@@ -79,17 +80,34 @@ int op_read(struct call *c, void *args, struct error *e)
 	return 0;
 }
 
-/* Waits for who changes something now: their time is bounded by their own limits. */
-static int lock(const struct broker *b, int *ret, struct error *e)
+/* Nothing else comes on this connection while a request is at work. */
+static bool has_gone(int sock)
 {
+	char byte;
+
+	return recv(sock, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/*
+ * Waits for who changes something now: their time is bounded by their own limits. Who asked may have given up by then,
+ * and have done something else since: what he did not wait for is not begun.
+ */
+static int lock(const struct call *c, int *ret, struct error *e)
+{
+	const struct broker *b = c->b;
 	_free_ char *path = xasprintf("%s/lock", b->state);
 	_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return error_errno(e, errno, "cannot open %s", path);
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return error_errno(e, errno, "cannot lock %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		while (flock(fd, LOCK_EX) < 0) {
+			if (errno != EINTR)
+				return error_errno(e, errno, "cannot lock %s", path);
+		}
+		if (has_gone(c->sock))
+			return error_set(
+				e, ERR_FAILED, "%s: nobody waits for it any more", c->op->name);
 	}
 	*ret = TAKE_FD(fd);
 	return 0;
@@ -102,7 +120,7 @@ int op_run(struct call *c, struct error *e)
 	int r = op_read(c, args, e);
 
 	if (r >= 0 && (c->op->flags & OP_CHANGES))
-		r = lock(c->b, &held, e);
+		r = lock(c, &held, e);
 	if (r < 0)
 		return r;
 	alarm(c->op->timeout);

@@ -360,6 +360,6 @@ const struct op ops_files_back[] = {
 	{ "files-fill", fields, SIZE, 1, 0, FILES_SECONDS, run_fill },
 	{ "files-swap", fields, SIZE, 0, OP_CHANGES, 1000, run_swap },
 	{ "files-look", fields, SIZE, 0, 0, 120, run_look },
-	{ "files-drop", fields, SIZE, 0, 0, 1000, run_drop },
+	{ "files-drop", fields, SIZE, 0, OP_CHANGES, 1000, run_drop },
 	{},
 };

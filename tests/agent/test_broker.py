@@ -600,6 +600,30 @@ def beside_a_pull(w):
             TAP.equal(reply, {}, f"{op} does not wait for docker")
 
 
+def waiting_for(path):
+    """Pids of who waits for a flock of this file."""
+    inode = f":{path.stat().st_ino} "
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines() if " -> " in line and inode in line]
+    return [int(words[5]) for words in lines]
+
+
+def given_up(w):
+    """Who gave up while his request waited for another one's change has not asked: he may have done something else since."""
+    b = w.b
+    fresh, lock = b.root / "srv/.kbuild-restore-20260104T020000Z-data", b.own / "lock"
+    fresh.mkdir(parents=True)
+    (b.root / "srv/data").mkdir()
+    request = {"op": "files-drop", "path": "/srv/data", "id": "20260104T020000Z"}
+    with open(lock, "w", encoding="utf-8") as held, b.connect() as sock:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        sock.send(json.dumps(request).encode())
+        TAP.check(w.wait(lambda: waiting_for(lock)), "a removal waits for who changes something")
+        pids = waiting_for(lock)
+    TAP.check(w.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids)) and fresh.is_dir(),
+              "given up meanwhile, it is not begun when its turn comes")
+    TAP.equal((b.get(**request), fresh.exists()), ({}, False), "asked again, it is done")
+
+
 def socket_activated(w):
     """As systemd starts it: descriptor 3, LISTEN_PID, LISTEN_FDS."""
     b = w.b
@@ -814,7 +838,7 @@ def main():
         world.b.start()
         try:
             for part in (the_door, rendering, the_jail, the_policy, running, inherited, images, logging_in, databases, together,
-                         beside_a_pull, cut_off_pulls, socket_activated):
+                         beside_a_pull, given_up, cut_off_pulls, socket_activated):
                 try:
                     part(world)
                 except Exception as problem:  # pylint: disable=broad-except
