@@ -284,7 +284,12 @@ int ledger_save(const struct ledger *m, const struct agent *a, struct error *e)
 	}
 	ipc_end(&json);
 	buf_addc(&json, '\n');
-	return state_write(a, NAME, &json, e);
+	/*
+	 * What has begun goes on, also on a full disk, which may be its doing: a revision that fills it must be taken back.
+	 * What has ended may be found unfinished once more.
+	 */
+	return m->doing.step == DOING_NOTHING ? state_write(a, NAME, &json, e)
+					      : state_insist(a, NAME, &json, e);
 }
 
 bool ledger_waits(const struct ledger *m, int64_t now)

@@ -36,6 +36,12 @@ static void add(struct digests *ds, const struct node *table)
 	}
 }
 
+/* What was left running for somebody to look at is in no list: its files and images stay, whatever else does. */
+static bool is_left(const struct deploy *d)
+{
+	return d->ledger.needs_human != NULL;
+}
+
 int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 {
 	const struct node *tables[] = { table, d->ledger.good.table, d->ledger.previous.table,
@@ -46,6 +52,8 @@ int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 	struct digests ds = { 0 };
 	size_t n = 1, n_plans = 0;
 
+	if (is_left(d))
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		n += count(tables[i]);
 	ds.v = arena_alloc(d->arena, n * sizeof *ds.v);
@@ -66,6 +74,8 @@ int deploy_prune_releases(struct deploy *d, struct error *e)
 	const char *keep[ARRAY_SIZE(known) + 1] = { 0 };
 	size_t n = 0;
 
+	if (is_left(d))
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i])
 			keep[n++] = known[i];

@@ -30,6 +30,20 @@ static const char *volume_at(const char *data, const char *target, size_t target
 	return NULL;
 }
 
+/* Whether it is mounted at all, wherever that is: images move their directories, too. */
+static bool has_volume(const char *data, const char *name, size_t name_len)
+{
+	for (const char *p = data; *p; p = next(p)) {
+		size_t len = strcspn(p, "\n");
+		const char *blank = memrchr(p, ' ', len);
+
+		if (blank && len - (size_t)(blank + 1 - p) == name_len &&
+			strncmp(blank + 1, name, name_len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int compare(const struct plan_service *was, const struct plan_service *to, struct error *e)
 {
 	for (const char *p = was->data; *p; p = next(p)) {
@@ -40,8 +54,14 @@ static int compare(const struct plan_service *was, const struct plan_service *to
 			continue;
 		n = len - (size_t)(blank - p) - 1;
 		now = volume_at(to->data, p, (size_t)(blank - p), &m);
-		if (!now || (n == m && strncmp(now, blank + 1, n) == 0))
+		if (now ? n == m && strncmp(now, blank + 1, n) == 0
+			: has_volume(to->data, blank + 1, n))
 			continue;
+		if (!now)
+			return error_set(e, ERR_INVALID,
+				"%s: %.*s would have the volume '%.*s' no more, and begin empty: give it that again, or say that it "
+				"is meant with the label kbuild.new_data: \"true\"",
+				to->name, (int)(blank - p), p, (int)n, blank + 1);
 		return error_set(e, ERR_INVALID,
 			"%s: %.*s would have the volume '%.*s' instead of '%.*s', and begin empty: give the volume its name "
 			"again, or say that it is meant with the label kbuild.new_data: \"true\"",

@@ -118,8 +118,8 @@ static bool has_volume(const struct node *service, bool with_name)
 }
 
 /*
- * Where it keeps data, and in which volume: "TARGET NAME" a line. Another volume at the same place begins empty, and
- * looks well: that has to be meant, which the label kbuild.new_data=true says.
+ * Where it keeps data, and in which volume: "TARGET NAME" a line, or an empty one, which is none. Another volume at the same place begins empty, as does
+ * none, and looks well: that has to be meant, which the label kbuild.new_data=true says.
  */
 static void write_data(const struct node *root, const struct node *service, struct buf *out)
 {
@@ -138,7 +138,9 @@ static void write_data(const struct node *root, const struct node *service, stru
 		name = node_str(node_get(node_get(known, source), "name"));
 		buf_printf(&lines, "%s %s\n", target, name ? name : source);
 	}
-	if (lines.len && !label_is(service, "kbuild.new_data", "true"))
+	if (lines.len == 0)
+		buf_addc(&lines, '\n');
+	if (!label_is(service, "kbuild.new_data", "true"))
 		ipc_add_str(out, "data", buf_str(&lines));
 }
 
@@ -307,41 +309,6 @@ static void write_service(const struct node *root, const char *name, const struc
 	ipc_end(out);
 }
 
-/* --- where the health URL's port is published ------------------------------------------------------ */
-
-static long url_port(const char *url)
-{
-	const char *host = strstr(url, "://");
-	const char *end, *colon;
-
-	if (!host)
-		return 0;
-	host += 3;
-	end = host + strcspn(host, "/?#");
-	colon = memrchr(host, ':', (size_t)(end - host));
-	if (colon && !memchr(colon, ']', (size_t)(end - colon)))
-		return strtol(colon + 1, NULL, 10);
-	return strncmp(url, "https:", 6) == 0 ? 443 : 80;
-}
-
-/* The host address the port is bound to, when it is one and not all. */
-static const char *published_at(const struct node *services, long port)
-{
-	for (size_t i = 0; i < services->n; i++) {
-		const struct node *ports = node_get(services->items[i], "ports");
-
-		for (size_t k = 0; ports && ports->kind == NODE_LIST && k < ports->n; k++) {
-			const char *published = node_str(node_get(ports->items[k], "published"));
-			const char *ip = node_str(node_get(ports->items[k], "host_ip"));
-
-			if (published && strtol(published, NULL, 10) == port && ip &&
-				strcmp(ip, "0.0.0.0") != 0 && strcmp(ip, "::") != 0)
-				return ip;
-		}
-	}
-	return NULL;
-}
-
 /* --- the operation ---------------------------------------------------------------------------------- */
 
 static int write_table(
@@ -362,7 +329,7 @@ static int write_table(
 		buf_printf(&list, "%s%s", i ? "," : "[", buf_str(&one));
 	}
 	buf_addc(&list, ']');
-	address = health ? published_at(services, url_port(health)) : NULL;
+	address = health ? parse_published_at(services, health) : NULL;
 	ipc_begin(out);
 	ipc_add(out, "services", buf_str(&list));
 	if (address)
