@@ -52,7 +52,7 @@ static int load(struct agent *a, struct agent_config **ret, struct error *e)
 static int take_one(struct agent *a, bool scheduled, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
-	const struct run run = { scheduled ? "timer" : "hand", NULL, scheduled };
+	const struct run run = { scheduled ? "timer" : BACKUP_BY_HAND, NULL, scheduled };
 	struct manifest m;
 	int r;
 
@@ -133,6 +133,14 @@ static int run_list(struct agent *a, const struct call *c, struct error *e)
 /* By hand: these data really are less. From now on they are what the next ones are compared with. */
 static int accept_one(int dir, struct manifest *m, struct error *e)
 {
+	const char *verified[8] = { NULL };
+	size_t n = 0;
+
+	for (; m->verified && m->verified[n] && n + 2 < ARRAY_SIZE(verified); n++)
+		verified[n] = m->verified[n];
+	if (!manifest_verified_by(m, BACKUP_ACCEPTED))
+		verified[n] = BACKUP_ACCEPTED;
+	m->verified = verified;
 	m->suspect = NULL;
 	return store_update(dir, m, e);
 }

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "rotate.h"
 #include "rotation.h"
+#include "run.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -73,6 +74,10 @@ static int follow(struct agent *a, const struct gitops_run *run, struct buf *why
 	const char *name = NULL;
 	_buf_ text = BUF_INIT;
 
+	/* Where a restore was cut off, the application has no database before that is settled. */
+	if (run_settle(a, &failed) < 0)
+		report(REPORT_WARNING, "%s", failed.msg);
+	failed = (struct error){ 0 };
 	/* Asked first: the lock is the process's, and who rotates meanwhile would find it taken for nothing. */
 	if (rotation_pending(a, arena, &name, &failed) != ROTATION_NONE &&
 		agent_lock(a, "secrets", &failed) == 0 &&

@@ -45,7 +45,7 @@ struct manifest {
 	const char *image;	 /* digest of the container's image; NULL: not known */
 	const char *revision;	 /* of the application; NULL: not known */
 	const char **recipients; /* who can open it; NULL: it is not encrypted */
-	const char **verified;	 /* "whole", "list", "restore" */
+	const char **verified;	 /* "whole", "list", "restore", "accepted" */
 	const char *suspect;	 /* what is odd about it; NULL: nothing */
 	const struct backup_file *files;
 	size_t n_files;
@@ -71,7 +71,11 @@ uint64_t manifest_size(const struct manifest *m); /* all files, as stored */
 size_t manifest_tables(const struct manifest *m); /* of all databases */
 uint64_t manifest_rows(const struct manifest *m);
 bool manifest_verified_by(const struct manifest *m, const char *how);
-/* The reason of what a restore backs up before it changes anything. */
+#define BACKUP_ACCEPTED                                                                            \
+	"accepted" /* somebody said that it is as it should be, whatever looks odd */
+/* Reasons: somebody asked; what a deployment and a restore back up before they change anything. */
+#define BACKUP_BY_HAND	      "hand"
+#define BACKUP_BEFORE_DEPLOY  "deploy"
 #define BACKUP_BEFORE_RESTORE "restore"
 
 bool manifest_before_restore(const struct manifest *m);

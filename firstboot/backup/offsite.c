@@ -15,6 +15,7 @@
 #include "retain.h"
 #include "s3.h"
 #include "s3_upload.h"
+#include "sanity.h"
 #include "state.h"
 #include "store.h"
 
@@ -277,6 +278,47 @@ static int remove_halves(struct sync *s, const struct merged *v, struct error *e
 	return r;
 }
 
+/*
+ * The first backups of a server that takes the place of a lost one have nothing here that they could be compared with: the
+ * lost one's last is there. What looks odd beside it would else be sent, and in time push that one out. m: in the
+ * arena, as it was read; it is marked here and on the disk. ERR_TEST: one was odd.
+ */
+static int compare_first(struct sync *s, struct merged *v, struct arena *arena, struct error *e)
+{
+	const struct manifest *before = NULL;
+	int r = 0;
+
+	for (size_t i = v->n; i-- > 0 && r >= 0;) {
+		const struct manifest *m = v->m[i];
+		struct manifest *marked;
+		const char *odd;
+
+		if (!manifest_good(m))
+			continue;
+		if (v->there[i] || manifest_verified_by(m, BACKUP_ACCEPTED)) {
+			before = v->here[i] ? NULL : m;
+			continue;
+		}
+		odd = before ? sanity_check(m, before, arena) : NULL;
+		if (!odd) {
+			before = NULL;
+			continue;
+		}
+		marked = arena_alloc(arena, sizeof *marked);
+		*marked = *m;
+		marked->suspect = odd;
+		v->m[i] = marked;
+		r = store_update(s->dir, marked, e);
+		if (r >= 0 && !e->code)
+			r = error_set(e, ERR_TEST,
+				"nothing is sent: %s, which was another server's of this name (%s). What it had is "
+				"brought back by: kbuild-agent restore --offsite %s. Where all is as it should be: "
+				"kbuild-agent backup verify %s --accept",
+				odd, before->id, before->id, m->id);
+	}
+	return r;
+}
+
 static int send_and_remove(struct sync *s, const struct merged *v, struct error *e)
 {
 	const struct backup_config *c = &s->a->config->backup;
@@ -317,6 +359,8 @@ int offsite_sync(struct agent *a, int dir, struct error *e)
 		r = bucket_manifests(&s.b, s.objects, s.n_objects, &local, &remote, e);
 	if (r >= 0)
 		r = merge(&local, &remote, arena, &v, e);
+	if (r >= 0)
+		r = compare_first(&s, &v, arena, e);
 	if (r >= 0)
 		r = send_and_remove(&s, &v, e);
 	s3_upload_free(&s.upload);

@@ -41,6 +41,7 @@ int restore_plan(
 int restore_run(
 	const struct restore *q, struct arena *arena, struct restored **ret, struct error *e);
 
+#define RESTORE_STATE "restore.json" /* below the state: what a restore has begun */
 /*
  * Ends what a restore that was cut off left: databases that were being filled are dropped; a swap that was
  * begun is ended, because the application has no database meanwhile. The caller holds the lock.

@@ -3,6 +3,7 @@
 
 #include "load.h"
 #include "pg.h"
+#include "restore.h"
 #include "restore_name.h"
 
 struct agent;
@@ -12,7 +13,6 @@ struct error;
 struct restore;
 struct restored;
 
-#define RESTORE_STATE "restore.json"
 #define RESTORE_ALERT "restore"
 
 struct restore_item {

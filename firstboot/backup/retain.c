@@ -47,12 +47,17 @@ static bool is_new(int64_t span, int64_t *seen, size_t *n)
 	return true;
 }
 
+static bool is_of(const struct manifest *m, const char *reason)
+{
+	return m->reason && strcmp(m->reason, reason) == 0;
+}
+
 static void choose(
 	const struct backup_keep *policy, const struct manifest *const *m, size_t n, bool *keep)
 {
 	const int64_t limits[SPANS] = { policy->daily, policy->weekly, policy->monthly };
 	_free_ int64_t *seen = xcalloc(SPANS * (n + 1), sizeof *seen);
-	size_t counts[SPANS] = { 0 }, aside[2] = { 0 };
+	size_t counts[SPANS] = { 0 }, aside[2] = { 0 }, hand = 0, deploy = 0;
 	bool newest = true;
 
 	for (size_t i = 0; i < n; i++) {
@@ -64,6 +69,13 @@ static void choose(
 		}
 		keep[i] = newest;
 		newest = false;
+		if (is_of(m[i], BACKUP_BY_HAND) && hand++ < KEEP_ASIDE)
+			keep[i] = true;
+		if (is_of(m[i], BACKUP_BEFORE_DEPLOY)) {
+			if (deploy++ < KEEP_ASIDE)
+				keep[i] = true;
+			continue;
+		}
 		spans_of(m[i]->started, spans);
 		for (size_t k = 0; k < SPANS; k++) {
 			if ((int64_t)counts[k] < limits[k] &&

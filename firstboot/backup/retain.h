@@ -4,9 +4,10 @@
  * that was off for a month keeps as many as before. Order is the ids', which never go back; days are
  * those of the clock in the zone of the backup time.
  *
- * Whatever the policy says, these stay: the newest good one, the one asked for, the newest three that look
- * suspect, and the newest three that restores put aside. Neither holds a place: a dump that shrank, or one of
- * what somebody wanted to get away from, must not push the good ones out.
+ * Whatever the policy says, these stay: the newest good one, the one asked for, the newest three that were made by hand
+ * and before deployments, that look suspect, and that restores put aside. But for those by hand none of these holds a
+ * place: what a deployment began with, a dump that shrank, or one of what somebody wanted to get away from, must not push
+ * the night's out.
  */
 #pragma once
 

@@ -21,8 +21,10 @@
 #include "store.h"
 #include "take.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LOCK "backup"
 
@@ -59,6 +61,17 @@ int run_lock_wait(struct agent *a, struct error *e)
 		r = agent_lock(a, LOCK, e);
 	}
 	return r;
+}
+
+int run_settle(struct agent *a, struct error *e)
+{
+	_close_ int fd = -1;
+	int r;
+
+	if (faccessat(a->state_fd, RESTORE_STATE, F_OK, 0) < 0)
+		return 0;
+	r = agent_lock_part(a, LOCK, &fd, e);
+	return r == 0 ? restore_settle(a, e) : MIN(r, 0);
 }
 
 static void tell(const struct agent *a, const char *key, const char *subject, const char *text)

@@ -85,16 +85,19 @@ static const char *compare(
 	if (!now)
 		return arena_printf(arena, "%s %s was in the last backup and is gone", before->kind,
 			name_of(before));
-	if (!holds_tables(before))
+	if (strcmp(before->kind, "globals") == 0)
 		return NULL;
 	made = count_made(now);
 	made_before = count_made(before);
 	/* What a database takes of a cluster's bytes is not known. */
 	if (before->bytes > SMALL && now->bytes < before->bytes / 2 && made >= made_before)
 		return arena_printf(arena,
-			"the dump of %s has %" PRIu64 " bytes, less than half of the %" PRIu64
+			"%s %s has %" PRIu64 " bytes, less than half of the %" PRIu64
 			" of the last backup",
-			name_of(before), now->bytes, before->bytes);
+			holds_tables(before) ? "the dump of" : before->kind, name_of(before),
+			now->bytes, before->bytes);
+	if (!holds_tables(before))
+		return NULL;
 	tables = now->n_tables - made;
 	tables_before = before->n_tables - made_before;
 	if (tables < (tables_before + 1) / 2)

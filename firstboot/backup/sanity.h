@@ -7,8 +7,8 @@ struct arena;
 struct manifest;
 
 /*
- * NULL, or what is odd about m, in words, in the arena: no table at all; a database that is gone, or
- * that shrank to less than half in bytes or in tables since last (NULL: there is none). What a restore has put aside
+ * NULL, or what is odd about m, in words, in the arena: no table at all; a database, volume or path that
+ * is gone, or that shrank to less than half in bytes or in tables since last (NULL: there is none). What a restore has put aside
  * is no loss.
  */
 const char *sanity_check(

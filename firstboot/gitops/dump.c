@@ -11,6 +11,7 @@
 #include "error.h"
 #include "gate.h"
 #include "ipc.h"
+#include "manifest.h"
 #include "node.h"
 
 #include <string.h>
@@ -126,7 +127,7 @@ void deploy_dump_found(struct deploy *d)
 		return;
 	deploy_say(d, "dump", "there are data of an earlier server: dumping the databases first");
 	if (engine_up(d->a, to->plan, names, &e) < 0 || await_databases(d, &absent, true, &e) < 0 ||
-		backup_now(d->a, "deploy", &e) < 0)
+		backup_now(d->a, BACKUP_BEFORE_DEPLOY, &e) < 0)
 		deploy_warn(d, "the databases could not be dumped first: %s", e.msg);
 }
 
@@ -146,7 +147,7 @@ int deploy_dump(struct deploy *d, struct error *e)
 	deploy_say(d, "dump", "dumping the databases first");
 	r = bring_up(d, e);
 	if (r >= 0)
-		r = backup_now(d->a, "deploy", e);
+		r = backup_now(d->a, BACKUP_BEFORE_DEPLOY, e);
 	if (r == 0 || e->code == ERR_INTERRUPTED)
 		return r;
 	error_prefix(e, "the backup before it");

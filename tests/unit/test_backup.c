@@ -68,13 +68,17 @@ static void check_kept(const struct backup_keep *policy, const char *zone, const
 	size_t n = 0;
 
 	for (; times[n]; n++) {
-		bool odd = times[n][0] == '?', aside = times[n][0] == '<';
+		const char *sign = strchr("?<!=", times[n][0]);
+		bool odd = times[n][0] == '?';
 
 		/* Ids go down, whatever the clock said. */
 		backup_id_format(4000000000 - (int64_t)n, ids[n]);
 		m[n].id = ids[n];
-		m[n].started = at(times[n] + (odd || aside));
-		m[n].reason = aside ? BACKUP_BEFORE_RESTORE : "timer";
+		m[n].started = at(times[n] + (sign != NULL));
+		m[n].reason = times[n][0] == '<'   ? BACKUP_BEFORE_RESTORE
+			      : times[n][0] == '!' ? BACKUP_BY_HAND
+			      : times[n][0] == '=' ? BACKUP_BEFORE_DEPLOY
+						   : "timer";
 		m[n].verified = whole;
 		m[n].suspect = odd ? "odd" : NULL;
 		p[n] = &m[n];
@@ -101,6 +105,20 @@ static void the_newest_of_each_day_week_and_month_stays(void)
 	check_kept(&(struct backup_keep){ 0, 3, 0 }, "UTC", weekly, "k-k-k-");
 	check_kept(&(struct backup_keep){ 0, 0, 3 }, "UTC", monthly, "k-k-k-");
 	check_kept(&(struct backup_keep){ 1, 2, 3 }, "UTC", monthly, "kkk-k-");
+}
+
+/* A backup by hand, the dump before a migration: what somebody comes back to is often some minutes old. */
+static void what_was_made_for_a_reason_stays_a_while(void)
+{
+	static const char *const deploys[] = { "=2026-03-10 12:00", "=2026-03-10 11:00",
+		"=2026-03-10 10:00", "=2026-03-10 09:00", "=2026-03-10 08:00", "2026-03-10 02:00",
+		"2026-03-09 02:00", "2026-03-08 02:00", NULL };
+	static const char *const hands[] = { "2026-03-10 12:00", "!2026-03-10 11:00",
+		"!2026-03-10 10:00", "!2026-03-10 09:00", "!2026-03-10 08:00", "!2026-03-09 03:00",
+		"2026-03-09 02:00", NULL };
+
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "UTC", deploys, "kkk--kk-");
+	check_kept(&(struct backup_keep){ 2, 0, 0 }, "UTC", hands, "kkkk-k-");
 }
 
 static void a_gap_costs_nothing(void)
@@ -300,6 +318,7 @@ int main(void)
 {
 	run(an_id_is_a_moment);
 	run(the_newest_of_each_day_week_and_month_stays);
+	run(what_was_made_for_a_reason_stays_a_while);
 	run(a_gap_costs_nothing);
 	run(days_are_those_of_the_zone);
 	run(a_clock_that_went_back_loses_nothing);
