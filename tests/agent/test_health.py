@@ -40,6 +40,7 @@ class Broker:
     def __init__(self, path):
         self.answers = {"system-state": {"failed_units": [], "services": {}}, "clock": {"synchronized": True},
                         "ps": {"containers": []}}
+        self.asked = []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(str(path))
         self.sock.listen(16)
@@ -50,6 +51,7 @@ class Broker:
             c, _ = self.sock.accept()
             with c:
                 q = json.loads(c.recv(65536))
+                self.asked.append(q["op"])
                 c.send(json.dumps(self.answers.get(q["op"], {"error": {"code": 1, "message": "no"}})).encode())
 
 
@@ -632,6 +634,48 @@ def what_has_not_come_for_long(tap, lab):
         lab.run()
 
 
+def first_boot_goes_on(tap, lab):
+    """A step that failed is told; what may hold by now is tried again, a quarter of an hour after the last walk."""
+    record, ops = lab.where / "state/first-boot.json", lab.broker.asked
+    lab.broker.answers["first-boot"] = {}
+    first = len(lab.posts())
+
+    def walked(ago, *steps):
+        record.write_text(json.dumps({"v": 1, "state": "degraded", "at": int(time.time()) - ago, "steps": [
+            {"step": "clock", "state": "done"}, *({"step": s, "state": "failed", "note": f"{s} is ill", **more} for s, more in steps)]}))
+        ops.clear()
+        return lab.run()
+
+    passing, app, for_good = ("dns", {"transient": True}), ("gate", {"app": True}), ("volume", {})
+    for ago, steps, want in ((60, [passing], 0), (1000, [passing], 1), (-5000, [passing], 1), (1000, [for_good], 0),
+                             (1000, [app], 0), (1000, [for_good, passing], 1), (1000, [], 0)):
+        done = walked(ago, *steps)
+        tap.equal((done.returncode, ops.count("first-boot")), (0, want), f"{steps}, {ago} s ago: asked for {want} times") \
+            or tap.note(done.stderr)
+    walked(1000, for_good)
+    ops.clear()
+    lab.run("show")
+    tap.equal(ops.count("first-boot"), 0, "who only looks asks for nothing")
+    lab.broker.answers["system-state"]["failed_units"] = ["kbuild-firstboot.service"]
+    walked(60, for_good, passing)
+    walked(60, for_good, passing)
+    tap.equal([p["subject"] for p in lab.posts()[first:] if "over" not in p["subject"]][-1:],
+              ["first boot is not done: volume: volume is ill (and 1 more)"], "a step that failed is told with its reason")
+    tap.equal(lab.check("units")["now"], "good", "and its unit not once more")
+    (lab.where / "state/gitops.json").write_text(json.dumps({"v": 1, "good": {"sha": "a" * 40}}))
+    walked(1000, app)
+    tap.equal(ops.count("first-boot"), 1, "an application that is deployed by now is taken note of")
+    (lab.where / "state/gitops.json").unlink()
+    record.write_text('{"v": 1, "state": "ready", "at": 1, "steps": [{"step": "dns", "state": "done"}]}')
+    lab.run()
+    tap.equal(lab.check("units")["now"], "bad", "a unit that failed otherwise is told as any other")
+    lab.broker.answers["system-state"]["failed_units"] = []
+    lab.run()
+    lab.run()
+    tap.equal((lab.check("first-boot")["now"], lab.state()["faults"]), ("good", 0), "and it ends when all steps are done")
+    record.unlink()
+
+
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -653,7 +697,7 @@ def main():
         for section in (all_is_well, a_fault_is_told_once, notices_of_one_second_differ, a_dead_network_loses_nothing, containers_and_clock,
                         what_nobody_could_look_at_is_not_over, a_kill_before_the_record_leaves_no_alert_for_ever,
                         a_full_disk_is_told, the_machines_own_limits, what_has_not_come_for_long,
-                        certificates_and_words, one_page_for_several_checks, dockers_disk_is_the_brokers_word,
+                        first_boot_goes_on, certificates_and_words, one_page_for_several_checks, dockers_disk_is_the_brokers_word,
                         a_silent_channel_keeps_nothing_back, silent_sites_leave_time_to_tell_of_them, an_end_between_two_channels_repeats_nothing,
                         one_notice_holds_back_no_other, mail_that_cannot_go_is_kept, one_receiver_that_is_gone, forms,
                         no_secret_anywhere):

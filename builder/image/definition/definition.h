@@ -89,5 +89,5 @@ const char *definition_app(const struct definition *def, const char *key);
 /* A top-level cloud-config key, or NULL. */
 const struct node *definition_key(const struct definition *def, const char *key);
 
-/* "13" of "trixie"; the codename itself where this is none that kbuild knows. */
+/* "13" of "trixie"; the codename itself, or NULL, where this is none that kbuild knows. */
 const char *release_version(const char *release);

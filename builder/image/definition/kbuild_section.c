@@ -26,7 +26,7 @@ static const struct {
 
 const char *release_version(const char *release)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+	for (size_t i = 0; release && i < ARRAY_SIZE(releases); i++) {
 		if (strcmp(releases[i].release, release) == 0)
 			return releases[i].version;
 	}
