@@ -4,7 +4,7 @@
   plan.py DIR SUITE PACKAGE...    apt works in DIR/apt; DIR/list and DIR/debs are the result
 
 One line a package: name version architecture sha256 size essential automatic path-of-the-.deb
-The mirror is the one the host's own apt uses, or KBUILD_TEST_MIRROR ("http://host/debian"). Exit 77: none.
+The mirror is the one the host's own apt uses, or KBUILD_TEST_MIRROR ("http://host/debian").
 Ubuntu's indexes are not verified here: this is about trees, the lock's tests are about trust.
 """
 import glob
@@ -24,8 +24,7 @@ def host_mirror():
             continue
         for m in re.finditer(r'(?m)^(?:URIs:|deb)\s+(?:\[[^]]*\]\s*)?(\S+/debian)/?(?:\s|$)', open(name).read()):
             return m.group(1)
-    print('no Debian mirror in the apt sources of this host; name one in KBUILD_TEST_MIRROR', file=sys.stderr)
-    sys.exit(77)
+    sys.exit('no Debian mirror in the apt sources of this host; name one in KBUILD_TEST_MIRROR')
 
 
 def sources(suite):

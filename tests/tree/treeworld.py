@@ -37,9 +37,6 @@ class World:
 
     def plan(self):
         p = run([sys.executable, os.path.join(HERE, 'plan.py'), self.set, SUITE] + PACKAGES)
-        if p.returncode == 77:
-            print('1..0 # SKIP ' + p.stderr.strip())
-            sys.exit(0)
         if p.returncode:
             sys.exit('plan.py failed: ' + p.stderr)
 
