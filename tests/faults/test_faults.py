@@ -107,9 +107,14 @@ class World:
     def check_recovers(self, k, name):
         done = self.build(k)
         self.tap.check(done.returncode == 0, f"{name}: the next run succeeds", done.stderr)
-        left = [str(p) for top in (k.cache / "work", k.scratch / "out/.staging") if top.is_dir()
-                for p in top.iterdir() if not is_held(p)]
-        self.tap.equal(left, [], f"{name}: and has swept what the broken one left")
+
+        def left():
+            return [str(p) for top in (k.cache / "work", k.scratch / "out/.staging") if top.is_dir()
+                    for p in top.iterdir() if not is_held(p)]
+
+        # What another kbuild is just making or removing in a shared cache is not held, for a moment.
+        wait_for(lambda: not left(), 60)
+        self.tap.equal(left(), [], f"{name}: and has swept what the broken one left")
 
     def check_failed(self, done, status, words, name):
         """The documented exit status and a sentence that names what it is about."""

@@ -6,6 +6,7 @@ serves it from there ever after, so that downloads are out of timings and a mirr
 not change a test half-way. Only the indexes are loaded anew each time that it is started: they are valid for
 some days. As a module: a faulty_mirror.Mirror whose missing files come from there.
 """
+import http.client
 import os
 import shutil
 import subprocess
@@ -32,6 +33,10 @@ def host_mirror():
     return None
 
 
+TRIES = 5
+ABSENT = (404, 410)
+
+
 class CachingMirror(faulty_mirror.Mirror):
     """Serves DIRECTORY/debian and DIRECTORY/debian-security, filling them from the host's mirror."""
 
@@ -46,22 +51,45 @@ class CachingMirror(faulty_mirror.Mirror):
 
     def fill(self, path):
         target = Path(self.directory, path)
-        if target.exists() or path in self.absent or ".." in path:
+
+        def known():
+            return ".." in path or path in self.absent or target.exists()
+
+        if known():
             return
         with self.fetch_lock:
+            if known():
+                return
             target.parent.mkdir(parents=True, exist_ok=True)
             fd, part = tempfile.mkstemp(dir=target.parent)
-            try:
-                with urllib.request.urlopen(f"{self.upstream}/{urllib.parse.quote(path)}", timeout=60) as reply, \
-                        os.fdopen(fd, "wb") as out:
-                    while block := reply.read(1 << 20):
-                        out.write(block)
+            with os.fdopen(fd, "wb") as out:
+                good = self.fetch(path, out)
+            if good:
                 os.rename(part, target)
-            except urllib.error.HTTPError:
-                self.absent.add(path)
+            else:
                 os.unlink(part)
-            except OSError:
-                os.unlink(part)
+
+    def fetch(self, path, out):
+        """Whether all of it is there. What is a moment's trouble is tried again; what is not there is not asked for again."""
+        for number in range(TRIES):
+            time.sleep(number)
+            out.seek(0)
+            out.truncate()
+            try:
+                with urllib.request.urlopen(f"{self.upstream}/{urllib.parse.quote(path)}", timeout=60) as reply:
+                    shutil.copyfileobj(reply, out, 1 << 20)
+                    out.flush()
+                    wanted = reply.headers.get("Content-Length")
+                if wanted is None or out.tell() == int(wanted):
+                    return True
+            except urllib.error.HTTPError as problem:
+                if problem.code in ABSENT:
+                    self.absent.add(path)
+                if problem.code < 500 and problem.code != 429:
+                    return False
+            except (OSError, http.client.HTTPException):
+                pass
+        return False
 
 
 def main():
