@@ -5,12 +5,13 @@ usage: test_gitops.py BUILD [--only=WORD]      (root; needs Debian's mirror once
 """
 import json
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from kbtest import Tap, bcrypt  # noqa: E402
+from kbtest import Tap, bcrypt, wait_for  # noqa: E402
 
 from gitops_lab import Gitops  # noqa: E402
 from world import REGISTRY_PASSWORD, REGISTRY_USER  # noqa: E402
@@ -263,7 +264,9 @@ def a_kill_at_any_moment_is_survived(t, g):
         child.kill()
         child.communicate()
         if word != "waiting":  # there the bad one has replaced the good one already
-            t.check(g.version() in (version, before), f"{word}: the old or the new one answers", g.version())
+            # The broker ends what it has begun; what is replaced in place is gone for a moment.
+            t.check(wait_for(lambda either=(version, before): g.version() in either, 120),
+                    f"{word}: the old or the new one answers", g.version())
         got, why = g.now()
         if word == "waiting":
             t.equal(got, "rolled-back", f"{word}: the next run takes the bad one back")
@@ -310,10 +313,29 @@ def a_registry_that_nobody_signed_in_to(t, g):
     t.equal(g.version(), "6", "and what it has is deployed")
 
 
-def events_since(g, since):
-    """What became of containers, in order, as "SERVICE ACTION"."""
-    return g.lab.docker("events", "--since", str(since), "--until", str(int(time.time()) + 1), "--filter", "type=container",
-                        "--format", '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}').stdout.split("\n")
+class Events:
+    """
+    What becomes of containers from now on. Asked afterwards, the engine knows the last 256 events, and health checks are
+    several a second.
+    """
+
+    def __init__(self, g):
+        self.g, self.path = g, g.dir / "events"
+        with open(self.path, "wb") as out:
+            self.child = subprocess.Popen(
+                [g.lab.programs / "docker", "events", "--since", f"{time.time():.9f}", "--filter", "type=container", "--format",
+                 '{{index .Actor.Attributes "com.docker.compose.service"}} {{.Action}}'],
+                stdin=subprocess.DEVNULL, stdout=out)
+
+    def end(self):
+        """All of them in order, as "SERVICE ACTION"."""
+        self.g.lab.docker("exec", self.g.containers()["proxy"][0][0], "/bin/true", "was", "last")
+        whole = wait_for(lambda: "proxy exec_create: /bin/true was last" in self.path.read_text(), 120)
+        self.child.kill()
+        self.child.wait()
+        if not whole:
+            raise RuntimeError(f"the engine does not tell what became of containers: {self.path.read_text()}")
+        return self.path.read_text().split("\n")
 
 
 def a_migration_ends_before_what_needs_it_begins(t, g):
@@ -325,11 +347,11 @@ def a_migration_ends_before_what_needs_it_begins(t, g):
 
     g.app["zero_downtime"] = ["api"]
     for version in ("12", "13"):
-        since = int(time.time())
+        watched = Events(g)
         g.commit(version, more=with_migration(version))
         t.equal((g.now()[0], g.version()), ("deployed", version), f"{version}: it is deployed")
         t.check("beside the old one" in g.last.stderr, f"{version}: without a gap", g.last.stderr)
-        events = events_since(g, since)
+        events = watched.end()
         t.check("migrate die" in events and "api start" in events and events.index("migrate die") < events.index("api start"),
                 f"{version}: its migration has ended when it begins", events)
     before = g.containers()["api"]
@@ -373,11 +395,11 @@ def a_renamed_service_goes_when_the_new_one_is_there(t, g):
     text = g.compose("7").replace("  job:\n", "  worker:\n")
     g.commit("7", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]'))
     t.equal(g.now()[0], "deployed", "a service comes")
-    since = int(time.time())
+    watched = Events(g)
     g.commit("8", text=text.replace('command: ["/bin/true"]', 'command: ["/bin/sleep", "1000"]')
              .replace("  worker:\n", "  helper:\n"))
     t.equal(g.now()[0], "deployed", "its name is changed")
-    events = events_since(g, since)
+    events = watched.end()
     t.check("helper start" in events and "worker die" in events and
             events.index("helper start") < events.index("worker die"), "the old one ends when the new one runs", events)
     t.check("worker" not in g.containers(), "and is gone", g.containers())
@@ -403,8 +425,7 @@ def a_renamed_service_with_data_goes_first(t, g):
         return (g.compose(version, broken=broken).replace("  store:\n", "  depot:\n")
                 .replace("    container_name: store\n", ""))
 
-    def check_order(since, old, new, what):
-        events = events_since(g, since)
+    def check_order(events, old, new, what):
         t.check(f"{old} die" in events and f"{new} start" in events and
                 events.index(f"{old} die") < events.index(f"{new} start"), f"{what}: {old} ends before {new} begins", events)
 
@@ -414,19 +435,19 @@ def a_renamed_service_with_data_goes_first(t, g):
     g.commit("8.1")
     t.equal(g.now()[0], "deployed", "what keeps data has its first name")
     g.lab.docker("exec", g.containers()["store"][0][0], "sh", "-c", "echo kept > /data/mark")
-    since = int(time.time())
+    watched = Events(g)
     g.commit("8.2", text=renamed("8.2", broken="crash"))
     t.equal(g.now()[0], "rolled-back", "a bad commit with another name is taken back")
-    check_order(since, "store", "depot", "there")
-    events = events_since(g, since)
+    events = watched.end()
+    check_order(events, "store", "depot", "there")
     back = events[events.index("depot start"):] if "depot start" in events else []
     t.check("depot die" in back and "store start" in back and back.index("depot die") < back.index("store start"),
             "and back: depot ends before store begins", events)
     t.equal((mark("store"), "depot" in g.containers()), ("kept", False), "with its data, and alone")
-    since = int(time.time())
+    watched = Events(g)
     g.commit("8.3", text=renamed("8.3"))
     t.equal(g.now()[0], "deployed", "a good commit with another name is deployed")
-    check_order(since, "store", "depot", "deployed")
+    check_order(watched.end(), "store", "depot", "deployed")
     t.equal((mark("depot"), "store" in g.containers()), ("kept", False), "the new one has the data, and alone")
     g.commit("8.4")
     t.equal(g.now()[0], "deployed", "and the first name comes back")

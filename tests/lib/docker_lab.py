@@ -237,7 +237,7 @@ class DockerLab:
         return self
 
     def _wait_ready(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
@@ -303,7 +303,7 @@ class DockerLab:
                 os.kill(int(pid), signal.SIGKILL)
         meanwhile()
         held.unlink()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while self.docker("version", check=False).returncode != 0:
             if time.monotonic() > end:
                 raise RuntimeError("the engine did not start again:\n" + self.log()[-3000:])
@@ -348,7 +348,7 @@ class DockerLab:
             raise value
         return value
 
-    def http(self, url, timeout=5):
+    def http(self, url, timeout=30):
         """(status, body) of a GET from inside the lab's network, e.g. of a published port."""
         def get():
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
