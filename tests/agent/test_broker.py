@@ -105,13 +105,41 @@ class Broker:
                     self.start()
                 time.sleep(0.01)
 
+    def begin(self, op, fds, args):
+        """
+        (connection, first reply, descriptors). A broker that ends, being idle, resets whom it has not accepted: then the
+        next one is asked, once. Of systemd's socket nobody notices.
+        """
+        for last in (False, True):
+            sock = self.connect()
+            try:
+                socket.send_fds(sock, [json.dumps({"op": op, **args}).encode()], list(fds))
+                reply, got = self.receive(sock)
+            except (ConnectionResetError, BrokenPipeError):
+                if last or not self.was_idle():
+                    raise
+            else:
+                if reply is not None or last or not self.was_idle():
+                    break
+            sock.close()
+        return sock, reply, got
+
+    def was_idle(self):
+        """Whether it has ended by itself, and well. That is at least ten seconds after a request of which a child died."""
+        try:
+            return self.process.wait(5) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
     def ask(self, op, fds=(), **args):
         """(reply, descriptors)"""
-        with self.connect() as sock:
-            socket.send_fds(sock, [json.dumps({"op": op, **args}).encode()], list(fds))
+        try:
+            sock, reply, got = self.begin(op, fds, args)
+        finally:
             for fd in fds:
                 os.close(fd)
-            return self.receive(sock)
+        sock.close()
+        return reply, got
 
     @staticmethod
     def receive(sock):
@@ -130,9 +158,8 @@ class Broker:
 
     def stream(self, op, **args):
         """(bytes, how it ended)"""
-        with self.connect() as sock:
-            sock.send(json.dumps({"op": op, **args}).encode())
-            first, fds = self.receive(sock)
+        sock, first, fds = self.begin(op, (), args)
+        with sock:
             if not fds:
                 return b"", first
             data = read_all(fds[0])
@@ -589,14 +616,14 @@ def beside_a_pull(w):
         for op, fds, args in (("handoff-take", [], {}), ("handoff-forget", [], {}),
                               ("credentials-store", [memfd("{}")], {"name": "app"})):
             with b.connect() as sock:
-                sock.settimeout(10)
+                sock.settimeout(120)
                 socket.send_fds(sock, [json.dumps({"op": op, **args}).encode()], fds)
                 for fd in fds:
                     os.close(fd)
                 try:
                     reply = b.receive(sock)[0]
                 except TimeoutError:
-                    reply = "nothing in 10 s"
+                    reply = "nothing in 120 s"
             TAP.equal(reply, {}, f"{op} does not wait for docker")
 
 
@@ -720,8 +747,8 @@ def databases(w):
     reply = b.get("pg-restore", [memfd("create role x; grant nothing to x;")], kind="globals", **at)
     TAP.check("restoring the roles" in said(reply), "other errors are", reply)
     w.lab.docker("exec", "-d", at["container"], "psql", "-U", "app", "-d", "shop", "-c", "select pg_sleep(1000)")
-    w.wait(lambda: sql("select count(*) from pg_stat_activity where query like '%pg_sleep(1000)%' "
-                       "and pid <> pg_backend_pid()", "postgres") == "1")
+    TAP.check(w.wait(lambda: sql("select count(*) from pg_stat_activity where query like '%pg_sleep(1000)%' "
+                                 "and pid <> pg_backend_pid()", "postgres") == "1"), "somebody uses a database")
     TAP.equal(query("rename-db", database="shop", to="shop_old"), {}, "a database in use is renamed")
     TAP.equal(query("rename-db", database="shop_new", to="shop"), {}, "and the new one takes its place")
     TAP.equal(sql("select count(*) from t"), "5000", "with all of its rows")
@@ -829,8 +856,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     if os.getuid() != 0:
-        print("1..0 # SKIP needs root")
-        return 0
+        sys.exit("needs root")
     program = str(Path(sys.argv[1]).resolve() / "firstboot/kbuild-agent")
     with DockerLab() as lab:
         lab.busybox_image("hello:1")

@@ -106,7 +106,7 @@ def check_broker(tap, tmp):
     broker = subprocess.Popen([BUILD / "firstboot/kbuild-agent", "run", "--listen", path, "--root", root, "--broker-state",
                                tmp / "broker-state", "--state", tmp], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(path.exists, 20)
+        tap.check(wait_for(path.exists, 120), "the broker listens")
         tap.equal(ask(path, {"op": "handoff-take"}), ({}, b'{"v":1}'), "the broker gives the handoff as a descriptor")
         tap.equal(ask(path, {"op": "image-key"}), ({}, b"AGE-SECRET-KEY-1"), "and the image's key")
         kept = root / "etc/kbuild/credentials/dns.json"

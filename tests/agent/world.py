@@ -193,7 +193,8 @@ class Registry:
         self.child = subprocess.Popen([tree / "usr/bin/docker-registry", "serve", path], stdin=subprocess.DEVNULL,
                                       stdout=open(self.where / "log", "ab"), stderr=subprocess.STDOUT,
                                       preexec_fn=die_with_parent)
-        wait_for(lambda: can_connect(self.port), 30)
+        if not wait_for(lambda: can_connect(self.port), 120):
+            raise RuntimeError("docker-registry does not listen: " + (self.where / "log").read_text())
 
     def stop(self):
         if self.child:

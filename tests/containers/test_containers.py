@@ -27,7 +27,7 @@ for place in (HERE, HERE.parent / "lib", HERE.parent / "agent"):
     sys.path.insert(0, str(place))
 import gitserver  # noqa: E402
 from docker_lab import DockerLab, engine_tree  # noqa: E402
-from kbtest import Kbuild, Tap, bcrypt, free_port, wait_for  # noqa: E402
+from kbtest import Kbuild, Tap, bcrypt, free_port, listening, wait_for  # noqa: E402
 from registry_door import Door  # noqa: E402
 from test_broker import Broker, World as BrokerWorld, said  # noqa: E402
 
@@ -132,8 +132,8 @@ class World:
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=open(self.top / f"registry-{port}.log", "wb"))
         self.children.append(child)
-        wait_for(lambda: not subprocess.run(["bash", "-c", f": </dev/tcp/127.0.0.1/{port}"],
-                                            stderr=subprocess.DEVNULL, check=False).returncode, 20, every=0.05)
+        if not listening(child, port):
+            raise RuntimeError("docker-registry does not listen: " + (self.top / f"registry-{port}.log").read_text())
         return child
 
     def make_kbuild(self):
@@ -290,7 +290,7 @@ def run_baked(w, lab, world, broker):
     reply = broker.get("up", plan=pulled["plan"])
     TAP.check("error" not in reply, "the application comes up", reply)
     running = wait_for(lambda: {c["service"]: c["state"] for c in world.ps().values()} == {
-        "web": "running", "store": "running", "packed": "running"}, 20)
+        "web": "running", "store": "running", "packed": "running"}, 120)
     TAP.check(running, "and runs", world.ps())
     command = lab.inspect("shop-store-1")["Config"]["Cmd"]
     TAP.equal(command, ["sleep", "2001"], "each its own image")
