@@ -157,8 +157,10 @@ def test_more_than_a_manifest_holds(world):
 def test_killed_backups(world):
     agent, rng = world.agent, random.Random(1)
     seconds = took(agent, "backup", "now") * 1.5
-    killed = 0
-    for _ in range(25):
+    killed = tries = 0
+    # On a machine that becomes faster meanwhile most come too late.
+    while tries < 25 or (killed < 6 and tries < 80):
+        tries += 1
         killed += kill_somewhere(agent, rng, seconds, "backup", "now") == -9
         for listed in agent.list():
             done = agent.run("backup", "verify", listed["id"])
@@ -167,7 +169,7 @@ def test_killed_backups(world):
     done = agent.run("backup", "now")
     left = [p.name for p in (agent.state / "backup").iterdir() if "." in p.name]
     tap.check(done.returncode == 0 and not left and killed > 5,
-              f"{killed} of 25 kills: what is listed is whole, the next run works and sweeps", f"{left} {done.stderr}")
+              f"{killed} of {tries} kills: what is listed is whole, the next run works and sweeps", f"{left} {done.stderr}")
 
 
 def test_full_disk(world):
@@ -218,9 +220,9 @@ def test_volumes_and_paths(world):
 
 def test_two_at_once(world):
     agent = world.agent
-    world.broker.slow = 0.02
+    world.broker.slow = 0.5
     first = agent.start("backup", "now")
-    busy = wait_for(lambda: [c for c in world.broker.calls if c["op"] == "pg-dump"], 20)
+    busy = wait_for(lambda: [c for c in world.broker.calls if c["op"] == "pg-dump"], 120)
     done = agent.run("restore", "--dry-run")
     tap.check(busy and done.returncode == 1 and "another backup" in done.stderr, "a restore says that one is at work",
               done.stderr)

@@ -28,7 +28,8 @@ def test_restore_swaps_and_keeps_the_old(world):
               "a dry run changes nothing", done.stdout + done.stderr)
     held = subprocess.Popen([str(pg.bin / "psql"), "-X", "-d", "app"], env=pg.env, cwd="/", stdin=subprocess.PIPE,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **pg.who)
-    wait_for(lambda: pg.sql("select count(*) from pg_stat_activity where datname='app'") != "0", 10)
+    tap.check(wait_for(lambda: pg.sql("select count(*) from pg_stat_activity where datname='app'") != "0", 60),
+              "somebody is connected")
     done = agent.run("restore", "--identity", key)
     held.kill()
     held.wait()

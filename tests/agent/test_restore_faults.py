@@ -17,12 +17,14 @@ def test_killed_restores(world):
     backup = one(agent.run("backup", "now", "--json"))
     before = pg.rows("app")
     seconds = took(agent, "restore", backup["id"]) * 1.5
-    killed = gone = 0
-    for _ in range(20):
+    killed = gone = tries = 0
+    # On a machine that becomes faster meanwhile most come too late.
+    while tries < 20 or (killed < 6 and tries < 80):
+        tries += 1
         killed += kill_somewhere(agent, rng, seconds, "restore", backup["id"]) == -9
         gone += "app" not in pg.databases()
     done = agent.run("restore", backup["id"])
-    tap.check(done.returncode == 0 and killed > 5, f"{killed} of 20 kills ({gone} between the two names): the next "
+    tap.check(done.returncode == 0 and killed > 5, f"{killed} of {tries} kills ({gone} between the two names): the next "
               "restore works", done.stderr)
     tap.equal(pg.rows("app"), before, "and rows are equal")
     left = [d for d in pg.databases() if "_restore_" in d]
