@@ -61,9 +61,9 @@ def raw_upload(cloud, head, body):
                   .encode() + body)
         s.shutdown(socket.SHUT_WR)
         line = s.makefile("rb").readline().decode()
-    _, _, text = cloud.until(Step("queued", "image", "GET", "/images/<raw>", until=("status", "queued")), 30)
+    _, _, text = cloud.until(Step("queued", "image", "GET", "/images/<raw>", until=("status", "queued")))
     again = cloud.ask(Step("again", "image", "PUT", "/images/<raw>/file", b"whole", OCTETS))[0]
-    _, _, text = cloud.until(Step("active", "image", "GET", "/images/<raw>", until=("status", "active")), 30)
+    _, _, text = cloud.until(Step("active", "image", "GET", "/images/<raw>", until=("status", "active")))
     cloud.ask(Step("deleted", "image", "DELETE", "/images/<raw>"))
     return {"status": line.split()[1] if line else "none", "again": again, "size": json.loads(text)["size"]}
 

@@ -335,7 +335,7 @@ def main():
         libcloud(d, ca, (scratch / "key.pub").read_text().strip())
         npm(d, scratch, ca)
         openstack(d, scratch, ca)
-        wait_until(lambda: not left(d), 5)
+        wait_until(lambda: not left(d), 120)
         tap.equal(left(d), {}, "nothing is left of all this")
     finally:
         d.stop()

@@ -104,15 +104,31 @@ def slow_ovh(d):
     d.set(*BEFORE)
     d.control("/zone/example.com", {"errors": ["bad MX"]})
     tap.equal(run_well(new_agent(d)), None, "a zone that was not published for an error is published anew")
-    d.set(*BEFORE, publish_delay=3.0)
-    agent = new_agent(d)
-    # Somebody else's refresh is at work: ours would be dropped.
-    d.control("/zone/example.com", {"publish": False})
+    a_refresh_at_work(d)
+
+
+def a_refresh_at_work(d):
+    """Somebody else's: ours would be dropped."""
+    d.set(*BEFORE, publish_delay=30.0)
+    before = d.show()
+
+    def written():
+        """The calls that write, since the refresh."""
+        writes = d.writes()
+        return writes[writes.index("POST /domain/zone/example.com/refresh") + 1:]
+
     other = new_agent(d, records="[www]").start("sync")
-    tap.check(wait_until(lambda: d.show()["refreshes"] > 0), "another refresh has begun")
-    done = agent.run("sync")
-    other.communicate()
-    tap.equal((done.returncode, d.show()["dropped"]), (0, 0), "a refresh waits for the one before")
+    tap.check(wait_until(lambda: d.show()["refreshes"] > before["refreshes"]), "another refresh has begun")
+    d.control("/zone/example.com", {"knobs": {"publish_delay": 0.0}})
+    ours = new_agent(d).start("sync")
+    tap.check(wait_until(lambda: len(written()) >= 5), "our records are written meanwhile", d.writes())
+    tap.check(other.poll() is None and not [r for r in d.records("published") if r[1] == "www"],
+              "and it is still at work", d.show()["published"])
+    ours.communicate(timeout=180)
+    other.communicate(timeout=180)
+    after = d.show()
+    tap.equal((ours.returncode, after["refreshes"] - before["refreshes"], after["dropped"] - before["dropped"]), (0, 2, 0),
+              "a refresh waits for the one before")
 
 
 def ways_to_sign_in(d):

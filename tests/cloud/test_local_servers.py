@@ -60,7 +60,7 @@ def console(s, ident):
 
 
 def says(s, ident, text, what):
-    tap.check(wait_until(lambda: text in console(s, ident), 30), what, repr(console(s, ident)))
+    tap.check(wait_until(lambda: text in console(s, ident), 120), what, repr(console(s, ident)))
 
 
 def qemus(where):
@@ -95,7 +95,7 @@ def life(d, where):
     action(s, ident, "reboot", {"type": "HARD"})
     says(s, ident, "hello, boot 3", "and once more")
     s("compute", "DELETE", f"/servers/{ident}")
-    tap.check(wait_until(lambda: s("compute", "GET", f"/servers/{ident}")[0] == 404, 20), "deleted, it is gone")
+    tap.check(wait_until(lambda: s("compute", "GET", f"/servers/{ident}")[0] == 404, 120), "deleted, it is gone")
     tap.equal((qemus(where), list((where / "store/local/servers").iterdir())), ([], []), "and nothing is left of it")
 
 
@@ -104,12 +104,12 @@ def volumes(s, ident):
 
     def status():
         return s("volume", "GET", f"/volumes/{volume}")[1]["volume"]["status"]
-    wait_until(lambda: status() == "available", 5)
+    wait_until(lambda: status() == "available", 120)
     path = f"/servers/{ident}/os-volume_attachments"
     s("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
-    tap.check(wait_until(lambda: status() == "in-use", 10), "a volume is plugged in while it runs", status())
+    tap.check(wait_until(lambda: status() == "in-use", 120), "a volume is plugged in while it runs", status())
     s("compute", "DELETE", f"{path}/{volume}")
-    tap.check(wait_until(lambda: status() == "available", 10), "and pulled out", status())
+    tap.check(wait_until(lambda: status() == "available", 120), "and pulled out", status())
 
 
 def ends(d, where):

@@ -58,6 +58,12 @@ class Home:
         return subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.dir, env=dict(self.env, **env), text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def start_held(self, *args):
+        """Begins when it is told to on its input, so that the process is known before its first call."""
+        command = ["/bin/sh", "-c", 'read -r go && exec "$0" "$@"', PROGRAM, *map(str, args)]
+        return subprocess.Popen(command, cwd=self.dir, env=self.env, text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     def run(self, *args, timeout=180, **env):
         child = self.start(*args, **env)
         try:
@@ -542,9 +548,9 @@ def crashes(d, scratch):
         for way in ("before", "after", "lost"):
             fresh(d)
             home.forget()
-            child = home.start(*LOOK)
+            child = home.start_held(*LOOK)
             d.fault(r"^(GET|POST) /1.0/cloud/project/[0-9a-f]+/user", "kill", skip=n, way=way, pid=child.pid)
-            child.communicate(timeout=60)
+            child.communicate("go\n", timeout=60)
             good, findings = signs_in(home)
             cases += 1
             if child.returncode != -signal.SIGKILL or not good or len(ours(d)) != 1:

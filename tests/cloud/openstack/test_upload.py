@@ -359,8 +359,10 @@ def pruned(w):
                                                                reverse=True)], "images lists them, newest first")
     server = None
     if (w.lab.state / "pid/nova").exists():
-        server = w.lab.client("server", "create", "--image", mine[3]["id"], "--flavor", "t-tiny", "--network",
-                              "Ext-Net", "--wait", "-f", "value", "-c", "id", "upload-test").stdout.strip()
+        made = w.lab.client("server", "create", "--image", mine[3]["id"], "--flavor", "t-tiny", "--network", "Ext-Net",
+                            "--wait", "-f", "value", "-c", "id", "upload-test")
+        server = made.stdout.strip()
+        TAP.check(made.returncode == 0 and server, "a server is made of the oldest", made.stderr)
     prune = ["prune", "--cloud", "openstack", "--keep", "1", "--json"]
     gone = json.loads(w.kbuild.run(*prune, "--dry-run").stdout)["images"]
     wanted = [i["id"] for i in mine[1:3 if server else 4]]
