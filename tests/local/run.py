@@ -582,8 +582,8 @@ def silence_runs_into_the_time_limit_and_can_be_waited_for_again(p):
 
 @case
 def one_that_has_answered_is_not_replaced_however_much_it_wrote_since(p):
-    p.launch("--timeout", "10s", disk=p.disk(f"starting\r\n{LONG}" + READY), status=6)
-    until("it answers after all", lambda: READY.strip() in p.console())
+    p.launch("--timeout", "10s", disk=p.disk(f"starting\r\n{LONG}{LONG}" + READY), status=6)
+    until("it answers after all", lambda: READY.strip() in p.console(), LIMIT)
     p.run("stop", "--force")
     with open(p.dir() / "console.log", "a", encoding="ascii") as f:
         f.write("[UFW BLOCK] IN=eth0\n" * 300000)
@@ -620,6 +620,7 @@ def one_that_never_answers_keeps_its_disk(p):
     """A foreign image, without our agent, writes no status: it is in use all the same."""
     disk = p.disk("up \1\r\n")
     has(p.launch("--timeout", "3s", disk=disk, status=6).err, "It still runs", "waits for it again")
+    until("the first boot", lambda: "up 1" in p.console())
     p.run("stop", "--force")
     before = p.record()
     has(p.launch(disk=disk, status=1).err, "there is a server 'web' already (stopped)", "kbuild start web", "kbuild destroy web")
