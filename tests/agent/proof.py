@@ -233,6 +233,19 @@ class Proof:
         return self.server.out("docker exec proof-postgres psql -U postgres -d proof -Atc " +
                                shlex.quote(sql))
 
+    # How a shell on the server gets the password: it stands in no command line.
+    PASSWORD = ("$(python3 -c 'import json; "
+                "print(json.load(open(\"/var/lib/kbuild/secrets/values.json\"))[\"values\"][\"POSTGRES_PASSWORD\"])')")
+
+    def login(self, password):
+        """What the database says to who comes over TCP. The socket, by which query() comes, lets everybody in."""
+        return self.server.out(f"PGPASSWORD={password}; export PGPASSWORD; docker exec -e PGPASSWORD proof-postgres "
+                               "psql -w -h 127.0.0.1 -U postgres -d proof -Atc 'select 1'")
+
+    def takes_password(self, name):
+        wrong, right = self.login("another-one"), self.login(self.PASSWORD)
+        self.tap.check("password authentication failed" in wrong and right == "1", f"{name}, and no other", (wrong, right))
+
     def rows(self):
         return self.query("select count(*), sum(hashtext(what)) from facts")
 
@@ -282,6 +295,7 @@ class Proof:
         s.sh("docker exec proof-postgres sh -c 'echo a picture >/files/picture'")
         self.query("insert into facts select g, md5(g::text) from generate_series(1, 50000) g")
         t.equal(self.query("select count(*) from facts"), "50000", "the database takes rows")
+        self.takes_password("it takes the password that first boot made")
         # Under emulation this is many times what a server takes; test_firstboot.py judges it.
         t.note("CPU of first boot, emulated: " + s.out("systemctl show -P CPUUsageNSec kbuild-firstboot.service") + " ns")
         limits = s.out("systemctl show -p MemoryMax -p TasksMax kbuild-gitops.service kbuild-backup.service "
@@ -597,7 +611,9 @@ class Proof:
                                "/var/lib/kbuild/first-boot.journal")
         t.equal(made, "1", "its secrets were made once")
         t.equal(self.server.out("docker volume ls -q | grep -c proof_data"), "1", "on one volume")
-        t.equal(self.query("select 1"), "1", "and the database takes the password of then")
+        # PostgreSQL has its own log to go through first.
+        wait_for(lambda: self.query("select 1") == "1", 120, every=1)
+        self.takes_password("and the database takes the password of then")
 
     def cuts(self):
         t = self.tap
@@ -649,6 +665,7 @@ class Proof:
             # PostgreSQL has its own log to go through first.
             wait_for(lambda: self.query("select 1") == "1", 120, every=1)
             t.equal((self.kept_secrets(), self.rows()), (env, rows), f"{name}: no secret and no row changed")
+            self.takes_password(f"{name}: the database takes the password of then")
             if what == "backup":
                 t.equal(self.run_unit("kbuild-backup.service"), "success", f"{name}: the next backup succeeds")
 
