@@ -304,6 +304,7 @@ exit $code
             t.check(wait_for(lambda unit=unit: s.out(f"journalctl -b -u {unit}.service --no-pager -o cat | grep -c "
                                                      "^Finished") not in ("", "0"), 180, every=5),
                     f"the {timer} timer fires by itself")
+        self.metrics()
         t.equal(s.out("test -e /etc/kbuild/handoff.json && echo there"), "", "the handoff is gone")
         t.check(wait_for(lambda: s.out("pgrep -x kbuild-agent") == "", 120, every=2),
                 "no process of the agent is there between its timers", s.out("ps ax | grep kbuild"))
@@ -320,6 +321,18 @@ exit $code
                        "kbuild-health.service kbuild-broker.service | grep -c -E 'infinity|^$'")
         t.equal(limits, "3", "each unit has limits of memory and tasks")  # the three empty lines between four units
         t.equal(s.out("systemctl show -P Persistent kbuild-backup.timer"), "yes", "a backup that was missed is made up for")
+
+    def metrics(self):
+        """What the health run leaves for others, as one who is nobody reads it."""
+        t = self.tap
+        prom, status = (self.server.out("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /run/kbuild-metrics/" + name)
+                        for name in ("kbuild.prom", "status.json"))
+        t.check(re.search(r"^kbuild_faults \d+$", prom, re.M), "nobody can read the metrics of the health run", prom)
+        try:
+            names = [check["name"] for check in json.loads(status)["checks"]]
+        except (ValueError, KeyError) as problem:
+            names = repr(problem)
+        t.check("first-boot" in names, "and its status, which is JSON", status)
 
     def check_dns(self, when):
         dns = self.world.ovh["dns"].split(":")
