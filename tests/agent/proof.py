@@ -26,7 +26,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kbtest import Kbuild, Server, Tap, free_port, wait_for  # noqa: E402
-from world import GIT_TOKEN, GIT_USER, REGISTRY_PASSWORD, REGISTRY_USER, ZONE, World  # noqa: E402
+from world import (GIT_TOKEN, GIT_USER, HOOK_TOKEN, PING_WORD, REGISTRY_PASSWORD, REGISTRY_USER, ZONE,  # noqa: E402
+                   World)
 
 NAME = "proof-agent"
 BOOT = 1800
@@ -94,7 +95,10 @@ dns:
   consumer_key: %(consumer_key)s
   addresses: [%(address)s]
   nameservers: ["10.0.2.2:%(dns_port)s"]
-alert: {smtp_password: "pAssword-of-the-mail-0815"}
+alert:
+  smtp_password: "pAssword-of-the-mail-0815"
+  webhook_token: %(hook_token)s
+  ping_url: "https://hook.%(zone)s:%(hook_port)d/%(ping)s"
 secrets: {MAIL_KEY: "0perator-g1ven-value-77"}
 """
 
@@ -150,7 +154,8 @@ class Proof:
         d = dict(self.world.ovh)
         path = self.kbuild.scratch / "secrets.yaml"
         d.update(user=GIT_USER, token=GIT_TOKEN, ovh=d["url"], address=ADDRESS, dns_port=d["dns"].rsplit(":", 1)[1],
-                 registry=self.world.registry.name, registry_user=REGISTRY_USER, registry_password=REGISTRY_PASSWORD)
+                 registry=self.world.registry.name, registry_user=REGISTRY_USER, registry_password=REGISTRY_PASSWORD,
+                 zone=ZONE, hook_port=self.world.hook.port, hook_token=HOOK_TOKEN, ping=PING_WORD)
         path.touch(0o600)
         path.write_text(SECRETS % d)
         return path
@@ -229,6 +234,17 @@ class Proof:
         parsed = [email.message_from_string(text, policy=email.policy.default) for _, _, text in self.world.mail.mails]
         return [f"{m['Subject']}\n{m.get_content()}" for m in parsed]
 
+    def hooks(self):
+        """What the web hook was told; the dead man's switch is another path of the same sink."""
+        return [h for h in self.world.hook.got if h[1] == "/alert"]
+
+    def notices(self, words, since):
+        """Alerts with these words: by the web hook, by mail. since: how many of each there were."""
+        return [h for h in self.hooks()[since[0]:] if words in h[2]], [m for m in self.mails()[since[1]:] if words in m]
+
+    def so_far(self):
+        return len(self.hooks()), len(self.mails())
+
     def query(self, sql):
         return self.server.out("docker exec proof-postgres psql -U postgres -d proof -Atc " +
                                shlex.quote(sql))
@@ -305,6 +321,8 @@ exit $code
                                                      "^Finished") not in ("", "0"), 180, every=5),
                     f"the {timer} timer fires by itself")
         self.metrics()
+        t.check([h for h in self.world.hook.got if h[1] == f"/{PING_WORD}"], "the dead man's switch is told",
+                self.world.hook.got)
         t.equal(s.out("test -e /etc/kbuild/handoff.json && echo there"), "", "the handoff is gone")
         t.check(wait_for(lambda: s.out("pgrep -x kbuild-agent") == "", 120, every=2),
                 "no process of the agent is there between its timers", s.out("ps ax | grep kbuild"))
@@ -409,14 +427,9 @@ exit $code
         ("a privileged container", {"more": "  evil:\n    image: busybox\n    privileged: true\n"}, "refused"),
     ]
 
-    def told(self, sha, since):
-        """Alerts of a commit: by the web hook, by mail."""
-        return ([h for h in self.world.hook.got[since[0]:] if sha[:7] in h[2]],
-                [m for m in self.mails()[since[1]:] if sha[:7] in m])
-
     def bad(self):
         for n, (what, more, want) in enumerate(self.BAD):
-            since = len(self.world.hook.got), len(self.mails())
+            since = self.so_far()
             if "image" in more:
                 more = {"image": more["image"] % self.world.registry.name}
             self.settle()
@@ -426,8 +439,10 @@ exit $code
             self.tap.equal((result["failed"], self.get()), ([], self.version),
                            f"{what}: all of {result['n']} requests were answered, and the good version answers on")
             self.tap.equal(self.rows(), before, f"{what}: no row is lost")
-            hooks, mails = self.told(self.sha, since)
+            hooks, mails = self.notices(self.sha[:7], since)
             self.tap.equal((len(hooks), len(mails)), (1, 1), f"{what}: one alert was sent, by web hook and by mail")
+        self.tap.equal({shown for path, shown in self.world.hook.signed if path == "/alert"}, {f"Bearer {HOOK_TOKEN}"},
+                       "the web hook was shown its token each time")
         self.tap.check(self.deploy("3") is not None, "the next good commit goes live",
                        self.journal("kbuild-gitops.service"))
 
@@ -532,7 +547,7 @@ exit $code
         """Nothing gets out that the server begins; what comes in goes on. After conntrack, which knows that."""
         t, w, s = self.tap, self.world, self.server
         self.settle()
-        since = len(w.hook.got), len(self.mails())
+        since = self.so_far()
         s.sh("nft -f -", data=b"table inet dead {\n"
              b" chain out { type filter hook output priority 0; oifname != lo ct state new drop; }\n"
              b" chain on { type filter hook forward priority 0; oifname != \"br-*\" ct state new drop; }\n}\n")
@@ -544,17 +559,15 @@ exit $code
             self.run_unit("kbuild-health.service")
         t.equal(self.get(), self.version, "with a dead network the application answers")
         waiting = s.out("ls /var/lib/kbuild/alerts | wc -l")
-        t.check(waiting.isdigit() and int(waiting) >= 1 and (len(w.hook.got), len(self.mails())) == since,
-                "an alert waits meanwhile", (waiting, w.hook.got[since[0]:]))
+        t.check(waiting.isdigit() and int(waiting) >= 1 and self.so_far() == since, "an alert waits meanwhile",
+                (waiting, self.hooks()[since[0]:]))
         s.sh("nft delete table inet dead")
         if self.equally_live("6", "with the network back the commit goes live by itself"):
             self.version = "6"
 
-        def alerts():
-            return ([h for h in w.hook.got[since[0]:] if "proof-sick" in h[2]],
-                    [m for m in self.mails()[since[1]:] if "proof-sick" in m])
-        wait_for(lambda: all(alerts()), 240, every=3)
-        t.equal(tuple(map(len, alerts())), (1, 1), "and the alert arrives by itself, once by each way")
+        wait_for(lambda: all(self.notices("proof-sick", since)), 240, every=3)
+        t.equal(tuple(map(len, self.notices("proof-sick", since))), (1, 1),
+                "and the alert arrives by itself, once by each way")
         s.sh("systemctl reset-failed proof-sick")
 
     def full_disk(self):
@@ -710,8 +723,8 @@ exit $code
 
     def secret_values(self):
         made = re.findall(r'"([A-Za-z0-9_-]{40,})"', self.server.out("cat /var/lib/kbuild/secrets/values.json"))
-        return made + [GIT_TOKEN, REGISTRY_PASSWORD, "pAssword-of-the-mail-0815", "0perator-g1ven-value-77",
-                       self.world.ovh["application_secret"], self.world.ovh["consumer_key"]]
+        return made + [GIT_TOKEN, REGISTRY_PASSWORD, HOOK_TOKEN, PING_WORD, "pAssword-of-the-mail-0815",
+                       "0perator-g1ven-value-77", self.world.ovh["application_secret"], self.world.ovh["consumer_key"]]
 
     def secrets(self):
         """No secret is anywhere on the server but where it belongs."""

@@ -32,6 +32,7 @@ HOSTS = ["git", "registry", "ovh", "mail", "hook", "ns1", "s3"]
 GUEST_SEES = "10.0.2.2"
 GIT_USER, GIT_TOKEN = "deploy", "tOkEn-of-the-repository-4711"
 REGISTRY_USER, REGISTRY_PASSWORD = "robot", "pAssword-of-the-registry-0816"
+HOOK_TOKEN, PING_WORD = "tOken-of-the-web-hook-0817", "p1ng-of-the-switch-0818"
 NTP_EPOCH = 2208988800  # seconds from 1900 to 1970
 
 
@@ -231,7 +232,7 @@ class Sink:
     """What was posted to it: the web hook and the dead man's switch."""
 
     def __init__(self, tls, port=0):
-        self.got, self.status = [], 200
+        self.got, self.status, self.signed = [], 200, set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -241,6 +242,7 @@ class Sink:
             def do_POST(self):
                 data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.got.append((self.command, self.path, data.decode(errors="replace")))
+                outer.signed.add((self.path, self.headers.get("Authorization")))
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
