@@ -95,6 +95,7 @@ class Inside:
 
 class Life(Proof):
     volume = False
+    emulated = ""
     address = f"http://{US}"
 
     def __init__(self, *args):
