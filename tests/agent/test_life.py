@@ -5,12 +5,14 @@ systemd-nspawn. What needs a machine of its own is left to proof.py: data volume
 
     tests/agent/test_life.py KBUILD [--long] [--bake] [SECTION...]       (TAP; root; systemd-nspawn)
 
-Sections: boot good bad backup dead_git dead_registry dead_network secrets cuts. A cut kills process 1 and so all.
+Sections: boot good bad mended backup dead_git dead_registry dead_network secrets cuts. A cut kills process 1 and so all.
 --bake: the container images are in the image, and there is no registry until the first commit.
 """
 import argparse
 import base64
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,7 +40,8 @@ table ip life {
 }
 """ % GUEST_SEES
 BOOT = 600
-SECTIONS = ["boot", "good", "bad", "backup", "dead_git", "dead_registry", "dead_network", "secrets", "cuts"]
+CONFIG = "/etc/kbuild/agent.yaml"
+SECTIONS = ["boot", "good", "bad", "mended", "backup", "dead_git", "dead_registry", "dead_network", "secrets", "cuts"]
 
 
 # The filters of all of the agent's processes in kill mode: what they lack ends a process here, and not at somebody's.
@@ -100,7 +103,7 @@ class Life(Proof):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.server, self.disk, self.machine, self.boots = Inside(self), None, None, 0
+        self.server, self.disk, self.docker, self.machine, self.made = Inside(self), None, None, None, 0
 
     def prepare(self):
         subprocess.run(["chroot", engine_tree(), "/usr/sbin/nft", "-f", "-"], input=WAY_IN, text=True, check=True)
@@ -114,6 +117,68 @@ class Life(Proof):
 
     def refine(self, definition):
         return definition.replace("write_files:\n", "write_files:\n" + STRICT)
+
+    def mended(self):
+        """Another server of the image: its first commit crashes, a later one is good, and its health ends first boot."""
+        before = self.disk, self.docker
+        self.settle()
+        self.cut()
+        try:
+            self.world.commit("crash", broken="crash")
+            self.fresh()
+            # What crashes at first is waited for as long as this, by first boot and by who takes over from it.
+            self.disk.write(CONFIG, re.sub(r"timeout: \S+", "timeout: 2m", self.disk.read(CONFIG)))
+            self.begin()
+            since = self.so_far()
+            self.first_boot_fails(since)
+            self.first_boot_ends(since)
+        finally:
+            self.forget()
+            self.disk, self.docker = before
+            self.start_again("mended: the server of before")
+        self.equally_live(self.version, "it follows the branch to what the other one runs")
+
+    def first_boot(self):
+        return self.status().get("first_boot") or {}
+
+    def first_boot_fails(self, since):
+        t, s, unit = self.tap, self.server, "kbuild-firstboot"
+        said = self.ready()
+        t.check(said and said[0]["state"] == "failed", "with a first commit that crashes first boot ends failed", said)
+        t.equal([step["step"] for step in self.first_boot().get("steps", []) if step["state"] == "failed"], ["gate"],
+                "in the step gate")
+        t.equal(wait_for(lambda: s.out(f"systemctl is-failed {unit}") == "failed", 120), True, "its unit has failed")
+        t.equal(self.status().get("state"), "failed", "status says so")
+        # Two bad looks are a fault.
+        for _ in range(2):
+            self.run_unit("kbuild-health.service")
+        found = {check["name"]: check for check in self.status()["health"]["checks"]}
+        t.equal((found["first-boot"]["fault"], found["units"]["now"]), (True, "good"),
+                "health has a fault of first boot, and none of its unit")
+        told = self.notices("first boot is not done: gate: ", since)
+        t.equal(tuple(map(len, told)), (1, 1), "one alert says why, by web hook and by mail") or t.note(told)
+        t.equal(self.notices(unit, since), ([], []), "and none names the unit")
+
+    def first_boot_ends(self, since):
+        t, s = self.tap, self.server
+        t.check(self.deploy("mended"), "a good commit goes live by the timer", self.journal("kbuild-gitops.service"))
+        self.settle()
+        # Its health asks for another walk a quarter of an hour after the last one.
+        s.sh(r'sed -i "s/\"at\":[0-9]*/\"at\":$(($(date +%s) - 900))/" /var/lib/kbuild/first-boot.json')
+        self.run_unit("kbuild-health.service")
+        said = self.journal("kbuild-health.service", 200)
+        t.check("first boot goes on" in said, "health asks for first boot again", said)
+        wait_for(lambda: self.first_boot().get("state") == "ready", 300, every=2)
+        t.equal(self.first_boot().get("state"), "ready", "which ends ready") or \
+            t.note(self.journal("kbuild-firstboot.service"))
+        t.equal(wait_for(lambda: s.out("systemctl is-active kbuild-firstboot.service") == "active", 120), True,
+                "its unit is not failed any more")
+        # Two good looks, and what was a fault is over.
+        wait_for(lambda: self.run_unit("kbuild-health.service") and self.status().get("state") == "ready", 300, every=3)
+        t.equal(self.status().get("state"), "ready", "status says ready") or t.note(self.agent("status")[1])
+        alerts = [json.loads(text) for _, _, text in self.hooks()[since[0]:]]
+        t.equal([alert["over"] for alert in alerts if alert["key"] == "health:first-boot"], [False, True],
+                "the one alert is over")
 
     def secrets(self):
         """Also while the agent is at work."""
@@ -147,11 +212,11 @@ class Life(Proof):
         raise ValueError("there is no user-data on the config drive")
 
     def fresh(self):
-        self.boots += 1
-        self.disk = Disk(self.tree, self.where / f"disk-{self.boots}")
-        (self.where / f"docker-{self.boots}").mkdir()
+        self.made += 1
+        self.disk, self.docker = Disk(self.tree, self.where / f"disk-{self.made}"), self.where / f"docker-{self.made}"
+        self.docker.mkdir()
         self.disk.write(SEED + "user-data", self.user_data())
-        self.disk.write(SEED + "meta-data", f"instance-id: i-{self.boots}\nlocal-hostname: {NAME}\n")
+        self.disk.write(SEED + "meta-data", f"instance-id: i-{self.made}\nlocal-hostname: {NAME}\n")
         self.disk.write(SEED + "network-config", NETWORK)
         self.disk.write("/etc/fstab", "")
 
@@ -161,7 +226,7 @@ class Life(Proof):
         # Whoever may set the clock here sets this machine's.
         self.machine = Machine(self.disk, self.where / f"console-{self.consoles}", setup=LINK, options=[
             "--drop-capability=CAP_SYS_TIME", "--system-call-filter=adjtimex clock_adjtime",
-            f"--bind={self.where}/docker-{self.boots}:/var/lib/docker"]).__enter__()
+            f"--bind={self.docker}:/var/lib/docker"]).__enter__()
 
     def console(self):
         return "".join((self.where / f"console-{n + 1}").read_text(errors="replace") for n in range(self.consoles))
