@@ -8,20 +8,29 @@ veth. Prints TAP. Needs root and a Debian 13 tree (tests/bake/common.py).
 """
 import os
 import shutil
+import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/bake"))
 import test_boot  # noqa: E402
 from common import Tap  # noqa: E402
-from test_boot import BUILD, SEED, Server, bake, own_world, wait  # noqa: E402
+from test_boot import BUILD, SEED, V6, Server, bake, own_world, wait  # noqa: E402
 
-METADATA = "169.254.169.254"
+METADATA, METADATA6 = "169.254.169.254", "fd00:ec2::254"
 UNIT = "kbuild-metadata.service"
-CLOUD = (f"ip addr replace {METADATA}/32 dev ve-bake; ip route replace 10.99.0.0/24 dev ve-bake")
+CONTAINERS6 = "fd17::/64"
+CLOUD = (f"ip addr replace {METADATA}/32 dev ve-bake; ip route replace 10.99.0.0/24 dev ve-bake; "
+         f"ip -6 addr replace {METADATA6}/128 dev ve-bake nodad; ip -6 route replace {CONTAINERS6} via {V6}")
+# A container with an address of IPv6, whose packets nothing but our rules keeps back. The image has one program, which
+# does not speak IPv6; the server's own curl does.
+SIX = ["docker", "run", "--rm", "--network", "six", "-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v",
+       "/usr/lib64:/lib64:ro", "serve:1"]
 
 
 def install(root):
@@ -36,34 +45,61 @@ def install(root):
     subprocess.run(["chroot", root, "useradd", "--system", "--user-group", "--no-create-home", "kbuild"], check=True)
 
 
+class Six(socketserver.ThreadingTCPServer):
+    address_family, allow_reuse_address, daemon_threads = socket.AF_INET6, True, True
+
+
+class Answer(socketserver.StreamRequestHandler):
+    def handle(self):
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\nanswer\n")
+
+
 class Cloud:
-    """Answers on the metadata address, as long as the server is up."""
+    """Answers on the metadata addresses, as long as the server is up."""
 
     def __enter__(self):
         subprocess.run(CLOUD, shell=True, check=True)
         self.listener = subprocess.Popen([BUILD + "/tests/bake/serve", "serve", "80"])
+        self.six = Six((METADATA6, 80), Answer)
+        threading.Thread(target=self.six.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_):
+        self.six.shutdown()
+        self.six.server_close()
         self.listener.kill()
         self.listener.wait()
 
 
-def asks(server, who):
+def asks(server, who, six=False):
     """Whether a process gets an answer from the metadata address."""
-    serve = ["/serve", "get", METADATA, "80"]
+    # The addresses of a bridge that was just taken into use are not good at once.
+    get = ["curl", "-gsf", "-m", "30", "--retry", "2", "--retry-all-errors", f"http://[{METADATA6}]/"] if six else \
+        ["/serve", "get", METADATA, "80"]
     if who == "container":
-        command = ["docker", "run", "--rm", "serve:1"] + serve
+        command = (SIX if six else ["docker", "run", "--rm", "serve:1"]) + get
     elif who == "root":
-        command = serve
+        command = get
     else:
-        command = ["setpriv", "--reuid", who, "--clear-groups"] + serve
+        command = ["setpriv", "--reuid", who, "--clear-groups"] + get
     return server.run(*command).returncode == 0
 
 
-def see(tap, server, when, closed=True):
+def see(tap, server, when, closed=True, six=False):
     wanted = {"root": True, "nobody": not closed, "container": not closed}
-    tap.equal("who reaches the metadata " + when, {who: asks(server, who) for who in wanted}, wanted)
+    tap.equal(f"who reaches the metadata{' by IPv6' if six else ''} {when}",
+              {who: asks(server, who, six) for who in wanted}, wanted)
+
+
+def open_six(server):
+    """Containers have IPv6, as an engine that is told so gives it to them; the next boot finds their network."""
+    server.run("ip", "-6", "route", "replace", METADATA6 + "/128", "dev", "host0", check=True)
+    if server.run("docker", "network", "inspect", "six").returncode != 0:
+        server.run("docker", "network", "create", "--ipv6", "--subnet", CONTAINERS6, "six", check=True)
+    server.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", check=True)
+    server.run("ip6tables", "-I", "FORWARD", "-j", "ACCEPT", check=True)
 
 
 def check(tap, server):
@@ -72,13 +108,17 @@ def check(tap, server):
     image = subprocess.run(["tar", "-C", BUILD + "/tests/bake", "-c", "serve"], stdout=subprocess.PIPE, check=True).stdout
     subprocess.run(["nsenter", "-t", server.init, "-a", "--root", "--wd", "/usr/bin/docker", "import", "-", "serve:1"],
                    input=image, check=True, stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin"})
+    open_six(server)
     with Cloud():
         tap.equal("the unit is up", server.out("systemctl", "is-active", UNIT), "active")
-        see(tap, server, "after boot")
+        for six in (False, True):
+            see(tap, server, "after boot", six=six)
         server.run("systemctl", "stop", UNIT, check=True)
-        see(tap, server, "without our rules", closed=False)
+        for six in (False, True):
+            see(tap, server, "without our rules", closed=False, six=six)
         server.run("systemctl", "start", UNIT, check=True)
-        see(tap, server, "with them again")
+        for six in (False, True):
+            see(tap, server, "with them again", six=six)
         server.run("systemctl", "restart", "docker", check=True)
         see(tap, server, "after a restart of docker")
         server.run("ufw", "reload", check=True)
