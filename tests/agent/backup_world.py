@@ -29,6 +29,7 @@ class World:
         self.agent = Agent(program, self.dir, self.broker)
         self.program = program
         self.storage = None
+        self.at_end = []  # what is looked at after a test
         self.fill()
 
     def fill(self):
@@ -127,6 +128,8 @@ def run_tests(found):
             world = World(program, scratch, name)
             try:
                 test(world)
+                for look in world.at_end:
+                    look()
             except Exception as problem:  # pylint: disable=broad-except
                 tap.check(False, name, repr(problem))
             finally:

@@ -1,6 +1,6 @@
 """A real S3 server (npm's s3rver) and, before it, a proxy that checks every signature by itself, and that breaks
-what it is told to break. The two requests s3rver does not know (ListParts, Abort) are answered by the proxy from
-what it saw go by."""
+what it is told to break. s3rver takes one key only, which is its own name: the proxy has another one, and signs anew.
+The two requests s3rver does not know (ListParts, Abort) are answered by the proxy from what it saw go by."""
 import hashlib
 import hmac
 import http.client
@@ -16,13 +16,34 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from kbtest import free_port, listening
 from npm import npm_package
 
-ACCESS, SECRET, REGION = "S3RVER", "S3RVER", "gra"
+ACCESS, SECRET, REGION = "access-key-of-the-bucket", "sEcret-of-the-bucket-0819", "gra"
+S3RVER = "S3RVER"
+AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request,"
+                           r"SignedHeaders=([a-z0-9;-]+),Signature=([0-9a-f]{64})")
 
 
-def signature(method, raw_path, headers, payload_hash):
-    """What the Authorization header must be, from the description alone (no code of kbuild)."""
-    given = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request,"
-                         r"SignedHeaders=([a-z0-9;-]+),Signature=([0-9a-f]{64})", headers.get("authorization", ""))
+def signed(secret, method, raw_path, headers):
+    """The signature of a request whose Authorization says of what it is one; from the description alone (no code of
+    kbuild)."""
+    _, day, region, names, _ = AUTHORIZATION.fullmatch(headers["authorization"]).groups()
+    path, _, query = raw_path.partition("?")
+    pairs = sorted((quote(k, safe="-._~"), quote(v, safe="-._~"))
+                   for k, v in parse_qsl(query, keep_blank_values=True))
+    canonical = "\n".join([
+        method, quote(unquote(path), safe="/-._~"), "&".join(f"{k}={v}" for k, v in pairs),
+        *[f"{n}:{' '.join(headers[n].split())}" for n in names.split(";")], "", names,
+        headers.get("x-amz-content-sha256", "")])
+    key = f"AWS4{secret}".encode()
+    for word in (day, region, "s3", "aws4_request"):
+        key = hmac.new(key, word.encode(), hashlib.sha256).digest()
+    text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], f"{day}/{region}/s3/aws4_request",
+                      hashlib.sha256(canonical.encode()).hexdigest()])
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def complaint(method, raw_path, headers):
+    """What is wrong with the Authorization of a request, or nothing."""
+    given = AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if not given:
         return "no authorization of version 4"
     access, day, region, names, wanted = given.groups()
@@ -32,19 +53,14 @@ def signature(method, raw_path, headers, payload_hash):
         return f"not signed: {missing}"
     if access != ACCESS or region != REGION or not headers["x-amz-date"].startswith(day):
         return "another scope"
-    path, _, query = raw_path.partition("?")
-    pairs = sorted((quote(k, safe="-._~"), quote(v, safe="-._~"))
-                   for k, v in parse_qsl(query, keep_blank_values=True))
-    canonical = "\n".join([
-        method, quote(unquote(path), safe="/-._~"), "&".join(f"{k}={v}" for k, v in pairs),
-        *[f"{n}:{' '.join(headers[n].split())}" for n in names], "", ";".join(names), payload_hash])
-    key = f"AWS4{SECRET}".encode()
-    for word in (day, region, "s3", "aws4_request"):
-        key = hmac.new(key, word.encode(), hashlib.sha256).digest()
-    text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], f"{day}/{region}/s3/aws4_request",
-                      hashlib.sha256(canonical.encode()).hexdigest()])
-    got = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    return None if got == wanted else "the signature is wrong"
+    return None if signed(SECRET, method, raw_path, headers) == wanted else "the signature is wrong"
+
+
+def sign_anew(method, raw_path, headers):
+    """The Authorization of the same request with s3rver's key."""
+    _, day, region, names, _ = AUTHORIZATION.fullmatch(headers["authorization"]).groups()
+    return (f"AWS4-HMAC-SHA256 Credential={S3RVER}/{day}/{region}/s3/aws4_request,SignedHeaders={names},"
+            f"Signature={signed(S3RVER, method, raw_path, headers)}")
 
 
 class Storage:
@@ -136,9 +152,10 @@ class Storage:
                     return True
                 return False
 
-            def forward(self, body):
+            def forward(self, body, given):
                 link = http.client.HTTPConnection("127.0.0.1", storage.port, timeout=60)
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
+                headers = {k: v for k, v in given.items() if k not in ("connection", "expect")}
+                headers["authorization"] = sign_anew(self.command, self.path, given)
                 link.request(self.command, self.path, body=body or None, headers=headers)
                 reply = link.getresponse()
                 data = reply.read()
@@ -157,7 +174,7 @@ class Storage:
                 body = self.rfile.read(length)
                 headers = {k.lower(): v for k, v in self.headers.items()}
                 digest = hashlib.sha256(body).hexdigest()
-                wrong = signature(self.command, self.path, headers, headers.get("x-amz-content-sha256", ""))
+                wrong = complaint(self.command, self.path, headers)
                 if not wrong and headers.get("x-amz-content-sha256") != digest:
                     wrong = "the digest of the payload is wrong"
                 if wrong:
@@ -173,7 +190,7 @@ class Storage:
                 if word == "spoil" and body:
                     # The server gets other bytes under the digest of the right ones.
                     body = bytes([body[0] ^ 1]) + body[1:]
-                status, data, got = self.forward(body)
+                status, data, got = self.forward(body, headers)
                 if status == 200 and self.command == "PUT" and "uploadId" in parts:
                     storage.uploads.setdefault(parts["uploadId"], {})[int(parts["partNumber"])] = (
                         dict(got).get("ETag") or dict(got).get("etag"), len(body))

@@ -11,6 +11,7 @@ import sys
 
 from backup_lab import Agent
 from backup_world import one, run_tests, tap
+from find_secrets import find_in_tree
 import s3_lab
 
 
@@ -21,7 +22,15 @@ def with_storage(world):
                                      "prefix": "demo"}
     world.agent.backup["test_restore"] = "never"
     to_storage(world.agent, "web-1")
+    world.at_end.append(lambda: secret_is_kept(world))
     return world.storage
+
+
+def secret_is_kept(world):
+    """Of all that the agents of a test have written."""
+    agents = [p.parent.name for p in world.dir.glob("*/credentials")]
+    found = find_in_tree(world.dir, [s3_lab.SECRET], agents, skip=[f"{a}/credentials" for a in agents])
+    tap.equal((len(agents) > 0, found), (True, []), "the secret of the bucket is in no file but the credential")
 
 
 def to_storage(agent, server):
@@ -288,7 +297,7 @@ def test_offsite_retention(world):
               "a key that may not delete is fine", done.stderr)
     (agent.credentials / "s3").write_text("{}")
     done = agent.run("backup")
-    tap.check(done.returncode == 3 and "'s3'" in done.stderr and "S3RVER" not in done.stderr,
+    tap.check(done.returncode == 3 and "'s3'" in done.stderr and s3_lab.SECRET not in done.stderr,
               "without the secret it says which", done.stderr)
 
 
