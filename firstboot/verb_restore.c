@@ -12,6 +12,8 @@
 #include "restore.h"
 #include "room.h"
 #include "run.h"
+#include "secrets.h"
+#include "secrets_back.h"
 #include "store.h"
 #include "verbs.h"
 #include "verify.h"
@@ -147,6 +149,35 @@ static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	return r < 0 ? r : backup_list_find(list, id, ret, e);
 }
 
+/* They are no data: nothing is swapped, and the next run of gitops gives them to the application. */
+static int restore_secrets(struct agent *a, const struct restore *q, bool dry, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *then;
+	const char **names;
+	int r = check_first(q, e);
+
+	if (r >= 0)
+		r = secrets_read_back(q, arena, &then, e);
+	if (r >= 0 && dry)
+		printf("the secrets of backup %s can be read\n", q->m->id);
+	if (r < 0 || dry)
+		return r;
+	r = agent_lock(a, "secrets", e);
+	if (r == AGENT_BUSY)
+		r = error_set(e, ERR_FAILED,
+			"a rotation of a secret is at work: try again when it has ended");
+	if (r >= 0)
+		r = secrets_put_back(a, then, arena, &names, e);
+	for (size_t i = 0; r >= 0 && names[i]; i++)
+		printf("%s is again the one of backup %s\n", names[i], q->m->id);
+	if (r >= 0 && names[0])
+		printf("the next run of kbuild-gitops.timer gives that to the application\n");
+	else if (r >= 0)
+		printf("no secret of backup %s differs, but for those of databases\n", q->m->id);
+	return r;
+}
+
 static int with_backup(struct agent *a, const struct verb_args *args, const struct identities *ids,
 	struct error *e)
 {
@@ -172,7 +203,9 @@ static int with_backup(struct agent *a, const struct verb_args *args, const stru
 		r = restore_settle(a, e);
 	if (r >= 0)
 		r = find_backup(a, dir, args, &list, &q.m, e);
-	if (r >= 0)
+	if (r >= 0 && verb_opt(args, "secrets"))
+		r = restore_secrets(a, &q, dry, e);
+	else if (r >= 0)
 		r = do_restore(a, &q, dry, !verb_opt(args, "without-safety-dump"), e);
 	/* After a dry run it waits for the true one, at most until the next night. */
 	if (r >= 0 && !dry && store_forget_foreign(a, &removing) < 0)
@@ -216,6 +249,9 @@ static const struct verb_option options[] = {
 	{ "offsite", NULL, "from the copies elsewhere, though there are backups here", 0 },
 	{ "server", "NAME", "from the copies elsewhere of another server", 0 },
 	{ "roles", NULL, "with the roles' passwords, settings and memberships of then", 0 },
+	{ "secrets", NULL,
+		"the secrets that were made on the server of then, but for those of databases; nothing else",
+		0 },
 	{ "without-safety-dump", NULL,
 		"back up nothing first: for what cannot be dumped any more; it is kept all the same",
 		0 },

@@ -162,7 +162,8 @@ static void field_u64(
 		*(uint64_t *)out = (uint64_t)n;
 }
 
-static const char *const kinds[] = { "database", "globals", "cluster", "volume", "path", NULL };
+static const char *const kinds[] = { "database", "globals", "cluster", "volume", "path", "secrets",
+	NULL };
 
 static const struct field file_fields[] = {
 	{ "name", field_name, offsetof(struct backup_file, name), FIELD_REQUIRED },

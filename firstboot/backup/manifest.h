@@ -28,8 +28,8 @@ struct backup_table {
 
 struct backup_file {
 	const char *name;   /* in the backup's directory */
-	const char *kind;   /* "database", "globals", "cluster", "volume", "path" */
-	const char *of;	    /* the database, volume or path; NULL for globals and cluster */
+	const char *kind;   /* "database", "globals", "cluster", "volume", "path", "secrets" */
+	const char *of;	    /* the database, volume or path; NULL for globals, cluster, secrets */
 	const char *sha256; /* of the file as it lies there */
 	uint64_t size;	    /* of the same */
 	uint64_t bytes;	    /* before compression */

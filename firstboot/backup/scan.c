@@ -13,6 +13,7 @@ static const struct scan_format *const formats[] = {
 	[SCAN_PLAIN] = &scan_plain,
 	[SCAN_GLOBALS] = &scan_globals,
 	[SCAN_TAR] = &scan_tar,
+	[SCAN_JSON] = &scan_json,
 };
 
 struct scan *scan_new(enum scan_kind kind)
@@ -181,6 +182,21 @@ static int tar_end(void *state, struct error *e)
 }
 
 const struct scan_format scan_tar = { tail_make, tail_add, tar_end, free };
+
+static int json_end(void *state, struct error *e)
+{
+	const struct tail *t = state;
+	size_t len = t->len;
+
+	while (len > 0 && strchr("\n ", t->bytes[len - 1]))
+		len--;
+	return len > 0 && t->bytes[len - 1] == '}'
+		       ? 0
+		       : error_set(
+				 e, ERR_LOCK, "the document is cut off: it does not end with '}'");
+}
+
+const struct scan_format scan_json = { tail_make, tail_add, json_end, free };
 
 /* True when text ends with the comment, but for empty lines and empty comments behind it. */
 static bool ends_with_comment(const char *text, size_t len, const char *comment)

@@ -8,6 +8,7 @@
  *   plain    pg_dumpall's text: COPY … "\." counted per "Data for Name:", and its last comment
  *   globals  pg_dumpall --globals-only: the last comment
  *   tar      ends with an empty block, as every tar does
+ *   json     ends with the brace that closes it
  */
 #pragma once
 
@@ -17,7 +18,7 @@ struct buf;
 struct error;
 struct scan;
 
-enum scan_kind { SCAN_CUSTOM, SCAN_PLAIN, SCAN_GLOBALS, SCAN_TAR };
+enum scan_kind { SCAN_CUSTOM, SCAN_PLAIN, SCAN_GLOBALS, SCAN_TAR, SCAN_JSON };
 
 struct scan_table {
 	char *name; /* "schema.table"; in a plain dump of all databases "database.schema.table" */

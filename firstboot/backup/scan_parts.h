@@ -34,4 +34,4 @@ void scan_define(
 /* Adds a table; takes name. The place is valid until the next one. */
 struct scan_table *scan_table_add(struct scan *s, char *name);
 
-extern const struct scan_format scan_custom, scan_plain, scan_globals, scan_tar;
+extern const struct scan_format scan_custom, scan_plain, scan_globals, scan_tar, scan_json;

@@ -22,6 +22,7 @@
 #include "pg.h"
 #include "sanity.h"
 #include "scan.h"
+#include "secrets.h"
 #include "state.h"
 #include "store.h"
 
@@ -146,7 +147,8 @@ static void note_tables(struct taking *k, const struct scan *scan, struct backup
 		k->m.server = arena_strdup(k->arena, scan_server_version(scan));
 }
 
-static int write_file(struct taking *k, const struct job *j, struct pg_stream *s,
+/* From an fd; s: who writes at its other end, or NULL. */
+static int write_file(struct taking *k, const struct job *j, int from, struct pg_stream *s,
 	struct backup_file *f, struct error *e)
 {
 	_cleanup_(scan_freep) struct scan *scan = scan_new(j->scan);
@@ -160,9 +162,9 @@ static int write_file(struct taking *k, const struct job *j, struct pg_stream *s
 		return error_errno(e, errno, "cannot write %s", f->name);
 	r = pack_new(&pack, fd, k->to, k->n_to, e);
 	if (r >= 0)
-		r = copy_stream(s->fd, scan, pack, &f->bytes, e);
+		r = copy_stream(from, scan, pack, &f->bytes, e);
 	/* How the program ended says more than what is missing of its output. */
-	if (r >= 0)
+	if (r >= 0 && s)
 		r = pg_stream_end(s, e);
 	if (r >= 0)
 		r = scan_end(scan, e);
@@ -186,6 +188,12 @@ static int note_absent(struct taking *k, const struct job *j)
 	return 0;
 }
 
+static void add_file(struct taking *k, const struct backup_file *f)
+{
+	k->files = grow(k->files, k->m.n_files, &k->cap, sizeof *k->files);
+	k->files[k->m.n_files++] = *f;
+}
+
 static int run_job(struct taking *k, const struct job *j, struct error *e)
 {
 	_cleanup_(pg_stream_close) struct pg_stream s = PG_STREAM_INIT;
@@ -200,12 +208,35 @@ static int run_job(struct taking *k, const struct job *j, struct error *e)
 	if (r == VOLUME_ABSENT && !j->dump)
 		return note_absent(k, j);
 	if (r >= 0)
-		r = write_file(k, j, &s, &f, e);
+		r = write_file(k, j, s.fd, &s, &f, e);
 	if (r < 0)
 		return error_prefix(
 			e, "the backup of %s%s%s", j->kind, j->of ? " " : "", j->of ? j->of : "");
-	k->files = grow(k->files, k->m.n_files, &k->cap, sizeof *k->files);
-	k->files[k->m.n_files++] = f;
+	add_file(k, &f);
+	return 0;
+}
+
+/*
+ * The application's values: what data are encrypted or signed with is worth as much as the data. Only where nobody but
+ * the operator can open it.
+ */
+static int take_secrets(struct taking *k, struct error *e)
+{
+	static const struct job j = { "secrets", NULL, NULL, "json", SCAN_JSON };
+	struct backup_file f = { .name = file_name(k, &j), .kind = j.kind };
+	_close_ int fd = -1;
+	int r;
+
+	if (k->n_to == 0)
+		return 0;
+	fd = openat(k->t->agent->state_fd, SECRETS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	r = fd < 0 ? error_errno(e, errno, "cannot read " SECRETS_FILE)
+		   : write_file(k, &j, fd, NULL, &f, e);
+	if (r < 0)
+		return error_prefix(e, "the backup of the secrets");
+	add_file(k, &f);
 	return 0;
 }
 
@@ -221,7 +252,7 @@ static size_t count(const char *const *names)
 /* Before hours are spent on what no manifest can name. */
 static int check_count(struct taking *k, const char *const *databases, struct error *e)
 {
-	size_t n = 1 + count(databases) + count(k->config->volumes) + count(k->config->paths);
+	size_t n = 2 + count(databases) + count(k->config->volumes) + count(k->config->paths);
 
 	return n > MANIFEST_FILES_MAX
 		       ? error_set(e, ERR_FAILED,
@@ -321,6 +352,8 @@ static int take_into(struct taking *k, const struct backup_list *before, struct 
 	r = take_database(k, e);
 	if (r >= 0)
 		r = take_files(k, e);
+	if (r >= 0)
+		r = take_secrets(k, e);
 	if (r < 0)
 		return r;
 	if (k->missing && k->m.n_files == 0)

@@ -19,6 +19,7 @@ static const struct {
 	{ "cluster", SCAN_PLAIN },
 	{ "volume", SCAN_TAR },
 	{ "path", SCAN_TAR },
+	{ "secrets", SCAN_JSON },
 };
 
 static enum scan_kind kind_of(const struct backup_file *f)

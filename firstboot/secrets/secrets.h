@@ -15,6 +15,7 @@ struct agent;
 struct arena;
 struct buf;
 struct error;
+struct node;
 
 #define SECRETS_DIR  "secrets"
 #define SECRETS_FILE SECRETS_DIR "/values.json"
@@ -32,6 +33,13 @@ enum secrets_flags {
  * May be repeated: what is there stays.
  */
 int secrets_make(struct agent *a, unsigned flags, struct error *e);
+
+/*
+ * Takes from values of then those that were made here and that no database knows, where they differ; names of them in
+ * the arena, NULL-terminated. What is there now is kept as SECRETS_FILE.before. ERR_USAGE: a rotation is under way.
+ */
+int secrets_put_back(struct agent *a, const struct node *then, struct arena *arena,
+	const char ***ret, struct error *e);
 
 /*
  * The text of the .env file: all values, templates filled in, sorted as in the definition, quoted so

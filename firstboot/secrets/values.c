@@ -41,7 +41,7 @@ int values_read(const struct agent *a, struct arena *arena, struct node **ret, s
 	if (!values || values->kind != NODE_MAP)
 		return error_set(e, ERR_INVALID,
 			"%s/" SECRETS_FILE
-			" is not what this agent writes; put back a copy of it: it is in no backup of kbuild's",
+			" is not what this agent writes; put back the one of an encrypted backup",
 			a->state_dir);
 	*ret = values;
 	return 0;

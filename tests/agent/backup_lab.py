@@ -331,10 +331,11 @@ class Agent:
         self.credentials = self.dir / "credentials"
         self.credentials.mkdir(mode=0o700)
         self.backup = {"postgres": {"container": "db"}}
+        self.secrets = {}
         self.env = dict(os.environ, LC_ALL="C.UTF-8", CREDENTIALS_DIRECTORY=str(self.credentials))
 
     def arguments(self, *args):
-        self.config.write_text(json.dumps({"name": "demo", "backup": self.backup}))
+        self.config.write_text(json.dumps({"name": "demo", "backup": self.backup, "secrets": self.secrets}))
         return [self.program, "--config", str(self.config), "--state", str(self.state), "--broker",
                 self.broker.path, *map(str, args)]
 

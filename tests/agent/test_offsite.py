@@ -247,6 +247,40 @@ def test_offsite_two_servers(world):
               "an id alone is not taken for the backup", done.stderr)
 
 
+def test_offsite_first_of_a_replacement(world):
+    """A server that takes a lost one's place begins with an empty database: its first backups are odd beside the lost one's."""
+    storage, agent, pg = with_storage(world), world.agent, world.pg
+    agent.backup["offsite"]["keep"] = {"daily": 1, "weekly": 0, "monthly": 0}
+    done = agent.run("backup")
+    lost = remote_ids(storage)
+    tap.check(done.returncode == 0 and len(lost) == 1, "the lost server's backup is there", done.stderr)
+    rows = pg.rows("app")
+    lose = "drop table shop.orders cascade; drop table files; drop table empty"
+
+    def replace():
+        shutil.rmtree(agent.state / "backup")
+        pg.sql(lose, "app")
+        return agent.run("backup")
+
+    done = replace()
+    tap.check(done.returncode == 6 and "nothing is sent" in done.stderr and "restore --offsite" in done.stderr,
+              "the first one here is compared with it, and not sent", done.stderr)
+    tap.equal(remote_ids(storage), lost, "which stays")
+    tap.check(agent.list()[0]["suspect"], "and is suspect", agent.list())
+    done = agent.run("restore", "latest")
+    tap.check(done.returncode == 0 and pg.rows("app") == rows, "the latest good one is the lost server's", done.stderr)
+    done = agent.run("backup")
+    tap.check(done.returncode == 0 and len(remote_ids(storage)) == 1 and remote_ids(storage) != lost,
+              "from then on all is as always", done.stderr)
+    # Where it is meant: another application under the old name.
+    lost = remote_ids(storage)
+    tap.equal(replace().returncode, 6, "again")
+    done = agent.run("backup", "verify", agent.list()[0]["id"], "--accept")
+    tap.equal(done.returncode, 0, "somebody says that it is meant") or tap.note(done.stderr)
+    done = agent.run("backup")
+    tap.check(done.returncode == 0 and remote_ids(storage) != lost, "and it is sent", done.stderr)
+
+
 def test_offsite_foreign(world):
     """What is fetched of another server is none of this one's backups: not even the newest of the day."""
     storage, agent = with_storage(world), world.agent

@@ -57,6 +57,47 @@ def test_restore_swaps_and_keeps_the_old(world):
     tap.equal([f["of"] for f in after["files"] if f["kind"] == "database"], ["app", old], "unless it is named")
 
 
+def test_secrets_come_back(world):
+    """What was made on a server that is lost, and what its data may be encrypted with."""
+    agent = world.agent
+    key, recipient = world.key()
+    agent.secrets = {"values": {"JWT": {"generate": 256}, "PG": {"generate": 256, "postgres": {"role": "app"}},
+                                "MAIL": {"operator": "the key"}}}
+    path = agent.state / "secrets/values.json"
+    path.parent.mkdir(mode=0o700)
+
+    def values(**v):
+        path.write_text(json.dumps({"v": 1, "values": v}))
+        path.chmod(0o600)
+
+    values(JWT="jwt-of-then", PG="pg-of-then", MAIL="mail-of-then")
+    plain = one(agent.run("backup", "now", "--json"))
+    tap.check(plain and "secrets" not in [f["kind"] for f in plain["files"]], "what anybody can read has no secrets", plain)
+    agent.backup["recipients"] = [recipient]
+    backup = one(agent.run("backup", "now", "--json"))
+    tap.equal(backup["files"][-1]["kind"], "secrets", "what is encrypted to the operator has them")
+    text = opened(world, agent.path(backup, len(backup["files"]) - 1), key)
+    tap.equal(json.loads(text)["values"]["JWT"], "jwt-of-then", "and his own programs read them")
+    done = agent.run("backup", "verify", backup["id"], "--identity", key)
+    tap.equal(done.returncode, 0, "verify reads them, too") or tap.note(done.stderr)
+    values(JWT="jwt-of-now", PG="pg-of-now", MAIL="mail-of-now")
+    before = path.read_text()
+    done = agent.run("restore", plain["id"], "--secrets")
+    tap.check(done.returncode == 3 and "has no secrets" in done.stderr, "a backup without them says so", done.stderr)
+    done = agent.run("restore", backup["id"], "--secrets", "--dry-run", "--identity", key)
+    tap.check(done.returncode == 0 and path.read_text() == before, "a dry run changes nothing", done.stderr)
+    done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
+    tap.equal(json.loads(path.read_text())["values"], {"JWT": "jwt-of-then", "PG": "pg-of-now", "MAIL": "mail-of-now"},
+              "what was made comes back; passwords of databases, and what the operator gives, stay") or tap.note(done.stderr)
+    tap.equal((path.parent / "values.json.before").read_text(), before, "what was there is kept")
+    tap.check("JWT is again" in done.stdout and "of-" not in done.stdout + done.stderr, "names are said, no values", done.stdout)
+    done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
+    tap.check(done.returncode == 0 and "no secret" in done.stdout, "a second time there is nothing to do", done.stdout + done.stderr)
+    (path.parent / "rotation.json").write_text(json.dumps({"name": "JWT", "stage": "begun", "value": "new"}))
+    done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
+    tap.check(done.returncode == 2 and "rotation of 'JWT'" in done.stderr, "a rotation has to end first", done.stderr)
+
+
 DRESS = """
     create role reader login;
     alter database app connection limit 7;
