@@ -126,6 +126,12 @@ static int do_restore(struct agent *a, struct restore *q, bool dry, bool safety,
 	return 0;
 }
 
+/* Those that are here look wrong, all of them: what somebody wants may be elsewhere. A name is a name. */
+static bool none_is_good(const struct backup_list *list, const char *id)
+{
+	return (!id || strcmp(id, "latest") == 0) && !backup_list_good(list);
+}
+
 /* Here, or else brought here from the copies elsewhere. */
 static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	struct backup_list *list, const struct manifest **ret, struct error *e)
@@ -134,6 +140,8 @@ static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	char id[BACKUP_ID_LEN + 1];
 	int r = store_list(dir, list, e);
 
+	if (r >= 0 && offsite_wanted(a) && none_is_good(list, verb_arg(args, 0)))
+		elsewhere = true;
 	if (r >= 0 && !elsewhere) {
 		r = backup_list_find(list, verb_arg(args, 0), ret, e);
 		if (r >= 0 || !offsite_wanted(a))
