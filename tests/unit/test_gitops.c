@@ -400,6 +400,22 @@ static void a_full_disk_is_waited_for(void)
 	check_int(w->commits[1].faults, 0);
 }
 
+/* A revision that fills the disk is the one that has to go: what is written of it has its own room. */
+static void what_fills_the_disk_is_taken_back(void)
+{
+	struct agent a;
+
+	begin_with_a_good_one();
+	a = agent_here();
+	alert_make_room(&a);
+	push(CRASH);
+	w->fills = w->commits[w->tip].web;
+	check_int(once(), GITOPS_ROLLED_BACK);
+	check(w->web.form != w->fills);
+	check(is_well(0));
+	check_int(once(), GITOPS_UNCHANGED);
+}
+
 /* What looks as if it would pass, and does not. */
 static void a_deployment_is_not_waited_for_for_ever(void)
 {
@@ -463,6 +479,7 @@ int main(void)
 	run(what_is_down_beside_a_commit_is_started);
 	run(a_net_process_that_is_gone_is_waited_for);
 	run(a_full_disk_is_waited_for);
+	run(what_fills_the_disk_is_taken_back);
 	run(a_deployment_is_not_waited_for_for_ever);
 	run(a_first_deployment_follows_the_branch);
 	return gitops_done();
