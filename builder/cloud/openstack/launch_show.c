@@ -23,19 +23,6 @@ void launch_wrong(struct launching *l, const char *what, const char *name, const
 	plan_add(l->plan, l->a, PLAN_WRONG, what, name, arena_strdup(l->a, text));
 }
 
-const struct port_allow *launch_allow(const struct launch_request *q, size_t *ret_n)
-{
-	static const struct port_allow ssh = { "tcp", 22, 22, NULL };
-
-	*ret_n = q->allow ? q->n_allow : 1;
-	return q->allow ? q->allow : &ssh;
-}
-
-bool flavor_fits(const struct launching *l, const struct nova_flavor *f)
-{
-	return f->disk <= 0 || (uint64_t)f->disk * GIB >= MAX(l->q->min_disk, l->q->disk_size);
-}
-
 /* Whether a launch that is over was this one; without the image only as far as that can be told. */
 static bool is_of_this_launch(const struct launching *l, const struct nova_server *s)
 {

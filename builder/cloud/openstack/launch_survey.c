@@ -26,12 +26,6 @@ static bool wants_group(const struct launching *l)
 	return !l->network || l->network->port_security;
 }
 
-/* An existing server has its image and key already. */
-bool launch_makes_server(const struct launching *l)
-{
-	return !l->server || l->broken;
-}
-
 static bool is_whole(const struct launching *l)
 {
 	return !l->broken;

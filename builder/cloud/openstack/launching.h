@@ -99,10 +99,15 @@ void show_zone(struct launching *l);
 /* Adds a PLAN_WRONG. */
 void launch_wrong(struct launching *l, const char *what, const char *name, const char *fmt, ...)
 	_printf_(4, 5);
-/* Whether a server of that flavor can hold this image. */
-bool flavor_fits(const struct launching *l, const struct nova_flavor *f);
+
+/* launch_wants.c: what this launch wants. */
+
 /* 22/tcp where nobody says anything: else nobody could ever come in. */
 const struct port_allow *launch_allow(const struct launch_request *q, size_t *ret_n);
+/* Whether a server of that flavor can hold this image. */
+bool flavor_fits(const struct launching *l, const struct nova_flavor *f);
+/* An existing server has its image and key already. */
+bool launch_makes_server(const struct launching *l);
 
 /* launch_make.c: the making. */
 int replace_broken(struct launching *l, struct error *e);
@@ -125,8 +130,6 @@ int wait_attached(struct launching *l, struct error *e);
 
 /* Requests with equal digests mean the same server. NULL: the image is not known yet. */
 const char *launch_intent(const struct launching *l);
-/* An existing server has its image and key already. */
-bool launch_makes_server(const struct launching *l);
 /* All that is wrong in a plan, as one error. 0: nothing is. */
 int launch_wrong_items(const struct plan *p, struct error *e);
 /* Prices, on the items that cost, from that one on: of the server and of its volume. */
