@@ -66,7 +66,7 @@ int deploy_see(struct deploy *d, const char *sha, struct error *e);
 bool deploy_images_may_come(const struct deploy *d, const char *sha);
 /* A pull for it has failed, as e says; passing, when they may come. Returns negative. */
 int deploy_await_images(struct deploy *d, const char *sha, struct error *e);
-/* The good commit again, when its tags mean other images than it became good with. UNCHANGED: they do not, or nobody can say. */
+/* tags.c: the good commit again, when its tags mean other images than it became good with. UNCHANGED: they do not, or nobody can say. */
 int deploy_follow_tags(struct deploy *d, struct error *e);
 
 /* images.c: pulls a plan's images as engine_pull() does, signed in where that is needed. */

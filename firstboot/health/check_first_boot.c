@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "broker.h"
 #include "error.h"
+#include "fd.h"
 #include "gitops.h"
 #include "node.h"
 #include "report.h"
@@ -89,14 +90,23 @@ bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now)
 	return can_help && (at > now || now - at >= GO_ON_S);
 }
 
+/* What is asked for begins anew: a walk that is at work, and may be pulling for an hour, must not be cut off by that. */
+static bool is_at_work(struct agent *a)
+{
+	struct error ignored = { 0 };
+	_close_ int fd = -1;
+
+	return agent_lock_part(a, "first-boot", &fd, &ignored) != 0;
+}
+
 void first_boot_go_on(const struct examination *x)
 {
 	const struct node *doc = last_walk(x->agent, x->arena);
 	struct error e = { 0 };
 
-	if (!doc || !first_boot_goes_on(doc, gitops_has_good(x->agent), x->now))
+	if (!doc || !first_boot_goes_on(doc, gitops_has_good(x->agent), x->now) ||
+		is_at_work(x->agent))
 		return;
-	/* It begins once the run that is at work has ended, if one is. */
 	if (broker_simple(x->agent, "first-boot", ASK_MS, NULL, &e) < 0)
 		report(REPORT_WARNING, "first boot cannot go on: %s", e.msg);
 	else
