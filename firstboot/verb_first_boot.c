@@ -5,6 +5,7 @@
 #include "broker.h"
 #include "config.h"
 #include "error.h"
+#include "fd.h"
 #include "journal.h"
 #include "report.h"
 #include "verbs.h"
@@ -12,7 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define ASK_MS	 30000
 #define WATCH_MS 110000 /* as for all timers */
@@ -60,6 +63,19 @@ static void keep_watch(struct agent *a)
 		report(REPORT_WARNING, "nobody looks after this server: %s", e.msg);
 }
 
+/* $RUNTIME_DIRECTORY/walked is there from the end of a boot's first walk to that boot's end. */
+static bool walked(bool note)
+{
+	const char *dir = getenv("RUNTIME_DIRECTORY");
+	_free_ char *path = dir ? xasprintf("%s/walked", dir) : NULL;
+	_close_ int fd = -1;
+
+	if (!path || !note)
+		return path && access(path, F_OK) == 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd >= 0;
+}
+
 static int run_first_boot(struct ctx *c, const struct verb_args *args, struct error *e)
 {
 	struct agent *a = agent_of(c);
@@ -68,6 +84,7 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		.agent = a,
 		.run_dir = verb_opt(args, "run") ? verb_opt(args, "run") : "/run",
 		.retry = verb_opt(args, "retry") != NULL,
+		.again = walked(false),
 		.steps = boot_steps,
 		.cloud_init = "unfinished",
 		.arena = arena_new(),
@@ -92,8 +109,10 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		return error_set(e, ERR_FAILED, "first boot is at work already");
 	if (r >= 0)
 		r = agent_start_roles(a, AGENT_NET | AGENT_GIT | AGENT_PARSE, e);
-	if (r >= 0)
+	if (r >= 0) {
 		r = boot_walk(&b, e);
+		(void)walked(true); /* without it the next walk waits as long as this one did */
+	}
 	if (r < 0 && e->code != ERR_INTERRUPTED)
 		keep_watch(a);
 	if (b.retry && (r >= 0 || e->code != ERR_INTERRUPTED))

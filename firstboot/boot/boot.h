@@ -74,6 +74,7 @@ struct boot {
 	struct arena *arena;
 	const char *run_dir; /* "/run" */
 	bool retry;	     /* --retry */
+	bool again; /* not this boot's first walk: one attempt a step, because units wait behind it */
 
 	const struct step *steps;
 	size_t n_steps;

@@ -92,6 +92,8 @@ static int attempt(struct boot *b, const struct step *s, struct error *e)
 
 static bool same_again(const struct boot *b, const struct step *s, unsigned n, int64_t begun)
 {
+	if (b->again && !b->retry)
+		return false;
 	return n < s->retry.tries && clock_now_ms(b->agent->clock) - begun < s->limit_ms;
 }
 

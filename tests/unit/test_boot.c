@@ -177,6 +177,8 @@ static void clear(void)
 	check_int(mkdirat(tmp_fd(), "state", 0700), 0);
 }
 
+static bool again; /* a walk that is not its boot's first */
+
 /* One boot, in this process. 0, or the exit status. */
 static int boot_retry(const struct step *steps, const char *broker, bool retry, struct error *e)
 {
@@ -189,6 +191,7 @@ static int boot_retry(const struct step *steps, const char *broker, bool retry, 
 		.run_dir = "/nowhere",
 		.steps = steps,
 		.retry = retry,
+		.again = again,
 		.cloud_init = "unfinished",
 		.arena = arena_new(),
 	};
@@ -360,6 +363,34 @@ static void an_id_that_comes_late_makes_no_clone(void)
 	check_int(boot(good_steps, broker.path), 0);
 	check_int(acts("renew"), 0);
 	check_int(acts("tell"), 1);
+}
+
+static const struct step shaky_steps[] = {
+	INSTANCE,
+	{ .name = "shaky", .what = "", .run = shaky_run, RETRY },
+	REPORT,
+	{},
+};
+
+/* Health asks for it every quarter of an hour, and the timers' units wait behind it. */
+static void a_later_walk_of_a_boot_tries_once(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const struct node *step;
+	bool passing = false;
+
+	clear();
+	again = true;
+	check_int(boot(shaky_steps, broker.path), 0);
+	check_int(acts("shake"), 1);
+	check_str(node_str(node_get(result(arena), "state")), "degraded");
+	step = node_get(result(arena), "steps")->items[1];
+	check(node_is_bool(node_get(step, "transient"), &passing) && passing);
+	check_int(boot(shaky_steps, broker.path), 0);
+	check_int(boot(shaky_steps, broker.path), 0);
+	check_int(acts("shake"), 3);
+	check_str(node_str(node_get(result(arena), "state")), "ready");
+	again = false;
 }
 
 static const struct step failing_steps[] = {
@@ -535,6 +566,7 @@ int main(void)
 	run(another_instance_does_all_anew);
 	run(a_clone_that_is_cut_off_is_still_a_clone);
 	run(an_id_that_comes_late_makes_no_clone);
+	run(a_later_walk_of_a_boot_tries_once);
 	run(a_permanent_failure_is_told_and_waits_for_a_person);
 	run(transient_failures_are_tried_again_within_bounds);
 	run(without_a_broker_it_still_ends);
