@@ -76,6 +76,16 @@ static bool walked(bool note)
 	return fd >= 0;
 }
 
+/* After a walk that came to its end. */
+static void end(const struct boot *b)
+{
+	if (b->worst != BOOT_READY)
+		keep_watch(b->agent);
+	(void)walked(true); /* without it the next walk waits as long as this one did */
+	if (b->retry)
+		(void)unlinkat(b->agent->state_fd, RETRY_FILE, 0);
+}
+
 static int run_first_boot(struct ctx *c, const struct verb_args *args, struct error *e)
 {
 	struct agent *a = agent_of(c);
@@ -84,7 +94,6 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		.agent = a,
 		.run_dir = verb_opt(args, "run") ? verb_opt(args, "run") : "/run",
 		.retry = verb_opt(args, "retry") != NULL,
-		.again = walked(false),
 		.steps = boot_steps,
 		.cloud_init = "unfinished",
 		.arena = arena_new(),
@@ -100,6 +109,7 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 	if (geteuid() == 0 && st.st_uid != 0)
 		return hand_over(a, &st, b.retry, e);
 	b.retry = b.retry || faccessat(a->state_fd, RETRY_FILE, F_OK, 0) == 0;
+	b.again = !b.retry && walked(false);
 	r = agent_config_load(&config, a->config_path, e);
 	if (r < 0)
 		return r;
@@ -109,14 +119,10 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		return error_set(e, ERR_FAILED, "first boot is at work already");
 	if (r >= 0)
 		r = agent_start_roles(a, AGENT_NET | AGENT_GIT | AGENT_PARSE, e);
-	if (r >= 0) {
+	if (r >= 0)
 		r = boot_walk(&b, e);
-		(void)walked(true); /* without it the next walk waits as long as this one did */
-	}
-	if (r < 0 && e->code != ERR_INTERRUPTED)
-		keep_watch(a);
-	if (b.retry && (r >= 0 || e->code != ERR_INTERRUPTED))
-		(void)unlinkat(a->state_fd, RETRY_FILE, 0);
+	if (r >= 0 || e->code != ERR_INTERRUPTED)
+		end(&b);
 	a->config = NULL;
 	return r;
 }

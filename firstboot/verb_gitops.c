@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "config.h"
 #include "error.h"
+#include "fd.h"
 #include "gitops.h"
 #include "ipc.h"
 #include "report.h"
@@ -66,6 +67,22 @@ static int act(struct agent *a, run_function f, const struct verb_args *args, st
 	return args ? results[r].code : 0;
 }
 
+/*
+ * Where a restore was cut off, the application has no database before that is settled. Not while a deployment looks
+ * whether the application is well.
+ */
+static void settle(struct agent *a)
+{
+	struct error e = { 0 };
+	_close_ int fd = -1;
+	int r = agent_lock_part(a, "gitops", &fd, &e);
+
+	if (r == 0)
+		r = run_settle(a, &e);
+	if (r < 0)
+		report(REPORT_WARNING, "%s", e.msg);
+}
+
 /* A rotation that was cut off has changed the database and not yet the application: that comes first. */
 static int follow(struct agent *a, const struct gitops_run *run, struct buf *why, struct error *e)
 {
@@ -74,10 +91,7 @@ static int follow(struct agent *a, const struct gitops_run *run, struct buf *why
 	const char *name = NULL;
 	_buf_ text = BUF_INIT;
 
-	/* Where a restore was cut off, the application has no database before that is settled. */
-	if (run_settle(a, &failed) < 0)
-		report(REPORT_WARNING, "%s", failed.msg);
-	failed = (struct error){ 0 };
+	settle(a);
 	/* Asked first: the lock is the process's, and who rotates meanwhile would find it taken for nothing. */
 	if (rotation_pending(a, arena, &name, &failed) != ROTATION_NONE &&
 		agent_lock(a, "secrets", &failed) == 0 &&

@@ -157,6 +157,44 @@ static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	return r < 0 ? r : backup_list_find(list, id, ret, e);
 }
 
+static void print_secrets(const struct agent *a, const struct manifest *m, const char **names)
+{
+	_buf_ out = BUF_INIT;
+
+	if (a->json) {
+		ipc_begin(&out);
+		ipc_add_str(&out, "id", m->id);
+		ipc_add_strs(&out, "secrets", names);
+		ipc_end(&out);
+		printf("%s\n", buf_str(&out));
+		return;
+	}
+	if (!names[0]) {
+		printf("no secret of backup %s differs, but for those of databases\n", m->id);
+		return;
+	}
+	for (size_t i = 0; names[i]; i++)
+		printf("%s is again the one of backup %s\n", names[i], m->id);
+	printf("what was there is kept as %s/" SECRETS_FILE
+	       ".before-%s\n"
+	       "the next run of kbuild-gitops.timer gives the application what is there now\n",
+		a->state_dir, m->id);
+}
+
+/* They go back alone: with other options something else would be meant. */
+static int check_secrets_alone(const struct verb_args *args, struct error *e)
+{
+	static const char *const others[] = { "to", "database", "databases", "roles",
+		"without-safety-dump" };
+
+	for (size_t i = 0; verb_opt(args, "secrets") && i < ARRAY_SIZE(others); i++)
+		if (verb_opt(args, others[i]))
+			return error_set(e, ERR_USAGE,
+				"--secrets puts back secrets alone, and --%s is about databases: one after the other",
+				others[i]);
+	return 0;
+}
+
 /* They are no data: nothing is swapped, and the next run of gitops gives them to the application. */
 static int restore_secrets(struct agent *a, const struct restore *q, bool dry, struct error *e)
 {
@@ -176,13 +214,9 @@ static int restore_secrets(struct agent *a, const struct restore *q, bool dry, s
 		r = error_set(e, ERR_FAILED,
 			"a rotation of a secret is at work: try again when it has ended");
 	if (r >= 0)
-		r = secrets_put_back(a, then, arena, &names, e);
-	for (size_t i = 0; r >= 0 && names[i]; i++)
-		printf("%s is again the one of backup %s\n", names[i], q->m->id);
-	if (r >= 0 && names[0])
-		printf("the next run of kbuild-gitops.timer gives that to the application\n");
-	else if (r >= 0)
-		printf("no secret of backup %s differs, but for those of databases\n", q->m->id);
+		r = secrets_put_back(a, then, q->m->id, arena, &names, e);
+	if (r >= 0)
+		print_secrets(a, q->m, names);
 	return r;
 }
 
@@ -230,6 +264,9 @@ static int run(struct ctx *c, const struct verb_args *args, struct error *e)
 
 	if (a->state_fd < 0)
 		return error_set(e, ERR_FAILED, "there is no %s", a->state_dir);
+	r = check_secrets_alone(args, e);
+	if (r < 0)
+		return r;
 	r = agent_config_load(&config, a->config_path, e);
 	if (r < 0)
 		return r;

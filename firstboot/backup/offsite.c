@@ -288,6 +288,10 @@ static int compare_first(struct sync *s, struct merged *v, struct arena *arena, 
 	const struct manifest *before = NULL;
 	int r = 0;
 
+	/* One that is on both sides is this server's own: it is no new one. */
+	for (size_t i = 0; i < v->n; i++)
+		if (v->here[i] && v->there[i])
+			return 0;
 	for (size_t i = v->n; i-- > 0 && r >= 0;) {
 		const struct manifest *m = v->m[i];
 		struct manifest *marked;
@@ -311,7 +315,7 @@ static int compare_first(struct sync *s, struct merged *v, struct arena *arena, 
 		r = store_update(s->dir, marked, e);
 		if (r >= 0 && !e->code)
 			r = error_set(e, ERR_TEST,
-				"nothing is sent: %s, which was another server's of this name (%s). What it had is "
+				"nothing is sent: %s, which is in the bucket under this server's name (%s). What that has is "
 				"brought back by: kbuild-agent restore --offsite %s. Where all is as it should be: "
 				"kbuild-agent backup verify %s --accept",
 				odd, before->id, before->id, m->id);

@@ -35,6 +35,8 @@ enum step_flags {
 	 * disk this was.
 	 */
 	STEP_DOUBTS = 16,
+	/* Brings the application up, as every deployment does: once one is good, there is nothing to do for it. */
+	STEP_DEPLOYS = 32,
 };
 
 struct step {
@@ -74,7 +76,11 @@ struct boot {
 	struct arena *arena;
 	const char *run_dir; /* "/run" */
 	bool retry;	     /* --retry */
-	bool again; /* not this boot's first walk: one attempt a step, because units wait behind it */
+	/*
+	 * Not this boot's first walk: units wait behind it. What failed for good is not tried, what passes is tried
+	 * once, and the application is left to the timer that deploys it.
+	 */
+	bool again;
 
 	const struct step *steps;
 	size_t n_steps;

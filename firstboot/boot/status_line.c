@@ -211,8 +211,8 @@ static void add_steps(const struct boot *b, struct buf *line)
 			ipc_add_int(&one, "attempts", result->attempts);
 		if (result->transient)
 			ipc_add_bool(&one, "transient", true);
-		if (b->steps[i].flags & STEP_APP)
-			ipc_add_bool(&one, "app", true);
+		if (b->steps[i].flags & STEP_DEPLOYS)
+			ipc_add_bool(&one, "deploys", true);
 		if (result->note)
 			ipc_add_str(&one, "note", result->note);
 		ipc_end(&one);

@@ -13,6 +13,13 @@ const char *step_app_skip(const struct boot *b)
 	return b->agent->config && b->agent->config->has_app ? NULL : "no kbuild.app";
 }
 
+const char *step_deploy_skip(const struct boot *b)
+{
+	const char *why = step_app_skip(b);
+
+	return why ? why : gitops_has_good(b->agent) ? "the application is deployed" : NULL;
+}
+
 static void progress(void *arg, const char *step, const char *note)
 {
 	if (note && *note)

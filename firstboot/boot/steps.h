@@ -33,6 +33,7 @@ int step_registry_run(struct boot *b, struct error *e);
 const char *step_images_skip(const struct boot *b);
 int step_images_run(struct boot *b, struct error *e);
 const char *step_app_skip(const struct boot *b);
+const char *step_deploy_skip(const struct boot *b);
 int step_checkout_run(struct boot *b, struct error *e);
 int step_start_run(struct boot *b, struct error *e);
 int step_gate_probe(struct boot *b, struct error *e);

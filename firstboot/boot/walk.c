@@ -92,7 +92,7 @@ static int attempt(struct boot *b, const struct step *s, struct error *e)
 
 static bool same_again(const struct boot *b, const struct step *s, unsigned n, int64_t begun)
 {
-	if (b->again && !b->retry)
+	if (b->again)
 		return false;
 	return n < s->retry.tries && clock_now_ms(b->agent->clock) - begun < s->limit_ms;
 }
@@ -140,13 +140,27 @@ static int refuse(struct boot *b, const struct step *s, unsigned failed, struct 
 		failed, note ? note : "no reason was written down");
 }
 
+/* Not tried in this walk: as the last one left it. */
+static int as_before(const struct boot *b, const struct step *s, struct error *e)
+{
+	const struct node *last = journal_last(b->journal, s->name);
+	const char *note = node_str(node_get(last, "note"));
+	bool transient = false;
+
+	(void)node_is_bool(node_get(last, "transient"), &transient);
+	error_set(e, ERR_FAILED, "%s", note ? note : "it is not done yet");
+	return transient ? error_transient(e) : -e->code;
+}
+
 /* STEP_HOLDS when there is nothing to do any more. */
 static int holds(struct boot *b, const struct step *s, struct error *e)
 {
 	bool done = journal_is(b->journal, s->name, "done");
 	int r;
 
-	if (!s->probe || (!done && (s->flags & STEP_DOUBTS)))
+	/* Later in a boot the application is what this very boot has deployed. */
+	if (!s->probe ||
+		(!done && (s->flags & STEP_DOUBTS) && !(b->again && s->flags & STEP_DEPLOYS)))
 		return done ? STEP_HOLDS : 0;
 	r = s->probe(b, e);
 	if (r != STEP_HOLDS || done)
@@ -170,6 +184,8 @@ static int do_journalled(
 	/* A probe that cannot tell: the run will say why, with its retries. */
 	*e = (struct error){ 0 };
 	count(b, s->name, &begun, &failed);
+	if (b->again && (failed > 0 || s->flags & STEP_DEPLOYS))
+		return as_before(b, s, e);
 	if (failed > 0 && b->retry) {
 		r = journal_add(b->journal, s->name, "retry", NULL, e);
 		if (r < 0)

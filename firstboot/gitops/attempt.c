@@ -182,23 +182,30 @@ static int make_good(
 	return make_so(d, &d->ledger.good, good, services, e);
 }
 
+static bool takes_only_new_secret(const struct deploy *d)
+{
+	bool binds;
+
+	return rotation_is_kept(d->a, &binds) && binds;
+}
+
 /*
  * The good revision with the secrets of now, where its database takes no other ones any more: with its plan of then it
- * could not start. Where that cannot be rendered, it is tried as it was.
+ * could not start.
  */
-static void take_new_secret(struct deploy *d)
+static int take_new_secret(struct deploy *d, struct error *e)
 {
 	struct revision *good = &d->ledger.good;
 	const struct attempt doing = d->ledger.doing;
-	struct error ignored = { 0 };
+	int r = takes_only_new_secret(d) ? deploy_prepare_back(d, good, e) : 0;
 
-	if (rotation_effect(d->a) == ROTATION_BINDS &&
-		deploy_prepare_back(d, good, &ignored) >= 0) {
+	if (r >= 0 && d->ledger.doing.to.plan != doing.to.plan) {
 		good->plan = d->ledger.doing.to.plan;
 		good->table = d->ledger.doing.to.table;
 		good->env = d->ledger.doing.env;
 	}
 	d->ledger.doing = doing;
+	return r;
 }
 
 /* The last good revision again. */
@@ -211,8 +218,9 @@ static int go_back(struct deploy *d, struct error *e)
 	int r;
 
 	deploy_say(d, "back", "back to %s", short_sha(d->ledger.good.sha));
-	take_new_secret(d);
-	r = plan_parse(d->ledger.good.table, d->arena, &good, &failed);
+	r = take_new_secret(d, &failed);
+	if (r >= 0)
+		r = plan_parse(d->ledger.good.table, d->arena, &good, &failed);
 	if (r >= 0)
 		r = to_bring_back(d, &good, &services, &failed);
 	if (r >= 0)
@@ -251,7 +259,7 @@ static int give_up(struct deploy *d, const struct error *cause, struct error *e)
 			short_sha(t->to.sha), cause->msg);
 		return deploy_needs_human(d, buf_str(&text), e);
 	}
-	if (strcmp(t->to.sha, d->ledger.good.sha) == 0 && rotation_effect(d->a) == ROTATION_BINDS) {
+	if (strcmp(t->to.sha, d->ledger.good.sha) == 0 && takes_only_new_secret(d)) {
 		buf_printf(&text,
 			"%s is not well with the new value of a secret: %s; its database takes no other "
 			"one, so nothing was put back",

@@ -6,6 +6,7 @@
 #include "ipc.h"
 #include "node.h"
 #include "state.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -142,6 +143,8 @@ int ledger_load(struct ledger *ret, const struct agent *a, struct arena *arena, 
 	read_doing(ret, node_get(root, "doing"));
 	read_lists(ret, root);
 	ret->needs_human = text(root, "needs_human");
+	if (ret->needs_human)
+		ret->left = read_revision(node_get(root, "left"));
 	ret->left_by_hand = ret->needs_human && flag(root, "left_by_hand");
 	ret->later.since = number(later, "since");
 	ret->later.next = number(later, "next");
@@ -272,6 +275,8 @@ int ledger_save(const struct ledger *m, const struct agent *a, struct error *e)
 	add_doing(&json, &m->doing);
 	add_lists(&json, m);
 	ipc_add_str(&json, "needs_human", m->needs_human);
+	if (m->needs_human)
+		add_revision(&json, "left", &m->left);
 	ipc_add_bool(&json, "left_by_hand", m->left_by_hand);
 	if (m->later.count > 0) {
 		ipc_begin(&later);
@@ -308,10 +313,19 @@ void ledger_forget_bad(struct ledger *m, const char *sha)
 	m->n_bad = k;
 }
 
+/* The whole of it is in the journal and in the alert; the ledger must fit into the room kept for a full disk. */
+static const char *brief(struct ledger *m, const char *why)
+{
+	return why && strlen(why) > WHY_MAX
+		       ? arena_printf(m->arena, "%.*s…", (int)utf8_whole(why, WHY_MAX), why)
+		       : why;
+}
+
 void ledger_add_bad(struct ledger *m, const struct bad *b)
 {
-	const struct bad copy = *b;
+	struct bad copy = *b;
 
+	copy.why = brief(m, copy.why);
 	ledger_forget_bad(m, copy.sha);
 	if (m->n_bad == BAD_MAX)
 		memmove(m->bad, m->bad + 1, --m->n_bad * sizeof *m->bad);
@@ -333,5 +347,7 @@ void ledger_add_event(struct ledger *m, const struct event *ev)
 {
 	if (m->n_history == HISTORY_MAX)
 		memmove(m->history, m->history + 1, --m->n_history * sizeof *m->history);
-	m->history[m->n_history++] = *ev;
+	m->history[m->n_history] = *ev;
+	m->history[m->n_history].why = brief(m, ev->why);
+	m->n_history++;
 }

@@ -18,6 +18,7 @@ struct node;
 
 #define BAD_MAX	    20 /* commits remembered as bad; a branch moves on */
 #define HISTORY_MAX 50
+#define WHY_MAX	    400 /* bytes of a reason in these lists */
 
 struct revision {
 	const char *sha; /* NULL: there is none */
@@ -89,6 +90,8 @@ struct ledger {
 	struct bad bad[BAD_MAX]; /* oldest first */
 	size_t n_bad;
 	const char *needs_human; /* why, or NULL */
+	struct revision
+		left; /* with needs_human: what was left running; its files and images stay */
 	bool left_by_hand; /* it came of a rollback that somebody asked for: nothing more without being asked */
 	struct {
 		int64_t since, next, count; /* count 0: nothing is wrong */

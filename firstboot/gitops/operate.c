@@ -6,6 +6,7 @@
 #include "config.h"
 #include "deploy.h"
 #include "error.h"
+#include "rotate.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -94,6 +95,14 @@ bool gitops_needs_human(struct agent *a, struct buf *why)
 	return true;
 }
 
+/* A value that nobody has seen yet: what became of the one before it says nothing of it. */
+static bool is_new_value(const struct deploy *d)
+{
+	bool binds;
+
+	return d->run->change && !rotation_is_kept(d->a, &binds);
+}
+
 /* Why the good revision is not to be made anew, as an enum gitops_result with words in why; 0: it may be. */
 static int refresh_obstacle(struct deploy *d, struct error *e)
 {
@@ -102,7 +111,7 @@ static int refresh_obstacle(struct deploy *d, struct error *e)
 	const char *env = NULL;
 	int r;
 
-	if (l->needs_human && (other_runs(l) || !d->run->now)) {
+	if (l->needs_human && (other_runs(l) || (!d->run->now && !is_new_value(d)))) {
 		buf_adds(d->why, l->needs_human);
 		return GITOPS_NEEDS_HUMAN;
 	}
@@ -110,6 +119,8 @@ static int refresh_obstacle(struct deploy *d, struct error *e)
 		return 0;
 	if (gitops_is_paused(d->a))
 		return GITOPS_PAUSED;
+	if (is_new_value(d))
+		return 0;
 	r = deploy_env_digest(d, &env, e);
 	bad = r < 0 ? NULL : ledger_bad(l, l->good.sha, env);
 	if (!bad)

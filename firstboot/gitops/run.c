@@ -9,7 +9,6 @@
 #include "config.h"
 #include "deploy.h"
 #include "error.h"
-#include "rotate.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -244,12 +243,5 @@ int gitops_run(struct agent *a, const struct gitops_run *run, struct buf *why, s
 
 	d.why = why;
 	r = deploy_open(&d, a, run, e);
-	if (r != 0)
-		return r;
-	/* What would be rendered now has the password of before. */
-	if (rotation_effect(a) == ROTATION_HALF) {
-		buf_adds(why, "the rotation of a database's password comes first");
-		return GITOPS_LATER;
-	}
-	return deploy_run(&d, e);
+	return r != 0 ? r : deploy_run(&d, e);
 }

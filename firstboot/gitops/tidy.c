@@ -36,24 +36,24 @@ static void add(struct digests *ds, const struct node *table)
 	}
 }
 
-/* What was left running for somebody to look at is in no list: its files and images stay, whatever else does. */
-static bool is_left(const struct deploy *d)
+/* What was left running for somebody to look at: its containers have their files from there. */
+static const struct revision *left(const struct deploy *d)
 {
-	return d->ledger.needs_human != NULL;
+	static const struct revision none;
+
+	return d->ledger.needs_human ? &d->ledger.left : &none;
 }
 
 int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 {
 	const struct node *tables[] = { table, d->ledger.good.table, d->ledger.previous.table,
-		d->ledger.doing.to.table };
+		d->ledger.doing.to.table, left(d)->table };
 	const char *const kept[] = { d->ledger.good.plan, d->ledger.previous.plan,
-		d->ledger.doing.to.plan };
-	const char *plans[4] = { NULL };
+		d->ledger.doing.to.plan, left(d)->plan };
+	const char *plans[ARRAY_SIZE(kept) + 1] = { NULL };
 	struct digests ds = { 0 };
 	size_t n = 1, n_plans = 0;
 
-	if (is_left(d))
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		n += count(tables[i]);
 	ds.v = arena_alloc(d->arena, n * sizeof *ds.v);
@@ -70,12 +70,10 @@ int deploy_prune(struct deploy *d, const struct node *table, struct error *e)
 int deploy_prune_releases(struct deploy *d, struct error *e)
 {
 	const struct ledger *l = &d->ledger;
-	const char *const known[] = { l->good.sha, l->previous.sha, l->doing.to.sha };
+	const char *const known[] = { l->good.sha, l->previous.sha, l->doing.to.sha, left(d)->sha };
 	const char *keep[ARRAY_SIZE(known) + 1] = { 0 };
 	size_t n = 0;
 
-	if (is_left(d))
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i])
 			keep[n++] = known[i];

@@ -331,6 +331,7 @@ int deploy_needs_human(struct deploy *d, const char *text, struct error *e)
 		note(d, t.to.sha, "failed", text);
 	}
 	d->ledger.needs_human = arena_strdup(d->arena, text);
+	d->ledger.left = t.to;
 	d->ledger.left_by_hand = t.asked;
 	buf_printf(d->why, "%s", text);
 	r = deploy_save(d, e);

@@ -77,7 +77,8 @@ int deploy_check_volumes(const struct plan *was, const struct plan *to, struct e
 	for (size_t i = 0; i < to->n && r == 0; i++) {
 		const struct plan_service *s = &to->services[i], *before = plan_find(was, s->name);
 
-		if (before && (s->stateful || s->database) && before->data && s->data)
+		if (before && before->data && s->data &&
+			(before->stateful || before->database || s->stateful || s->database))
 			r = compare(before, s, e);
 	}
 	return r;

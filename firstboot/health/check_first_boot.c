@@ -83,8 +83,8 @@ bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now)
 	size_t i = 0;
 
 	while ((step = next_failed(doc, &i)))
-		can_help =
-			can_help || is_set(step, "transient") || (deployed && is_set(step, "app"));
+		can_help = can_help || is_set(step, "transient") ||
+			   (deployed && is_set(step, "deploys"));
 	(void)node_is_int(node_get(doc, "at"), &at);
 	/* A clock that was ahead is right by now. */
 	return can_help && (at > now || now - at >= GO_ON_S);

@@ -119,7 +119,7 @@ static bool has_volume(const struct node *service, bool with_name)
 
 /*
  * Where it keeps data, and in which volume: "TARGET NAME" a line, or an empty one, which is none. Another volume at the same place begins empty, as does
- * none, and looks well: that has to be meant, which the label kbuild.new_data=true says.
+ * none, and looks well: that has to be meant, which the label kbuild.new_data=true says; so does that it keeps none.
  */
 static void write_data(const struct node *root, const struct node *service, struct buf *out)
 {
@@ -140,7 +140,8 @@ static void write_data(const struct node *root, const struct node *service, stru
 	}
 	if (lines.len == 0)
 		buf_addc(&lines, '\n');
-	if (!label_is(service, "kbuild.new_data", "true"))
+	if (!label_is(service, "kbuild.new_data", "true") &&
+		!label_is(service, "kbuild.stateful", "false"))
 		ipc_add_str(out, "data", buf_str(&lines));
 }
 

@@ -2,6 +2,7 @@
 #include "secrets.h"
 
 #include "agent.h"
+#include "alloc.h"
 #include "arena.h"
 #include "buf.h"
 #include "config.h"
@@ -13,22 +14,29 @@
 #include "rotate.h"
 #include "values.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static const struct mark here = { .file = SECRETS_FILE };
 
 /* What is there now, for who finds out that it was right. */
-static int keep_before(const struct agent *a, struct error *e)
+static int keep_before(const struct agent *a, const char *id, struct error *e)
 {
+	_free_ char *name = xasprintf(SECRETS_FILE ".before-%s", id);
 	_buf_ text = BUF_INIT;
-	int r = file_read(a->state_fd, SECRETS_FILE, MIB, &text);
+	int r;
 
+	if (faccessat(a->state_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	r = file_read(a->state_fd, SECRETS_FILE, MIB, &text);
 	if (r == 0)
-		r = file_replace(a->state_fd, SECRETS_FILE ".before", text.data, text.len, 0600);
+		r = file_replace(a->state_fd, name, text.data, text.len, 0600);
 	if (text.data)
 		crypt_wipe(text.data, text.len);
 	return r < 0 ? error_errno(e, r, "cannot keep %s/" SECRETS_FILE, a->state_dir) : 0;
 }
 
-int secrets_put_back(struct agent *a, const struct node *then, struct arena *arena,
+int secrets_put_back(struct agent *a, const struct node *then, const char *id, struct arena *arena,
 	const char ***ret, struct error *e)
 {
 	const struct node *definition = a->config->secrets.values;
@@ -43,6 +51,8 @@ int secrets_put_back(struct agent *a, const struct node *then, struct arena *are
 			rotating);
 	if (r == ROTATION_NONE)
 		r = values_read(a, arena, &values, e);
+	if (r >= 0 && !values)
+		r = error_set(e, ERR_INVALID, "this server has no secrets yet");
 	if (r < 0)
 		return r;
 	names = arena_alloc(arena, (n_all + 1) * sizeof *names);
@@ -60,6 +70,6 @@ int secrets_put_back(struct agent *a, const struct node *then, struct arena *are
 	}
 	if (n == 0)
 		return 0;
-	r = keep_before(a, e);
+	r = keep_before(a, id, e);
 	return r < 0 ? r : values_write(a, values, e);
 }

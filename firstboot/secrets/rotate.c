@@ -174,15 +174,15 @@ int rotation_begin(const struct agent *a, const char *name, const char *value, s
 	return r;
 }
 
-enum rotation_effect rotation_effect(const struct agent *a)
+bool rotation_is_kept(const struct agent *a, bool *binds)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct error ignored = {};
 	struct rotation x;
+	bool kept = load(a, arena, &x, &ignored) == 0 && x.stage == KEPT;
 
-	if (load(a, arena, &x, &ignored) != 0 || !node_get(definition_of(a, x.name), "postgres"))
-		return ROTATION_NOTHING_CHANGED;
-	return x.stage == KEPT ? ROTATION_BINDS : ROTATION_HALF;
+	*binds = kept && node_get(definition_of(a, x.name), "postgres");
+	return kept;
 }
 
 /* The database takes the value; asked for twice it takes it twice. The role may change its own. */

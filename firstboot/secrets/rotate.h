@@ -32,12 +32,10 @@ int rotation_pending(const struct agent *a, struct arena *arena, const char **re
 int rotation_begin(const struct agent *a, const char *name, const char *value, struct error *e);
 
 /*
- * What the rotation that is under way means for who renders an environment: HALF: a database may take the new value
- * already, and values.json has the one of before. BINDS: values.json has the only value that its database takes.
- * A rotation that cannot be read is NOTHING: who ends it says so.
+ * Whether the one that is under way has come to "kept": values.json has its value. binds: and its database takes no
+ * other one any more. One that cannot be read has not: who ends it says so.
  */
-enum rotation_effect { ROTATION_NOTHING_CHANGED, ROTATION_HALF, ROTATION_BINDS };
-enum rotation_effect rotation_effect(const struct agent *a);
+bool rotation_is_kept(const struct agent *a, bool *binds);
 
 /* From wherever it is up to "kept". Transient while the database does not answer. 0 or ROTATION_NONE. */
 int rotation_advance(const struct agent *a, struct error *e);

@@ -36,9 +36,10 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e);
 
 /*
  * Takes from values of then those that were made here and that no database knows, where they differ; names of them in
- * the arena, NULL-terminated. What is there now is kept as SECRETS_FILE.before. ERR_USAGE: a rotation is under way.
+ * the arena, NULL-terminated. What is there now is kept as SECRETS_FILE.before-ID, id being the backup's,
+ * unless that is there. ERR_USAGE: a rotation is under way.
  */
-int secrets_put_back(struct agent *a, const struct node *then, struct arena *arena,
+int secrets_put_back(struct agent *a, const struct node *then, const char *id, struct arena *arena,
 	const char ***ret, struct error *e);
 
 /*

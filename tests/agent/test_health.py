@@ -647,7 +647,7 @@ def first_boot_goes_on(tap, lab):
         ops.clear()
         return lab.run()
 
-    passing, app, for_good = ("dns", {"transient": True}), ("gate", {"app": True}), ("volume", {})
+    passing, app, for_good = ("dns", {"transient": True}), ("gate", {"deploys": True}), ("volume", {})
     for ago, steps, want in ((60, [passing], 0), (1000, [passing], 1), (-5000, [passing], 1), (1000, [for_good], 0),
                              (1000, [app], 0), (1000, [for_good, passing], 1), (1000, [], 0)):
         done = walked(ago, *steps)

@@ -89,10 +89,14 @@ def test_secrets_come_back(world):
     done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
     tap.equal(json.loads(path.read_text())["values"], {"JWT": "jwt-of-then", "PG": "pg-of-now", "MAIL": "mail-of-now"},
               "what was made comes back; passwords of databases, and what the operator gives, stay") or tap.note(done.stderr)
-    tap.equal((path.parent / "values.json.before").read_text(), before, "what was there is kept")
+    kept = path.parent / f"values.json.before-{backup['id']}"
+    tap.check(kept.read_text() == before and kept.stat().st_mode & 0o777 == 0o600 and str(kept) in done.stdout, "what was there is kept",
+              done.stdout)
     tap.check("JWT is again" in done.stdout and "of-" not in done.stdout + done.stderr, "names are said, no values", done.stdout)
     done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
     tap.check(done.returncode == 0 and "no secret" in done.stdout, "a second time there is nothing to do", done.stdout + done.stderr)
+    done = agent.run("restore", "--secrets", "--to", "elsewhere", "--identity", key)
+    tap.equal(done.returncode, 2, "secrets alone are put back, or databases")
     (path.parent / "rotation.json").write_text(json.dumps({"name": "JWT", "stage": "begun", "value": "new"}))
     done = agent.run("restore", backup["id"], "--secrets", "--identity", key)
     tap.check(done.returncode == 2 and "rotation of 'JWT'" in done.stderr, "a rotation has to end first", done.stderr)

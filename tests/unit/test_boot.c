@@ -393,6 +393,50 @@ static void a_later_walk_of_a_boot_tries_once(void)
 	again = false;
 }
 
+static bool is_deployed;
+
+static int deployed_probe(_unused_ struct boot *b, _unused_ struct error *e)
+{
+	return is_deployed ? STEP_HOLDS : 0;
+}
+
+static const struct step deploying_steps[] = {
+	INSTANCE,
+	{ .name = "wrong", .what = "", .run = wrong_run, RETRY },
+	{ .name = "gate",
+		.what = "",
+		.run = wrong_run,
+		.probe = deployed_probe,
+		.flags = STEP_APP | STEP_DOUBTS | STEP_DEPLOYS,
+		RETRY },
+	REPORT,
+	{},
+};
+
+/* Nor does it do anew what failed for good, or deploy: it takes note of what was deployed since. */
+static void a_later_walk_leaves_the_application_to_its_timer(void)
+{
+	struct error e = { 0 };
+
+	clear();
+	check_int(boot_retry(deploying_steps, broker.path, false, &e), ERR_TEST);
+	check_int(acts("wrong"), 2);
+	again = true;
+	for (int i = 0; i < 2 * BOOT_TRIES; i++) {
+		e = (struct error){ 0 };
+		check_int(boot_retry(deploying_steps, broker.path, false, &e), ERR_FAILED);
+		check(strstr(e.msg, "it does not answer") != NULL);
+	}
+	check_int(acts("wrong"), 2);
+	is_deployed = true;
+	check_int(boot(deploying_steps, broker.path), 0);
+	again = false;
+	/* They were not counted. */
+	make("mended");
+	check_int(boot(deploying_steps, broker.path), 0);
+	is_deployed = false;
+}
+
 static const struct step failing_steps[] = {
 	INSTANCE,
 	{ .name = "app", .what = "", .run = wrong_run, .flags = STEP_APP, RETRY },
@@ -567,6 +611,7 @@ int main(void)
 	run(a_clone_that_is_cut_off_is_still_a_clone);
 	run(an_id_that_comes_late_makes_no_clone);
 	run(a_later_walk_of_a_boot_tries_once);
+	run(a_later_walk_leaves_the_application_to_its_timer);
 	run(a_permanent_failure_is_told_and_waits_for_a_person);
 	run(transient_failures_are_tried_again_within_bounds);
 	run(without_a_broker_it_still_ends);

@@ -400,6 +400,26 @@ static void a_full_disk_is_waited_for(void)
 	check_int(w->commits[1].faults, 0);
 }
 
+/* All that a ledger can hold. */
+static void fill_ledger(struct agent *a)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	char why[2000], sha[41];
+	struct error e = { 0 };
+	struct ledger l;
+
+	memset(why, 'w', sizeof why);
+	why[sizeof why - 1] = '\0';
+	check_int(ledger_load(&l, a, arena, &e), 0);
+	for (int i = 0; i < HISTORY_MAX + 5; i++) {
+		snprintf(sha, sizeof sha, "%040d", 5000 + i);
+		ledger_add_event(&l, &(struct event){ arena_strdup(arena, sha), "failed", why, 1 });
+		ledger_add_bad(
+			&l, &(struct bad){ arena_strdup(arena, sha), NULL, why, RESULT_FAILED, 1 });
+	}
+	check_int(ledger_save(&l, a, &e), 0);
+}
+
 /* A revision that fills the disk is the one that has to go: what is written of it has its own room. */
 static void what_fills_the_disk_is_taken_back(void)
 {
@@ -407,6 +427,7 @@ static void what_fills_the_disk_is_taken_back(void)
 
 	begin_with_a_good_one();
 	a = agent_here();
+	fill_ledger(&a);
 	alert_make_room(&a);
 	push(CRASH);
 	w->fills = w->commits[w->tip].web;

@@ -199,23 +199,6 @@ static void nobody_goes_back_to_a_password_of_before(void)
 	check(is_well(0));
 }
 
-/* Between the database and values.json nothing is rendered. */
-static void half_a_rotation_comes_first(void)
-{
-	static const char *const stages[] = { "begun", "altered" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
-		begin_with_a_good_one();
-		push(GOOD);
-		rotation_is("PG", stages[i]);
-		check_int(once(), GITOPS_LATER);
-		check(is_well(0));
-		rotation_is("JWT", stages[i]);
-		check_int(once(), GITOPS_DEPLOYED);
-		check(is_well(1));
-	}
-}
-
 static int count_change(_unused_ struct agent *a, struct error *e)
 {
 	if (w->no_change)
@@ -230,6 +213,20 @@ static int rotate(struct agent *a, const struct gitops_run *run, struct buf *why
 	const struct gitops_run r = { .now = run->now, .change = count_change };
 
 	return gitops_refresh(a, &r, why, e);
+}
+
+/* What was rejected was the value before it. */
+static void a_new_value_is_not_the_one_before(void)
+{
+	begin_with_a_good_one();
+	w->rotated = w->bad_form = ++w->next_form;
+	check_int(run_agent(gitops_refresh), GITOPS_ROLLED_BACK);
+	rotation_is("JWT", "kept");
+	check_int(run_agent(rotate), GITOPS_REFUSED);
+	check_int(w->changes, 0);
+	rotation_is("JWT", "begun");
+	check_int(run_agent(rotate), GITOPS_DEPLOYED);
+	check_int(w->web.form, w->rotated);
 }
 
 /* What was begun has the password of before, and ends before the database changes it. */
@@ -247,9 +244,12 @@ static void a_password_changes_when_nothing_else_is_at_work(void)
 	check_int(w->web.form, w->rotated);
 	check_int(good_index(), 1);
 	/* One that cannot be made changes nothing. */
+	rotation_is("PG", "begun");
 	w->no_change = true;
 	check(run_agent(rotate) > GITOPS_BUSY);
 	check_int(once(), GITOPS_UNCHANGED);
+	push(GOOD);
+	check_int(once(), GITOPS_DEPLOYED);
 }
 
 /* The database has the new password: the application must get it, dump or no dump. */
@@ -425,7 +425,7 @@ int main(void)
 	run(a_rollback_that_fails_is_left_to_who_asked_for_it);
 	run(a_secret_that_is_rejected_is_tried_once);
 	run(nobody_goes_back_to_a_password_of_before);
-	run(half_a_rotation_comes_first);
+	run(a_new_value_is_not_the_one_before);
 	run(a_password_changes_when_nothing_else_is_at_work);
 	run(a_secret_does_not_wait_for_a_dump);
 	run(a_secret_is_given_to_the_images_that_are_here);

@@ -132,6 +132,9 @@ static void numbers_and_files_are_read(void)
 	check_str(one("{" VOLUME "}", NULL).data, "/d d\n");
 	check_str(one("{" NAMELESS "}", NULL).data, "\n");
 	check_str(one("{" VOLUME ",\"labels\":{\"kbuild.new_data\":\"true\"}}", NULL).data, NULL);
+	check_str(one("{" VOLUME ",\"labels\":{\"kbuild.stateful\":\"false\"}}", NULL).data, NULL);
+	check_str(
+		one("{" VOLUME ",\"labels\":{\"kbuild.stateful\":\"true\"}}", NULL).data, "/d d\n");
 	check_int(one("{\"deploy\":{\"replicas\":3}}", NULL).replicas, 3);
 	check_int(one("{\"scale\":2}", NULL).replicas, 2);
 	check_int(one("{\"mem_limit\":\"1048576\"}", NULL).memory, 1048576);
