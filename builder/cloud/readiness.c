@@ -23,6 +23,9 @@ static const struct {
 	const char *text, *cause;
 } deadly[] = {
 	{ "grub rescue>", "the boot loader found no system (GRUB rescue shell)" },
+	/* It patches its own code while another processor runs it, which that emulation gets wrong. No other breaks so. */
+	{ "Oops: int3",
+		"QEMU's emulation broke the kernel, as its versions before 8 do now and then: switch the server off (kbuild stop --force), and start it again" },
 	{ "Kernel panic - not syncing", "the kernel panicked" },
 	{ "Dropping to a shell!", "the initramfs did not find the root file system" },
 	{ "You are in emergency mode", "the system stopped in emergency mode" },

@@ -129,6 +129,8 @@ static void some_lines_mean_that_no_answer_will_come(void)
 	} rows[] = {
 		{ "[    3.1] Kernel panic - not syncing: VFS: Unable to mount root fs\n",
 			"the kernel panicked" },
+		{ "[    1.4] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n[    1.5] Kernel panic - not syncing: Fatal\n",
+			"QEMU's emulation broke the kernel, as its versions before 8 do now and then: switch the server off (kbuild stop --force), and start it again" },
 		{ "You are in emergency mode. After logging in, type\r\n",
 			"the system stopped in emergency mode" },
 		{ "ALERT!  UUID=x does not exist.  Dropping to a shell!\n",
