@@ -6,6 +6,7 @@
 #include "config.h"
 #include "error.h"
 #include "fd.h"
+#include "gitops.h"
 #include "journal.h"
 #include "report.h"
 #include "verbs.h"
@@ -119,10 +120,12 @@ static int run_first_boot(struct ctx *c, const struct verb_args *args, struct er
 		return error_set(e, ERR_FAILED, "first boot is at work already");
 	if (r >= 0)
 		r = agent_start_roles(a, AGENT_NET | AGENT_GIT | AGENT_PARSE, e);
-	if (r >= 0)
+	if (r >= 0) {
+		b.deployed = gitops_has_good(a);
 		r = boot_walk(&b, e);
-	if (r >= 0 || e->code != ERR_INTERRUPTED)
-		end(&b);
+		if (r >= 0 || e->code != ERR_INTERRUPTED)
+			end(&b);
+	}
 	a->config = NULL;
 	return r;
 }

@@ -157,7 +157,8 @@ static int find_backup(struct agent *a, int dir, const struct verb_args *args,
 	return r < 0 ? r : backup_list_find(list, id, ret, e);
 }
 
-static void print_secrets(const struct agent *a, const struct manifest *m, const char **names)
+static void print_secrets(
+	const struct agent *a, const struct manifest *m, const char **names, const char *kept)
 {
 	_buf_ out = BUF_INIT;
 
@@ -165,6 +166,7 @@ static void print_secrets(const struct agent *a, const struct manifest *m, const
 		ipc_begin(&out);
 		ipc_add_str(&out, "id", m->id);
 		ipc_add_strs(&out, "secrets", names);
+		ipc_add_str(&out, "before", kept);
 		ipc_end(&out);
 		printf("%s\n", buf_str(&out));
 		return;
@@ -175,10 +177,9 @@ static void print_secrets(const struct agent *a, const struct manifest *m, const
 	}
 	for (size_t i = 0; names[i]; i++)
 		printf("%s is again the one of backup %s\n", names[i], m->id);
-	printf("what was there is kept as %s/" SECRETS_FILE
-	       ".before-%s\n"
+	printf("what was there is kept as %s/%s\n"
 	       "the next run of kbuild-gitops.timer gives the application what is there now\n",
-		a->state_dir, m->id);
+		a->state_dir, kept);
 }
 
 /* They go back alone: with other options something else would be meant. */
@@ -200,12 +201,14 @@ static int restore_secrets(struct agent *a, const struct restore *q, bool dry, s
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	const struct node *then;
-	const char **names;
+	const char **names, *kept;
 	int r = check_first(q, e);
 
 	if (r >= 0)
 		r = secrets_read_back(q, arena, &then, e);
-	if (r >= 0 && dry)
+	if (r >= 0 && dry && a->json)
+		print_secrets(a, q->m, (const char *[]){ NULL }, NULL);
+	else if (r >= 0 && dry)
 		printf("the secrets of backup %s can be read\n", q->m->id);
 	if (r < 0 || dry)
 		return r;
@@ -214,9 +217,9 @@ static int restore_secrets(struct agent *a, const struct restore *q, bool dry, s
 		r = error_set(e, ERR_FAILED,
 			"a rotation of a secret is at work: try again when it has ended");
 	if (r >= 0)
-		r = secrets_put_back(a, then, q->m->id, arena, &names, e);
+		r = secrets_put_back(a, then, arena, &names, &kept, e);
 	if (r >= 0)
-		print_secrets(a, q->m, names);
+		print_secrets(a, q->m, names, kept);
 	return r;
 }
 

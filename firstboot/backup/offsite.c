@@ -278,6 +278,15 @@ static int remove_halves(struct sync *s, const struct merged *v, struct error *e
 	return r;
 }
 
+/* The newest good one there is here as well: this server is no new one. */
+static bool is_known(const struct merged *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->there[i] && manifest_good(v->m[i]))
+			return v->here[i];
+	return true;
+}
+
 /*
  * The first backups of a server that takes the place of a lost one have nothing here that they could be compared with: the
  * lost one's last is there. What looks odd beside it would else be sent, and in time push that one out. m: in the
@@ -288,10 +297,8 @@ static int compare_first(struct sync *s, struct merged *v, struct arena *arena, 
 	const struct manifest *before = NULL;
 	int r = 0;
 
-	/* One that is on both sides is this server's own: it is no new one. */
-	for (size_t i = 0; i < v->n; i++)
-		if (v->here[i] && v->there[i])
-			return 0;
+	if (is_known(v))
+		return 0;
 	for (size_t i = v->n; i-- > 0 && r >= 0;) {
 		const struct manifest *m = v->m[i];
 		struct manifest *marked;

@@ -81,6 +81,7 @@ struct boot {
 	 * once, and the application is left to the timer that deploys it.
 	 */
 	bool again;
+	bool deployed; /* a revision of the application is good since before this walk */
 
 	const struct step *steps;
 	size_t n_steps;

@@ -17,7 +17,7 @@ const char *step_deploy_skip(const struct boot *b)
 {
 	const char *why = step_app_skip(b);
 
-	return why ? why : gitops_has_good(b->agent) ? "the application is deployed" : NULL;
+	return why ? why : b->deployed ? "the application is deployed" : NULL;
 }
 
 static void progress(void *arg, const char *step, const char *note)

@@ -140,16 +140,30 @@ static int refuse(struct boot *b, const struct step *s, unsigned failed, struct 
 		failed, note ? note : "no reason was written down");
 }
 
-/* Not tried in this walk: as the last one left it. */
-static int as_before(const struct boot *b, const struct step *s, struct error *e)
+/* The reason why it failed for good when it was last tried; NULL: it did not. */
+static const char *failed_for_good(const struct boot *b, const struct step *s)
 {
 	const struct node *last = journal_last(b->journal, s->name);
 	const char *note = node_str(node_get(last, "note"));
 	bool transient = false;
 
 	(void)node_is_bool(node_get(last, "transient"), &transient);
-	error_set(e, ERR_FAILED, "%s", note ? note : "it is not done yet");
-	return transient ? error_transient(e) : -e->code;
+	if (strcmp(event_of(last), "failed") != 0 || transient)
+		return NULL;
+	return note ? note : "no reason was written down";
+}
+
+/* In a later walk of a boot: not tried, with the error, or 0: it is tried. */
+static int leave(const struct boot *b, const struct step *s, struct error *e)
+{
+	const char *why = failed_for_good(b, s);
+
+	if (why)
+		return error_set(e, ERR_FAILED, "%s", why);
+	if (!(s->flags & STEP_DEPLOYS))
+		return 0;
+	error_set(e, ERR_FAILED, "it is left to kbuild-gitops.timer");
+	return error_transient(e);
 }
 
 /* STEP_HOLDS when there is nothing to do any more. */
@@ -184,8 +198,9 @@ static int do_journalled(
 	/* A probe that cannot tell: the run will say why, with its retries. */
 	*e = (struct error){ 0 };
 	count(b, s->name, &begun, &failed);
-	if (b->again && (failed > 0 || s->flags & STEP_DEPLOYS))
-		return as_before(b, s, e);
+	r = b->again ? leave(b, s, e) : 0;
+	if (r < 0)
+		return r;
 	if (failed > 0 && b->retry) {
 		r = journal_add(b->journal, s->name, "retry", NULL, e);
 		if (r < 0)

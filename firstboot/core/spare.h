@@ -14,7 +14,7 @@ struct error;
 
 /* For the run's state and the list of what was sent; for so many alerts. */
 #define SPARES		 4
-#define SPARE_SIZE	 (64 * KIB)
+#define SPARE_SIZE	 (128 * KIB)
 #define SPARES_ALERT	 16
 #define SPARE_SIZE_ALERT (16 * KIB)
 

@@ -10,6 +10,7 @@
 #include "deploy.h"
 #include "error.h"
 #include "report.h"
+#include "rotate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,8 @@ static int lock(const struct deploy *d, struct error *e)
 
 int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e)
 {
+	int r;
+
 	if (!a->config || !a->config->has_app)
 		return error_set(e, ERR_INVALID, "there is no application: %s has no kbuild.app",
 			a->config_path);
@@ -112,7 +115,9 @@ int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run,
 	if (d->lock < 0)
 		return d->lock;
 	d->arena = arena_new();
-	return ledger_load(&d->ledger, a, d->arena, e);
+	/* Nothing is rendered with a password that the database has no more. */
+	r = rotation_keep(a, e);
+	return r < 0 ? r : ledger_load(&d->ledger, a, d->arena, e);
 }
 
 void deploy_close(struct deploy *d)

@@ -17,7 +17,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Between the end of a walk and the next one that nobody asked for: about as long as a step tries by itself. */
+/* Between the end of a walk and the next one: about as long as a step tries by itself; where it only takes note, not at all. */
 #define GO_ON_S INT64_C(900)
 #define ASK_MS	30000
 
@@ -77,17 +77,18 @@ static bool is_set(const struct node *step, const char *key)
 
 bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now)
 {
+	bool passing = false, over = false;
 	const struct node *step;
-	bool can_help = false;
 	int64_t at = 0;
 	size_t i = 0;
 
-	while ((step = next_failed(doc, &i)))
-		can_help = can_help || is_set(step, "transient") ||
-			   (deployed && is_set(step, "deploys"));
+	while ((step = next_failed(doc, &i))) {
+		over = over || (deployed && is_set(step, "deploys"));
+		passing = passing || is_set(step, "transient");
+	}
 	(void)node_is_int(node_get(doc, "at"), &at);
 	/* A clock that was ahead is right by now. */
-	return can_help && (at > now || now - at >= GO_ON_S);
+	return over || (passing && (at > now || now - at >= GO_ON_S));
 }
 
 /* What is asked for begins anew: a walk that is at work, and may be pulling for an hour, must not be cut off by that. */

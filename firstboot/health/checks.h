@@ -62,8 +62,8 @@ void check_backup(struct examination *x);     /* its age */
 void check_gitops(struct examination *x);     /* stuck */
 
 /*
- * Whether first boot, whose last walk left this document, should walk again: a failure was a passing one, or is of the
- * application and a deployment after it succeeded; and that walk ended a while ago.
+ * Whether first boot, whose last walk left this document, should walk again: a failure was a passing one, and that walk
+ * ended a while ago; or it is of the application, and a deployment after it succeeded.
  */
 bool first_boot_goes_on(const struct node *doc, bool deployed, int64_t now);
 /* Asks for that walk where it is so. */

@@ -121,7 +121,8 @@ static bool has_volume(const struct node *service, bool with_name)
  * Where it keeps data, and in which volume: "TARGET NAME" a line, or an empty one, which is none. Another volume at the same place begins empty, as does
  * none, and looks well: that has to be meant, which the label kbuild.new_data=true says; so does that it keeps none.
  */
-static void write_data(const struct node *root, const struct node *service, struct buf *out)
+static void write_data(
+	const struct node *root, const struct node *service, bool database, struct buf *out)
 {
 	const struct node *volumes = node_get(service, "volumes"),
 			  *known = node_get(root, "volumes");
@@ -141,7 +142,7 @@ static void write_data(const struct node *root, const struct node *service, stru
 	if (lines.len == 0)
 		buf_addc(&lines, '\n');
 	if (!label_is(service, "kbuild.new_data", "true") &&
-		!label_is(service, "kbuild.stateful", "false"))
+		(database || !label_is(service, "kbuild.stateful", "false")))
 		ipc_add_str(out, "data", buf_str(&lines));
 }
 
@@ -303,7 +304,7 @@ static void write_service(const struct node *root, const char *name, const struc
 	ipc_add_bool(out, "named", node_get(service, "container_name") != NULL);
 	ipc_add_bool(out, "published", count(service, "ports") > 0);
 	ipc_add_int(out, "memory", memory_limit(service));
-	write_data(root, service, out);
+	write_data(root, service, database, out);
 	write_shares(service, out);
 	if (*label(service, "kbuild.drain"))
 		ipc_add_str(out, "drain", label(service, "kbuild.drain"));

@@ -2,7 +2,6 @@
 #include "secrets.h"
 
 #include "agent.h"
-#include "alloc.h"
 #include "arena.h"
 #include "buf.h"
 #include "config.h"
@@ -14,21 +13,16 @@
 #include "rotate.h"
 #include "values.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <time.h>
 
 static const struct mark here = { .file = SECRETS_FILE };
 
 /* What is there now, for who finds out that it was right. */
-static int keep_before(const struct agent *a, const char *id, struct error *e)
+static int keep_before(const struct agent *a, const char *name, struct error *e)
 {
-	_free_ char *name = xasprintf(SECRETS_FILE ".before-%s", id);
 	_buf_ text = BUF_INIT;
-	int r;
+	int r = file_read(a->state_fd, SECRETS_FILE, MIB, &text);
 
-	if (faccessat(a->state_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	r = file_read(a->state_fd, SECRETS_FILE, MIB, &text);
 	if (r == 0)
 		r = file_replace(a->state_fd, name, text.data, text.len, 0600);
 	if (text.data)
@@ -36,8 +30,19 @@ static int keep_before(const struct agent *a, const char *id, struct error *e)
 	return r < 0 ? error_errno(e, r, "cannot keep %s/" SECRETS_FILE, a->state_dir) : 0;
 }
 
-int secrets_put_back(struct agent *a, const struct node *then, const char *id, struct arena *arena,
-	const char ***ret, struct error *e)
+/* By the time, so that a second one takes no other's place. */
+static const char *name_before(struct arena *arena)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+	return arena_printf(arena, SECRETS_FILE ".before-%s", when);
+}
+
+int secrets_put_back(struct agent *a, const struct node *then, struct arena *arena,
+	const char ***ret, const char **ret_kept, struct error *e)
 {
 	const struct node *definition = a->config->secrets.values;
 	const char **names, *rotating;
@@ -57,6 +62,7 @@ int secrets_put_back(struct agent *a, const struct node *then, const char *id, s
 		return r;
 	names = arena_alloc(arena, (n_all + 1) * sizeof *names);
 	*ret = names;
+	*ret_kept = NULL;
 	for (size_t i = 0; values && i < n_all; i++) {
 		const char *name = definition->keys[i]->str;
 		const struct node *how = definition->items[i], *value = node_get(then, name),
@@ -70,6 +76,7 @@ int secrets_put_back(struct agent *a, const struct node *then, const char *id, s
 	}
 	if (n == 0)
 		return 0;
-	r = keep_before(a, id, e);
+	*ret_kept = name_before(arena);
+	r = keep_before(a, *ret_kept, e);
 	return r < 0 ? r : values_write(a, values, e);
 }

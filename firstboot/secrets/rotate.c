@@ -252,24 +252,40 @@ static int keep(
 	return r;
 }
 
+static int step(const struct agent *a, struct rotation *x, struct arena *arena, struct error *e)
+{
+	const struct node *postgres = node_get(definition_of(a, x->name), "postgres");
+	int r;
+
+	if (x->stage == BEGUN)
+		r = postgres ? alter(a, x, postgres, e) : 0;
+	else
+		r = keep(a, x, arena, e);
+	if (r < 0)
+		return r;
+	x->stage++;
+	return save(a, x, e);
+}
+
+int rotation_keep(const struct agent *a, struct error *e)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	struct rotation x;
+	int r = load(a, arena, &x, e);
+
+	if (r == 0 && x.stage == ALTERED)
+		r = step(a, &x, arena, e);
+	return MIN(r, 0);
+}
+
 int rotation_advance(const struct agent *a, struct error *e)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct rotation x;
 	int r = load(a, arena, &x, e);
 
-	while (r == 0 && x.stage != KEPT) {
-		const struct node *postgres = node_get(definition_of(a, x.name), "postgres");
-
-		if (x.stage == BEGUN)
-			r = postgres ? alter(a, &x, postgres, e) : 0;
-		else
-			r = keep(a, &x, arena, e);
-		if (r < 0)
-			return r;
-		x.stage++;
-		r = save(a, &x, e);
-	}
+	while (r == 0 && x.stage != KEPT)
+		r = step(a, &x, arena, e);
 	return r;
 }
 

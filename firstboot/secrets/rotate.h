@@ -37,6 +37,9 @@ int rotation_begin(const struct agent *a, const char *name, const char *value, s
  */
 bool rotation_is_kept(const struct agent *a, bool *binds);
 
+/* Where the database has taken the new value: up to "kept", for which no database is needed. 0. */
+int rotation_keep(const struct agent *a, struct error *e);
+
 /* From wherever it is up to "kept". Transient while the database does not answer. 0 or ROTATION_NONE. */
 int rotation_advance(const struct agent *a, struct error *e);
 

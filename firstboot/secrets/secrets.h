@@ -36,11 +36,11 @@ int secrets_make(struct agent *a, unsigned flags, struct error *e);
 
 /*
  * Takes from values of then those that were made here and that no database knows, where they differ; names of them in
- * the arena, NULL-terminated. What is there now is kept as SECRETS_FILE.before-ID, id being the backup's,
- * unless that is there. ERR_USAGE: a rotation is under way.
+ * the arena, NULL-terminated. What is there now is kept, as *ret_kept below
+ * the state (in the arena; NULL: nothing differs). ERR_USAGE: a rotation is under way.
  */
-int secrets_put_back(struct agent *a, const struct node *then, const char *id, struct arena *arena,
-	const char ***ret, struct error *e);
+int secrets_put_back(struct agent *a, const struct node *then, struct arena *arena,
+	const char ***ret, const char **ret_kept, struct error *e);
 
 /*
  * The text of the .env file: all values, templates filled in, sorted as in the definition, quoted so

@@ -670,7 +670,7 @@ def first_boot_goes_on(tap, lab):
     tap.equal(lab.check("units")["now"], "good", "and its unit not once more")
     (lab.where / "state/gitops.json").write_text(json.dumps(
         {"v": 1, "good": {"sha": "a" * 40, "plan": "b" * 64, "table": {"services": []}}}))
-    walked(1000, app)
+    walked(60, app)
     tap.equal(ops.count("first-boot"), 1, "an application that is deployed by now is taken note of")
     (lab.where / "state/gitops.json").unlink()
     record.write_text('{"v": 1, "state": "ready", "at": 1, "steps": [{"step": "dns", "state": "done"}]}')

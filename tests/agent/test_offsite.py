@@ -275,6 +275,19 @@ def test_offsite_first_of_a_replacement(world):
     tap.check(done.returncode == 0 and pg.rows("app") == rows, "the latest good one is the lost server's", done.stderr)
     done = agent.run("backup")
     tap.check(done.returncode == 0 and remote_ids(storage)[-1] == agent.list()[0]["id"], "from then on all is as always", done.stderr)
+    # A first one that is odd by itself, and sent as such: the one after it is compared all the same.
+    lost = remote_ids(storage)[-1]
+    shutil.rmtree(agent.state / "backup")
+    wait_for(lambda: time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) > lost, 60)
+    pg.sql("drop schema public cascade; drop schema shop cascade; create schema public", "app")
+    agent.run("backup")
+    tap.check("no tables" in (agent.list()[0]["suspect"] or ""), "a first backup without any table is suspect", agent.list()[0])
+    pg.sql("create table made_anew(a int)", "app")
+    done = agent.run("backup")
+    tap.check(done.returncode == 6 and "nothing is sent" in done.stderr and agent.list()[0]["suspect"],
+              "and one whose tables are empty is odd beside the lost server's", done.stderr)
+    done = agent.run("restore", "latest")
+    tap.check(done.returncode == 0 and pg.rows("app") == rows, "latest is the lost server's still", done.stderr)
     # Where it is meant: another application under the old name.
     done = replace()
     tap.equal(done.returncode, 6, "once more") or tap.note(done.stderr)

@@ -393,6 +393,42 @@ static void a_later_walk_of_a_boot_tries_once(void)
 	again = false;
 }
 
+static int moody_run(_unused_ struct boot *b, struct error *e)
+{
+	act("mood");
+	switch (acts("mood")) {
+	case 1:
+		return error_set(e, ERR_TEST, "it cannot work");
+	case 2:
+		return error_set(e, ERR_NETWORK, "no answer");
+	default:
+		return 0;
+	}
+}
+
+static const struct step moody_steps[] = {
+	INSTANCE,
+	{ .name = "moody", .what = "", .run = moody_run, .limit_ms = 60000 },
+	REPORT,
+	{},
+};
+
+/* What failed for good at another boot, and passes now, is tried: the last word counts. */
+static void a_later_walk_goes_by_the_last_word(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+
+	clear();
+	check_int(boot(moody_steps, broker.path), 0);
+	check_int(boot(moody_steps, broker.path), 0);
+	check_int(acts("mood"), 2);
+	again = true;
+	check_int(boot(moody_steps, broker.path), 0);
+	again = false;
+	check_int(acts("mood"), 3);
+	check_str(node_str(node_get(result(arena), "state")), "ready");
+}
+
 static bool is_deployed;
 
 static int deployed_probe(_unused_ struct boot *b, _unused_ struct error *e)
@@ -612,6 +648,7 @@ int main(void)
 	run(an_id_that_comes_late_makes_no_clone);
 	run(a_later_walk_of_a_boot_tries_once);
 	run(a_later_walk_leaves_the_application_to_its_timer);
+	run(a_later_walk_goes_by_the_last_word);
 	run(a_permanent_failure_is_told_and_waits_for_a_person);
 	run(transient_failures_are_tried_again_within_bounds);
 	run(without_a_broker_it_still_ends);
