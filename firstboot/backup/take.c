@@ -252,7 +252,8 @@ static size_t count(const char *const *names)
 /* Before hours are spent on what no manifest can name. */
 static int check_count(struct taking *k, const char *const *databases, struct error *e)
 {
-	size_t n = 2 + count(databases) + count(k->config->volumes) + count(k->config->paths);
+	size_t n = 1 + (k->n_to > 0) + count(databases) + count(k->config->volumes) +
+		   count(k->config->paths);
 
 	return n > MANIFEST_FILES_MAX
 		       ? error_set(e, ERR_FAILED,
