@@ -640,6 +640,9 @@ def given_up(w):
     fresh, lock = b.root / "srv/.kbuild-restore-20260104T020000Z-data", b.own / "lock"
     fresh.mkdir(parents=True)
     (b.root / "srv/data").mkdir()
+    configured = b.root / "etc/kbuild/agent.yaml"
+    before = configured.read_text()
+    b.config("name: shop\napp: {repository: 'https://git.example/a.git'}\nbackup: {paths: [/srv/data]}\n")
     request = {"op": "files-drop", "path": "/srv/data", "id": "20260104T020000Z"}
     with open(lock, "w", encoding="utf-8") as held, b.connect() as sock:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -649,6 +652,7 @@ def given_up(w):
     TAP.check(w.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids)) and fresh.is_dir(),
               "given up meanwhile, it is not begun when its turn comes")
     TAP.equal((b.get(**request), fresh.exists()), ({}, False), "asked again, it is done")
+    configured.write_text(before)
 
 
 def socket_activated(w):

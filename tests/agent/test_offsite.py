@@ -332,7 +332,7 @@ def test_offsite_foreign(world):
     tap.check(one(done) and not held.exists(), "the next nightly run removes what was never restored", done.stderr)
     there = s3_lab.objects(storage)
     tap.check(one(done)["id"] in remote_ids(storage) and strange(there) and
-              all(n.startswith(f"demo/web-2/{foreign['id']}/") for n in strange(there)), "and sends its own alone", there)
+              all(n.startswith("demo/web-2/") for n in strange(there)), "and sends its own alone", there)
 
 
 def test_offsite_retention(world):
