@@ -39,9 +39,8 @@ def install(root):
                        ("units/agent/metadata.nft", "usr/lib/kbuild/metadata.nft")):
         os.makedirs(os.path.dirname(f"{root}/{to}"), exist_ok=True)
         shutil.copy(TOP / source, f"{root}/{to}")
-    wants = f"{root}/etc/systemd/system/multi-user.target.wants"
-    os.makedirs(wants, exist_ok=True)
-    os.symlink("/usr/lib/systemd/system/" + UNIT, f"{wants}/{UNIT}")
+    # For all that wants it, nftables.service among them.
+    subprocess.run(["chroot", root, "systemctl", "enable", "--quiet", UNIT], check=True)
     subprocess.run(["chroot", root, "useradd", "--system", "--user-group", "--no-create-home", "kbuild"], check=True)
 
 
