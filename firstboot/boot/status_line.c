@@ -20,7 +20,8 @@
 #include <time.h>
 
 #define SETTLE_MS 120000 /* for services that are still starting */
-#define POLL_MS	  500
+#define POLL_MS	  500 /* at first; twice as long each time, for systemctl costs more than waiting */
+#define POLL_MAX  8000
 #define SYSTEM_MS 30000
 #define NOTE_MAX  400 /* of one note on the console */
 
@@ -122,13 +123,13 @@ static int ask_system(struct boot *b, struct ipc_message *ret, struct error *e)
 {
 	int64_t deadline = clock_now_ms(b->agent->clock) + SETTLE_MS;
 
-	for (;;) {
+	for (int64_t pause = POLL_MS;; pause = MIN(pause * 2, POLL_MAX)) {
 		int r = broker_simple(b->agent, "system-state", SYSTEM_MS, ret, e);
 
 		if (r < 0 || settled(ret->doc) || clock_now_ms(b->agent->clock) >= deadline)
 			return r;
 		ipc_message_free(ret);
-		if (clock_sleep_ms(b->agent->clock, POLL_MS) < 0)
+		if (clock_sleep_ms(b->agent->clock, pause) < 0)
 			return error_set(e, ERR_INTERRUPTED, "interrupted");
 	}
 }
