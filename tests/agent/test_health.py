@@ -331,7 +331,7 @@ def a_full_disk_is_told(tap, lab):
                   "and that they are over")
         (state / "ballast").unlink()
         lab.run()
-        tap.equal({p.stat().st_size for p in state.rglob("spare-*")}, {16384, 65536}, "with room there are spares again")
+        tap.equal({p.stat().st_size for p in state.rglob("spare-*")}, {16384, 131072}, "with room there are spares again")
     finally:
         subprocess.run(["umount", state], check=False)
 
