@@ -63,9 +63,6 @@ int rotation_finish(struct agent *a, bool by_hand, struct buf *why, struct error
 	if (r == 0 && !by_hand && a->config->has_app && gitops_is_paused(a))
 		return ROTATION_PAUSED;
 	if (r == 0 && a->config->has_app && gitops_needs_human(a, &left)) {
-		/* That may be what it needs: the new value is there for whatever is brought up next. */
-		if (by_hand && rotation_advance(a, e) < 0)
-			return error_prefix(e, "rotating the secret '%s'", name);
 		error_set(e, ERR_TEST,
 			"it waits, because the application needs somebody to look at it first: %s; "
 			"then (kbuild-agent gitops retry, or rollback): kbuild-agent secrets rotate --resume",

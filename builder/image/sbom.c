@@ -76,11 +76,8 @@ static const char *purl(const struct sbom *s, const struct lock_package *p, stru
 	return arena_strdup(a, buf_str(&out));
 }
 
-static void add_package(
-	const struct sbom *s, const struct lock_package *p, struct arena *a, struct buf *out)
+static void add_package(const struct lock_package *p, const char *url, struct buf *out)
 {
-	const char *url = purl(s, p, a);
-
 	begin(out, "library", url, p->name);
 	add_text(out, "version", p->version);
 	add_text(out, "purl", url);
@@ -89,13 +86,14 @@ static void add_package(
 }
 
 /* The distribution comes last, so that all before it can end with a comma. */
-static void add_components(const struct sbom *s, struct arena *a, struct buf *out)
+static void add_components(
+	const struct sbom *s, const char *const *urls, struct arena *a, struct buf *out)
 {
 	const struct lock *l = s->lock;
 
 	buf_adds(out, "  \"components\": [\n");
 	for (size_t i = 0; i < l->n; i++)
-		add_package(s, &l->packages[i], a, out);
+		add_package(&l->packages[i], urls[i], out);
 	for (size_t i = 0; i < l->n_containers; i++) {
 		const struct lock_container *c = &l->containers[i];
 
@@ -116,15 +114,13 @@ static void add_components(const struct sbom *s, struct arena *a, struct buf *ou
 }
 
 /* What the image is made of, all on one level: the lock has one reason for each package, and no graph. */
-static void add_parts(const struct sbom *s, struct arena *a, struct buf *out)
+static void add_parts(const struct sbom *s, const char *const *urls, struct buf *out)
 {
 	const struct lock *l = s->lock;
 
 	buf_adds(out, "  \"dependencies\": [{\"ref\": \"" IMAGE "\", \"dependsOn\": [");
 	for (size_t i = 0; i < l->n; i++) {
-		const char *url = purl(s, &l->packages[i], a);
-
-		json_write_string(out, url, strlen(url));
+		json_write_string(out, urls[i], strlen(urls[i]));
 		buf_adds(out, ", ");
 	}
 	for (size_t i = 0; i < l->n_containers; i++) {
@@ -138,10 +134,13 @@ static void add_parts(const struct sbom *s, struct arena *a, struct buf *out)
 void sbom_format(const struct sbom *s, struct buf *out)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char **urls = arena_alloc(a, (s->lock->n + 1) * sizeof *urls);
 	time_t date = lock_date(s->lock);
 	struct tm tm;
 	char when[32];
 
+	for (size_t i = 0; i < s->lock->n; i++)
+		urls[i] = purl(s, &s->lock->packages[i], a);
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&date, &tm));
 	buf_adds(out,
 		"{\n  \"$schema\": \"http://cyclonedx.org/schema/bom-1.6.schema.json\",\n"
@@ -157,7 +156,7 @@ void sbom_format(const struct sbom *s, struct buf *out)
 	begin(out, "platform", IMAGE, s->name);
 	add_text(out, "version", s->id);
 	buf_adds(out, "}},\n");
-	add_components(s, a, out);
-	add_parts(s, a, out);
+	add_components(s, urls, a, out);
+	add_parts(s, urls, out);
 	buf_adds(out, "}\n");
 }

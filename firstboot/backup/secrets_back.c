@@ -1,4 +1,4 @@
-/* See secrets_back.h. The values are in memory only, and wiped. */
+/* See secrets_back.h. They are never in a file on their way; the text that is read is wiped. */
 #include "secrets_back.h"
 
 #include "buf.h"

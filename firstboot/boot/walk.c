@@ -197,10 +197,10 @@ static int do_journalled(
 		return 0;
 	/* A probe that cannot tell: the run will say why, with its retries. */
 	*e = (struct error){ 0 };
-	count(b, s->name, &begun, &failed);
 	r = b->again ? leave(b, s, e) : 0;
 	if (r < 0)
 		return r;
+	count(b, s->name, &begun, &failed);
 	if (failed > 0 && b->retry) {
 		r = journal_add(b->journal, s->name, "retry", NULL, e);
 		if (r < 0)

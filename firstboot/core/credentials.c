@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define CREDENTIAL_MAX (64 * KIB)
+#define STORE_MS       30000
 
 static int read_file(const char *name, struct arena *arena, struct node **ret, struct error *e)
 {
@@ -40,8 +41,6 @@ static int read_file(const char *name, struct arena *arena, struct node **ret, s
 			name, name);
 	return 0;
 }
-
-#define STORE_MS 30000
 
 int credential_read(const struct agent *a, const char *name, struct arena *arena,
 	const struct node **ret, struct error *e)

@@ -182,13 +182,6 @@ static int make_good(
 	return make_so(d, &d->ledger.good, good, services, e);
 }
 
-static bool takes_only_new_secret(const struct deploy *d)
-{
-	bool binds;
-
-	return rotation_is_kept(d->a, &binds) && binds;
-}
-
 /*
  * The good revision with the secrets of now, where its database takes no other ones any more: with its plan of then it
  * could not start.
@@ -197,7 +190,7 @@ static int take_new_secret(struct deploy *d, struct error *e)
 {
 	struct revision *good = &d->ledger.good;
 	const struct attempt doing = d->ledger.doing;
-	int r = takes_only_new_secret(d) ? deploy_prepare_back(d, good, e) : 0;
+	int r = rotation_binds(d->a) ? deploy_prepare_back(d, good, e) : 0;
 
 	if (r >= 0 && d->ledger.doing.to.plan != doing.to.plan) {
 		good->plan = d->ledger.doing.to.plan;
@@ -259,7 +252,7 @@ static int give_up(struct deploy *d, const struct error *cause, struct error *e)
 			short_sha(t->to.sha), cause->msg);
 		return deploy_needs_human(d, buf_str(&text), e);
 	}
-	if (strcmp(t->to.sha, d->ledger.good.sha) == 0 && takes_only_new_secret(d)) {
+	if (strcmp(t->to.sha, d->ledger.good.sha) == 0 && rotation_binds(d->a)) {
 		buf_printf(&text,
 			"%s is not well with the new value of a secret: %s; its database takes no other "
 			"one, so nothing was put back",

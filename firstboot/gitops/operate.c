@@ -98,9 +98,7 @@ bool gitops_needs_human(struct agent *a, struct buf *why)
 /* A value that nobody has seen yet: what became of the one before it says nothing of it. */
 static bool is_new_value(const struct deploy *d)
 {
-	bool binds;
-
-	return d->run->change && !rotation_is_kept(d->a, &binds);
+	return d->run->change && !rotation_is_kept(d->a);
 }
 
 /* Why the good revision is not to be made anew, as an enum gitops_result with words in why; 0: it may be. */

@@ -100,7 +100,7 @@ static int lock(const struct deploy *d, struct error *e)
 
 int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run, struct error *e)
 {
-	int r;
+	struct error unkept = { 0 };
 
 	if (!a->config || !a->config->has_app)
 		return error_set(e, ERR_INVALID, "there is no application: %s has no kbuild.app",
@@ -115,9 +115,10 @@ int deploy_open(struct deploy *d, struct agent *a, const struct gitops_run *run,
 	if (d->lock < 0)
 		return d->lock;
 	d->arena = arena_new();
-	/* Nothing is rendered with a password that the database has no more. */
-	r = rotation_keep(a, e);
-	return r < 0 ? r : ledger_load(&d->ledger, a, d->arena, e);
+	/* Nothing is rendered with a password that the database has no more; who ends the rotation says what is wrong with it. */
+	if (rotation_keep(a, &unkept) < 0)
+		deploy_warn(d, "%s", unkept.msg);
+	return ledger_load(&d->ledger, a, d->arena, e);
 }
 
 void deploy_close(struct deploy *d)

@@ -21,14 +21,6 @@
 #define GO_ON_S INT64_C(900)
 #define ASK_MS	30000
 
-static const struct node *last_walk(const struct agent *a, struct arena *arena)
-{
-	const struct node *doc = NULL;
-	struct error ignored = { 0 };
-
-	return state_read(a, BOOT_STATE, arena, &doc, &ignored) == 0 ? doc : NULL;
-}
-
 static const struct node *next_failed(const struct node *doc, size_t *i)
 {
 	const struct node *steps = node_get(doc, "steps");
@@ -52,13 +44,14 @@ static const char *text(const struct node *step, const char *key)
 
 void check_first_boot(struct examination *x)
 {
-	const struct node *doc = last_walk(x->agent, x->arena), *first;
+	struct error ignored = { 0 };
+	const struct node *first;
 	size_t i = 0, more = 0;
 
-	if (!doc)
+	if (state_read(x->agent, BOOT_STATE, x->arena, &x->first_boot, &ignored) != 0)
 		return;
-	first = next_failed(doc, &i);
-	while (next_failed(doc, &i))
+	first = next_failed(x->first_boot, &i);
+	while (next_failed(x->first_boot, &i))
 		more++;
 	if (!first)
 		finding_add(x, VERDICT_GOOD, FIRST_BOOT_CHECK, "first boot is done");
@@ -102,10 +95,11 @@ static bool is_at_work(struct agent *a)
 
 void first_boot_go_on(const struct examination *x)
 {
-	const struct node *doc = last_walk(x->agent, x->arena);
 	struct error e = { 0 };
+	size_t i = 0;
 
-	if (!doc || !first_boot_goes_on(doc, gitops_has_good(x->agent), x->now) ||
+	if (!next_failed(x->first_boot, &i) ||
+		!first_boot_goes_on(x->first_boot, gitops_has_good(x->agent), x->now) ||
 		is_at_work(x->agent))
 		return;
 	if (broker_simple(x->agent, "first-boot", ASK_MS, NULL, &e) < 0)

@@ -34,6 +34,8 @@ struct examination {
 	int64_t now;		   /* unix seconds */
 	struct findings found;
 	bool all_containers; /* each that there is has a finding */
+	const struct node
+		*first_boot; /* BOOT_STATE, once check_first_boot() has read it; NULL: none */
 };
 
 /* Adds one; fmt is its text. Returns it, to be given a value. */

@@ -174,15 +174,28 @@ int rotation_begin(const struct agent *a, const char *name, const char *value, s
 	return r;
 }
 
-bool rotation_is_kept(const struct agent *a, bool *binds)
+/* NULL: none is, or it has not come so far. */
+static const char *kept(const struct agent *a, struct arena *arena)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct error ignored = {};
 	struct rotation x;
-	bool kept = load(a, arena, &x, &ignored) == 0 && x.stage == KEPT;
 
-	*binds = kept && node_get(definition_of(a, x.name), "postgres");
-	return kept;
+	return load(a, arena, &x, &ignored) == 0 && x.stage == KEPT ? x.name : NULL;
+}
+
+bool rotation_is_kept(const struct agent *a)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+
+	return kept(a, arena) != NULL;
+}
+
+bool rotation_binds(const struct agent *a)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
+	const char *name = kept(a, arena);
+
+	return name && node_get(definition_of(a, name), "postgres");
 }
 
 /* The database takes the value; asked for twice it takes it twice. The role may change its own. */

@@ -32,10 +32,12 @@ int rotation_pending(const struct agent *a, struct arena *arena, const char **re
 int rotation_begin(const struct agent *a, const char *name, const char *value, struct error *e);
 
 /*
- * Whether the one that is under way has come to "kept": values.json has its value. binds: and its database takes no
- * other one any more. One that cannot be read has not: who ends it says so.
+ * Whether the one that is under way has come to "kept": values.json has its value. One that cannot be read has not: who
+ * ends it says so.
  */
-bool rotation_is_kept(const struct agent *a, bool *binds);
+bool rotation_is_kept(const struct agent *a);
+/* And its database takes no other one any more. */
+bool rotation_binds(const struct agent *a);
 
 /* Where the database has taken the new value: up to "kept", for which no database is needed. 0. */
 int rotation_keep(const struct agent *a, struct error *e);

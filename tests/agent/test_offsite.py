@@ -298,6 +298,27 @@ def test_offsite_first_of_a_replacement(world):
     tap.check(done.returncode == 0 and meant in remote_ids(storage), "and it is sent", done.stderr)
 
 
+def test_offsite_secrets(world):
+    """As README has it: a lost server's, on the one that takes its place."""
+    with_storage(world)
+    agent = world.agent
+    key, recipient = world.key()
+    agent.backup["recipients"] = [recipient]
+    agent.secrets = {"values": {"JWT": {"generate": 256}}}
+    path = agent.state / "secrets/values.json"
+    path.parent.mkdir(mode=0o700)
+    path.write_text(json.dumps({"v": 1, "values": {"JWT": "jwt-of-then"}}))
+    done = agent.run("backup")
+    tap.equal(done.returncode, 0, "the lost server's backup is there") or tap.note(done.stderr)
+    shutil.rmtree(agent.state / "backup")
+    path.write_text(json.dumps({"v": 1, "values": {"JWT": "jwt-of-now"}}))
+    wait_for(lambda: time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) > remote_ids(world.storage)[-1], 60)
+    agent.run("backup", "now")
+    done = agent.run("restore", "--offsite", "--secrets", "--identity", key)
+    tap.equal((done.returncode, json.loads(path.read_text())["values"]), (0, {"JWT": "jwt-of-then"}),
+              "restore --offsite --secrets brings back those of the lost server") or tap.note(done.stderr)
+
+
 def test_offsite_foreign(world):
     """What is fetched of another server is none of this one's backups: not even the newest of the day."""
     storage, agent = with_storage(world), world.agent
